@@ -1,0 +1,99 @@
+"""How a command beside `make run` finds the servers that `make run` started.
+
+The running servers describe themselves in `servers.json` in the data folder: the environment to use, the address of the
+site and the processes. `settings.local` reads it when DATABASE_URL is unset.
+"""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .folder import DataFolder, write_private
+from .processes import ProcessIdentity
+from .problems import LocalServersNotRunning
+
+# Port 1 is the multiplexer of 1988: nothing listens there, so that a connection is refused at once.
+PLACEHOLDERS = {
+    "DATABASE_URL": "postgres://not_running@127.0.0.1:1/budgetsite",
+    "DATABASE_APP_URL": "postgres://not_running@127.0.0.1:1/budgetsite",
+    "DATABASE_SERVICE_URL": "postgres://not_running@127.0.0.1:1/budgetsite",
+    "REDIS_URL": "redis://127.0.0.1:1/0",
+}
+
+
+@dataclass(frozen=True)
+class RunningServers:
+    """What `servers.json` says. `processes` are the supervisor's, by name; `supervisor` is its own."""
+
+    supervisor: ProcessIdentity
+    environment: dict[str, str]
+    site: str = ""
+    processes: dict[str, ProcessIdentity] = field(default_factory=dict)
+
+    @property
+    def alive(self) -> bool:
+        return self.supervisor.alive
+
+
+def describe(folder: DataFolder, servers: RunningServers) -> None:
+    write_private(folder.servers_file, json.dumps(asdict(servers), indent=2))
+
+
+def forget(folder: DataFolder) -> None:
+    folder.servers_file.unlink(missing_ok=True)
+
+
+def described(folder: DataFolder) -> RunningServers | None:
+    """Return what the last servers wrote, alive or not; None without a readable description."""
+    try:
+        stored: dict[str, Any] = json.loads(folder.servers_file.read_text(encoding="utf-8"))
+        return RunningServers(
+            supervisor=ProcessIdentity(**stored["supervisor"]),
+            environment=stored["environment"],
+            site=stored["site"],
+            processes={name: ProcessIdentity(**each) for name, each in stored["processes"].items()},
+        )
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (ValueError, KeyError, TypeError):
+        # It is derived data and written whole: damage means that somebody edited it, and a new start mends it.
+        return None
+
+
+def running_servers(data_dir: Path) -> RunningServers:
+    """Return the servers of the data folder; raises `LocalServersNotRunning`."""
+    servers = described(DataFolder(data_dir))
+    if servers is None or not servers.alive:
+        raise LocalServersNotRunning(data_dir)
+    return servers
+
+
+def local_environment(data_dir: Path) -> dict[str, str]:
+    """Return DATABASE_URL, DATABASE_APP_URL, DATABASE_SERVICE_URL, REDIS_URL and SECRET_KEY for the data folder.
+
+    While no servers run the addresses lead nowhere, so that commands that need no database work all the same;
+    `explain_unreachable_database` turns the refusal that the others meet into what to do about it. Writes nothing.
+    """
+    folder = DataFolder(data_dir)
+    try:
+        return dict(running_servers(data_dir).environment)
+    except LocalServersNotRunning:
+        known = folder.known_secrets()
+        return PLACEHOLDERS | {"SECRET_KEY": secrets.token_urlsafe(64) if known is None else known.secret_key}
+
+
+def explain_unreachable_database(environ: Mapping[str, str], data_dir: Path) -> LocalServersNotRunning | None:
+    """Return the problem behind a refused connection, or None when it lies elsewhere.
+
+    It lies elsewhere when DATABASE_URL names a server or when the local servers run.
+    """
+    if environ.get("DATABASE_URL"):
+        return None
+    try:
+        running_servers(data_dir)
+    except LocalServersNotRunning as problem:
+        return problem
+    return None

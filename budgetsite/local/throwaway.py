@@ -1,0 +1,107 @@
+"""Servers for one run of the tests or the benchmarks, in a folder that goes away with it.
+
+They take free ports and a folder of their own, so that tests run beside `make run` and beside other tests.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from .folder import CHECKOUT, DataFolder, FolderInUse, data_folder_path
+from .privileges import run_as
+from .problems import LocalProblem, StopRequested
+from .processes import spawn, stop
+from .servers import LocalServers
+from .signals import StopSignals
+
+PREFIX = "throwaway-"
+INTERRUPT_SECONDS = 20
+Command = Sequence[str | Path]
+
+
+def run_tests(arguments: Sequence[str], environ: Mapping[str, str], signals: StopSignals) -> int:
+    """Run pytest with the arguments and return its exit code."""
+    environ = {**environ, "DJANGO_SETTINGS_MODULE": "budgetsite.settings.test"}
+    return with_servers([[sys.executable, "-m", "pytest", *arguments]], environ, signals, durable=False)
+
+
+def run_benchmarks(arguments: Sequence[str], environ: Mapping[str, str], signals: StopSignals) -> int:
+    """Run `manage.py bench` on servers as safe as those of `make run`, for the figures include writing to disk."""
+    manage = [sys.executable, CHECKOUT / "manage.py"]
+    commands = [
+        [*manage, "prepare_database"],
+        [*manage, "migrate", "--no-input", "--verbosity", "0"],
+        [*manage, "bench", *arguments],
+    ]
+    return with_servers(commands, environ, signals, durable=True)
+
+
+def with_servers(
+    commands: Sequence[Command], environ: Mapping[str, str], signals: StopSignals, *, durable: bool
+) -> int:
+    """Run the commands in order until one fails; return the last exit code. Servers and folder are gone afterwards."""
+    parent = data_folder_path(environ)
+    with (
+        throwaway_folder(parent) as folder,
+        LocalServers(folder, signals, environ, durable=durable) as servers,
+    ):
+        command_environ = {**environ, **servers.environment()}
+        exit_code = 0
+        for command in commands:
+            exit_code = run_in_foreground(command, command_environ, signals)
+            if exit_code != 0:
+                break
+        return exit_code
+
+
+@contextmanager
+def throwaway_folder(parent: Path) -> Iterator[DataFolder]:
+    """Make a folder in the data folder, after removing what killed runs left there."""
+    DataFolder(parent).create(traversable=run_as().user is not None)
+    for left in parent.glob(f"{PREFIX}*"):
+        _remove_unless_held(DataFolder(left))
+    folder = DataFolder(Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent)))
+    try:
+        with folder.held(f"process {os.getpid()}"):
+            yield folder
+    finally:
+        shutil.rmtree(folder.path)
+
+
+def _remove_unless_held(folder: DataFolder) -> None:
+    try:
+        with folder.held("being removed"):
+            shutil.rmtree(folder.path)
+    except (FolderInUse, FileNotFoundError):
+        # In use, or another run has just removed it.
+        return
+
+
+def run_in_foreground(command: Command, environ: Mapping[str, str], signals: StopSignals) -> int:
+    """Run a command on the terminal and return its exit code, as a shell writes one.
+
+    Ctrl-C reaches the command by itself, since it shares the terminal; it gets time to end in its own way, which pytest
+    needs to close browsers and threads. Other signals are passed on as an interrupt.
+    """
+    try:
+        process = spawn(command, environ=environ, cwd=CHECKOUT, own_session=False, stdin=sys.stdin.fileno())
+    except OSError as error:
+        raise LocalProblem(f"{command[0]} cannot be started: {error.strerror}.") from error
+    try:
+        while process.poll() is None:
+            signals.pause()
+    except StopRequested as stopping:
+        if stopping.signal_number != signal.SIGINT:
+            process.send_signal(signal.SIGINT)
+        try:
+            process.wait(INTERRUPT_SECONDS)
+        except subprocess.TimeoutExpired:
+            stop(process, seconds=5, whole_session=False)
+        raise
+    return process.returncode if process.returncode >= 0 else 128 - process.returncode
