@@ -23,6 +23,8 @@ _UNITS = (Decimal("1"), Decimal("0.1"), Decimal("0.01"), Decimal("0.001"))
 
 _PLAIN_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 _NOT_FINITE = re.compile(r"[+-]?(?:s?nan[0-9]*|inf(?:inity)?)", re.IGNORECASE)
+# Where a code stands for a missing symbol, CLDR wants a space that the pattern does not have: "IQD 1.000".
+_LETTER_BESIDE_DIGIT = re.compile(r"(?<=[^\W\d_])(?=[0-9])|(?<=[0-9])(?=[^\W\d_])")
 _LONGEST_TEXT = 100
 
 
@@ -92,7 +94,8 @@ def format_money(amount: Decimal, currency: str, locale: str | Locale) -> str:
     """Return the amount for people with the symbol where the locale puts it: "$1,234.50" in "en"."""
     resolved = babel_locale(locale)
     pattern = _with_decimals(resolved.currency_formats["standard"], decimal_places(currency))
-    return str(pattern.apply(quantize(amount, currency), resolved, currency=currency, currency_digits=False))
+    text = str(pattern.apply(quantize(amount, currency), resolved, currency=currency, currency_digits=False))
+    return _LETTER_BESIDE_DIGIT.sub("\u00a0", text)
 
 
 def babel_locale(locale: str | Locale) -> Locale:

@@ -67,5 +67,5 @@ def _choices(language: str) -> tuple[tuple[str, str], ...]:
 
 
 def currency_choices(language: str = "en") -> list[tuple[str, str]]:
-    """Return (code, "code – name") for each usable currency, by code, named in `language` ("en", "de-ch")."""
+    """Return (code, "code – name") for each usable currency by code, named in `language` ("de-ch")."""
     return list(_choices(language))

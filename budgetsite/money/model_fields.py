@@ -92,7 +92,7 @@ class CurrencyField(_CharField[_ST, _GT]):
         kwargs["max_length"] = 3
         super().__init__(*args, **kwargs)
         # Not passed as an argument, which a migration would repeat.
-        self.default_validators = [validate_currency]
+        self.validators.append(validate_currency)
 
     def deconstruct(self) -> Any:
         name, _path, args, kwargs = super().deconstruct()
