@@ -1,0 +1,39 @@
+"""Amounts as the pages write them: in the reader's language, with a real minus sign (design §11)."""
+
+from copy import copy
+from decimal import Decimal
+
+from django.utils.translation import get_language
+
+from budgetsite.money import amounts
+
+MINUS = "\N{MINUS SIGN}"
+NOTHING = "\N{EN DASH}"
+
+
+def format_amount(value: Decimal, currency: str) -> str:
+    """Return the grouped amount without a symbol: the currency stands once, in the heading."""
+    return _with_real_minus(amounts.format_amount(value, currency, _reader_language()))
+
+
+def format_money(value: Decimal, currency: str) -> str:
+    """Return the amount with the symbol that the reader's language uses for this currency."""
+    return _with_real_minus(amounts.format_money(value, currency, _reader_language()))
+
+
+def format_percentage(value: Decimal | None) -> str:
+    """Return a percentage with its two decimals; a dash where there is none (nothing budgeted)."""
+    if value is None:
+        return NOTHING
+    locale = amounts.babel_locale(_reader_language())
+    pattern = copy(locale.percent_formats[None])
+    pattern.frac_prec = (2, 2)
+    return _with_real_minus(str(pattern.apply(value / 100, locale)))
+
+
+def _reader_language() -> str:
+    return get_language() or "en"
+
+
+def _with_real_minus(text: str) -> str:
+    return text.replace("-", MINUS)

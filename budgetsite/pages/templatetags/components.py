@@ -1,0 +1,137 @@
+"""The small pieces that every page is made of: `{% load components %}`."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django import template
+from django.forms import BaseForm, BoundField
+from django.template import Context
+from django.templatetags.static import static
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+
+@dataclass(frozen=True)
+class Badge:
+    word: str
+    icon: str
+    tone: str
+
+
+STATUS_BADGES = {
+    "draft": Badge("Draft", "pencil", "neutral"),
+    "review": Badge("In review", "eye", "accent"),
+    "approved": Badge("Approved", "check-circle", "good"),
+    "active": Badge("Active", "play", "good"),
+    "finalized": Badge("Finalized", "flag", "neutral"),
+    "archived": Badge("Archived", "archive", "faint"),
+    "pending": Badge("Pending", "clock", "accent"),
+    "rejected": Badge("Rejected", "close", "critical"),
+    "cancelled": Badge("Cancelled", "minus-circle", "faint"),
+    "paid": Badge("Paid", "check-circle", "good"),
+    "partial": Badge("Partly paid", "clock", "accent"),
+    "overdue": Badge("Overdue", "octagon", "critical"),
+    "acknowledged": Badge("Acknowledged", "check", "neutral"),
+    "resolved": Badge("Resolved", "check-circle", "good"),
+}
+
+LEVEL_BADGES = {
+    "information": Badge("Information", "info", "accent"),
+    "warning": Badge("Warning", "triangle", "warning"),
+    "critical": Badge("Critical", "octagon", "critical"),
+}
+
+MESSAGE_ICONS = {
+    "debug": "info",
+    "info": "info",
+    "success": "check-circle",
+    "warning": "triangle",
+    "error": "octagon",
+}
+
+
+@register.simple_tag
+def icon(name: str, label: str = "") -> SafeString:
+    """Draw one symbol of the sprite; decorative unless it has a label, which screen readers then say."""
+    address = f"{static('budgetsite/icons.svg')}#{name}"
+    if label:
+        return format_html(
+            '<svg class="icon" role="img" aria-label="{}" width="20" height="20"><use href="{}"></use></svg>',
+            label,
+            address,
+        )
+    return format_html(
+        '<svg class="icon" aria-hidden="true" width="20" height="20"><use href="{}"></use></svg>', address
+    )
+
+
+@register.inclusion_tag("components/badge.html")
+def status_badge(status: str) -> dict[str, Any]:
+    """`{% status_badge budget.status %}`: a word, an icon and a colour. An unknown status is a `KeyError`."""
+    return {"badge": STATUS_BADGES[status.lower()]}
+
+
+@register.inclusion_tag("components/badge.html")
+def level_badge(level: str) -> dict[str, Any]:
+    """`{% level_badge alert.level %}`: information, warning or critical."""
+    return {"badge": LEVEL_BADGES[level.lower()]}
+
+
+@register.filter
+def message_icon(level_tag: str) -> str:
+    return MESSAGE_ICONS.get(level_tag, "info")
+
+
+@register.inclusion_tag("components/field.html")
+def field(
+    bound_field: BoundField, *, compact: bool = False, suffix: str = "", form_id: str = "", width: str = ""
+) -> dict[str, Any]:
+    """`{% field form.email %}`: label, help, error and control, tied together for screen readers.
+
+    `compact` hides the label from sight only (table cells), `suffix` stands in the control (a currency code),
+    `form_id` ties a control that stands outside its form, `width` is short, amount or full.
+    """
+    attributes = {"form": form_id} if form_id else {}
+    return {
+        "field": bound_field,
+        "control": bound_field.as_widget(attrs=attributes),
+        "is_checkbox": getattr(bound_field.field.widget, "input_type", "") == "checkbox",
+        "compact": compact,
+        "suffix": suffix,
+        "width": width,
+    }
+
+
+@register.inclusion_tag("components/form_errors.html")
+def form_errors(form: BaseForm) -> dict[str, Any]:
+    """`{% form_errors form %}`: everything that is wrong, at the top, each error linking to its field."""
+    field_errors = [(form[name], errors) for name, errors in form.errors.items() if name in form.fields]
+    return {
+        "form": form,
+        "field_errors": field_errors,
+        "count": sum(len(errors) for _, errors in field_errors) + len(form.non_field_errors()),
+    }
+
+
+@register.inclusion_tag("components/nav_link.html", takes_context=True)
+def nav_link(
+    context: Context, view_name: str, label: str, icon_name: str, count: int | None = None
+) -> dict[str, Any]:
+    """`{% nav_link "events:list" "Events" "calendar" %}`: marks the section that the reader is in.
+
+    The pages below an address belong to its section. Where the site has no such page there is no link.
+    """
+    try:
+        address = reverse(view_name)
+    except NoReverseMatch:
+        return {"address": None}
+    path = getattr(context.get("request"), "path", "")
+    current = ""
+    if path == address:
+        current = "page"
+    elif address != "/" and path.startswith(address):
+        current = "true"
+    return {"address": address, "label": label, "icon_name": icon_name, "count": count, "current": current}

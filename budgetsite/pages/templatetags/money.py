@@ -1,0 +1,55 @@
+"""Amounts and the money bar in templates: `{% load money %}`."""
+
+from decimal import Decimal
+from typing import Any
+
+from django import template
+
+from budgetsite.money.amounts import amount_to_json
+from budgetsite.pages import amounts
+from budgetsite.pages.money_bar import money_bar as build_money_bar
+
+register = template.Library()
+
+
+@register.filter
+def amount(value: Decimal | None, currency: str) -> str:
+    """`{{ line.actual_amount|amount:budget.currency }}`: grouped, no symbol; a dash for no value."""
+    return amounts.NOTHING if value is None else amounts.format_amount(value, currency)
+
+
+@register.filter
+def money(value: Decimal | None, currency: str) -> str:
+    """`{{ total|money:currency }}`: with the currency's symbol, for prose outside tables."""
+    return amounts.NOTHING if value is None else amounts.format_money(value, currency)
+
+
+@register.filter
+def plain_amount(value: Decimal | None, currency: str) -> str:
+    """`value="{{ value|plain_amount:currency }}"`: as typed into a form field."""
+    return "" if value is None else amount_to_json(value, currency)
+
+
+@register.filter
+def percentage(value: Decimal | None) -> str:
+    """`{{ budget.utilization_percentage|percentage }}`: 82.03%; a dash for no value."""
+    return amounts.format_percentage(value)
+
+
+@register.filter
+def variance(value: Decimal | None, currency: str) -> str:
+    """`{{ line.variance_amount|variance:currency }}`: in words; positive is under budget."""
+    if value is None:
+        return amounts.NOTHING
+    if value == 0:
+        return "on budget"
+    return f"{amounts.format_amount(abs(value), currency)} {'under' if value > 0 else 'over'}"
+
+
+@register.inclusion_tag("components/money_bar.html")
+def money_bar(
+    *, budgeted: Decimal, committed: Decimal, actual: Decimal, currency: str, compact: bool = False
+) -> dict[str, Any]:
+    """`{% money_bar budgeted=… committed=… actual=… currency=… compact=True %}`."""
+    bar = build_money_bar(budgeted=budgeted, committed=committed, actual=actual, currency=currency)
+    return {"bar": bar, "compact": compact}

@@ -1,0 +1,236 @@
+/* What the pages cannot do by themselves: focus after a swap, messages, moving lines by keyboard, a guard for unsaved
+   edits, and words for requests that failed. Everything here adds to forms and links that work without it. */
+(() => {
+  "use strict";
+
+  const LEAVES_AFTER_MS = 8000;
+  const root = document.documentElement;
+  root.classList.add("js");
+
+  const messages = () => document.getElementById("messages");
+
+  /* Messages */
+
+  function say(level, text, link) {
+    const toast = document.createElement("div");
+    toast.className = `toast toast--${level}`;
+    toast.dataset.toast = "";
+    const words = document.createElement("p");
+    words.className = "toast__text";
+    words.textContent = text;
+    toast.append(words);
+    if (link) {
+      const anchor = document.createElement("a");
+      anchor.className = "button button--small";
+      anchor.href = link.href;
+      anchor.textContent = link.label;
+      toast.append(anchor);
+    }
+    const close = document.createElement("button");
+    close.type = "button";
+    close.className = "button button--small";
+    close.dataset.toastClose = "";
+    close.textContent = "Close";
+    toast.append(close);
+    for (const other of messages().querySelectorAll("[data-toast]")) {
+      if (other.querySelector(".toast__text")?.textContent === text) other.remove();
+    }
+    messages().append(toast);
+  }
+
+  function letLeave(toast) {
+    const leave = () => {
+      if (toast.matches(":hover, :focus-within")) {
+        setTimeout(leave, LEAVES_AFTER_MS);
+      } else {
+        toast.remove();
+      }
+    };
+    setTimeout(leave, LEAVES_AFTER_MS);
+  }
+
+  function watchMessages() {
+    messages().querySelectorAll("[data-toast-leaves]").forEach(letLeave);
+    new MutationObserver((changes) => {
+      for (const change of changes) {
+        for (const node of change.addedNodes) {
+          if (node instanceof HTMLElement && node.matches("[data-toast-leaves]")) letLeave(node);
+        }
+      }
+    }).observe(messages(), { childList: true });
+  }
+
+  document.addEventListener("click", (event) => {
+    const close = event.target.closest("[data-toast-close]");
+    if (close) close.closest("[data-toast]").remove();
+    for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    const menu = document.querySelector("details[data-menu][open]");
+    if (menu) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+      return;
+    }
+    const row = event.target.closest(".line--editing");
+    if (row) row.querySelector("[data-cancel]")?.click();
+  });
+
+  /* Moving lines: Alt+Up and Alt+Down press the row's own buttons */
+
+  document.addEventListener("keydown", (event) => {
+    if (!event.altKey || (event.key !== "ArrowUp" && event.key !== "ArrowDown")) return;
+    const row = event.target.closest("[data-movable]");
+    if (!row) return;
+    const button = row.querySelector(`[data-move="${event.key === "ArrowUp" ? "up" : "down"}"]`);
+    if (!button) return;
+    event.preventDefault();
+    if (!button.disabled) {
+      button.focus();
+      button.click();
+    }
+  });
+
+  /* Unsaved edits */
+
+  const guarded = (form) => form instanceof HTMLFormElement && form.hasAttribute("data-guard");
+  const isDirty = (form) => form.dataset.dirty === "true";
+  const dirtyForms = (within) => [...within.querySelectorAll("form[data-guard]")].filter(isDirty);
+
+  function markDirty(event) {
+    const form = event.target.form;
+    if (guarded(form)) form.dataset.dirty = "true";
+  }
+
+  document.addEventListener("input", markDirty);
+  document.addEventListener("change", markDirty);
+  document.addEventListener("submit", (event) => {
+    if (guarded(event.target) && !event.target.hasAttribute("hx-post")) delete event.target.dataset.dirty;
+  });
+  addEventListener("beforeunload", (event) => {
+    if (dirtyForms(document).length) event.preventDefault();
+  });
+
+  document.addEventListener("htmx:confirm", (event) => {
+    const { elt, target } = event.detail;
+    if (event.detail.question || elt.matches("[data-cancel], form[data-guard]")) return;
+    if (target instanceof HTMLElement && dirtyForms(target).length) {
+      event.preventDefault();
+      if (confirm("You have unsaved edits in a line. Leave them and go on?")) event.detail.issueRequest(true);
+    }
+  });
+
+  /* Focus after a swap. htmx keeps it where the same id comes back; this finds it a place where nothing does. */
+
+  let cameFrom = null;
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const active = document.activeElement;
+    const row = active?.closest("tr[id]");
+    cameFrom = active && active !== document.body
+      ? { id: active.id, rowId: row?.id, nextRowId: row?.nextElementSibling?.id, target: event.detail.target?.id }
+      : null;
+  });
+
+  function place(element) {
+    if (!element) return false;
+    if (!element.matches("a[href], button, input, select, textarea, summary, [tabindex]")) element.tabIndex = -1;
+    element.focus();
+    return document.activeElement === element;
+  }
+
+  function restoreFocus(swapped) {
+    const wanted = swapped.querySelector?.("[data-take-focus], [aria-invalid='true'], [autofocus]");
+    if (place(wanted)) return;
+    if (swapped.matches?.(".line--editing") && place(swapped.querySelector("input:not([type='hidden']), select"))) return;
+    if (document.activeElement && document.activeElement !== document.body) return;
+    if (!cameFrom) return;
+    const usable = (id) => {
+      const element = id && document.getElementById(id);
+      return element && !element.disabled ? element : null;
+    };
+    const row = usable(cameFrom.rowId);
+    place(usable(cameFrom.id))
+      || place(row?.querySelector("[id$='-edit'], button:not(:disabled), a[href]"))
+      || place(usable(cameFrom.nextRowId)?.querySelector("a[href], button:not(:disabled)"))
+      || place(usable(cameFrom.target))
+      || place(document.getElementById("main"));
+  }
+
+  document.addEventListener("htmx:afterSettle", (event) => {
+    restoreFocus(event.target);
+    const { elt } = event.detail;
+    const button = event.detail.requestConfig?.triggeringEvent?.submitter;
+    if (button?.dataset.move && elt) {
+      const row = document.getElementById(cameFrom?.rowId ?? "");
+      row?.classList.add("line--moved");
+    }
+  });
+
+  /* Requests that failed, in words that say what next */
+
+  function wait(seconds) {
+    const count = Number.parseInt(seconds, 10);
+    if (!Number.isFinite(count)) return "in a minute";
+    return count < 90 ? `in ${count} seconds` : `in ${Math.ceil(count / 60)} minutes`;
+  }
+
+  function wordsFor(xhr) {
+    const later = wait(xhr.getResponseHeader("Retry-After"));
+    switch (xhr.status) {
+      case 400: return "That request was not understood and nothing was saved. Reload the page and try again.";
+      case 401: return "You have been signed out and nothing was saved. Sign in again, then repeat the change.";
+      case 403: return "Nothing was saved: your role does not include this, or the page is out of date. Reload it and try again.";
+      case 404: return "Nothing was saved: this no longer exists. Someone may have removed it; reload the page to see what is there.";
+      case 409: return "Nothing was saved: someone changed this in the meantime. Reload the page, look at their change, then make yours.";
+      case 413: return "Nothing was saved: the file is too large.";
+      case 422: return "Nothing was saved: some of what was entered is not right yet. Correct it and save again.";
+      case 429: return `Nothing was saved: too many requests in a short time. Try again ${later}.`;
+      case 503: return `Budgetsite is away for a moment and nothing was saved. What you typed is still here; try again ${later}.`;
+      default: return "Something broke on our side and nothing was saved. What you typed is still here; try again in a moment.";
+    }
+  }
+
+  const isHtml = (xhr) => (xhr.getResponseHeader("Content-Type") ?? "").startsWith("text/html");
+  const isWholePage = (xhr) => /^\s*<!doctype/i.test(xhr.responseText);
+  const reload = { href: location.href, label: "Reload" };
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { xhr } = event.detail;
+    if (!event.detail.shouldSwap) return;
+    if (isWholePage(xhr) && !event.detail.boosted) {
+      // A whole page where a piece was asked for: a redirect to sign-in, or an error page.
+      event.detail.shouldSwap = false;
+      const refused = xhr.status >= 400;
+      say("error", refused ? wordsFor(xhr) : wordsFor({ status: 401, getResponseHeader: () => null }), reload);
+      return;
+    }
+    if (xhr.status >= 400 && (!isHtml(xhr) || !xhr.responseText.trim())) {
+      event.detail.shouldSwap = false;
+      say("error", wordsFor(xhr), xhr.status === 409 ? reload : null);
+    }
+  });
+
+  document.addEventListener("htmx:responseError", (event) => {
+    const { xhr } = event.detail;
+    // 409 and 422 arrive as a piece that explains itself; what does not was said before the swap.
+    if (xhr.status === 409 || xhr.status === 422) return;
+    say("error", wordsFor(xhr), [401, 403, 404].includes(xhr.status) ? reload : null);
+  });
+
+  document.addEventListener("htmx:sendError", () => {
+    say("error", "The network is away and nothing was saved. What you typed is still here; try again when you are back online.");
+  });
+
+  document.addEventListener("htmx:timeout", () => {
+    say("error", "No answer came in time, so it is not certain that it was saved. Reload the page to see.", reload);
+  });
+
+  watchMessages();
+  // A form that came back with errors on a whole page: begin at the summary.
+  document.querySelector("[data-take-focus]")?.focus();
+})();
