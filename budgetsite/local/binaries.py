@@ -1,7 +1,7 @@
 """Where the wheels keep the servers' programs.
 
-The wheels' Python wrappers are never imported: they create operating system users and change the modes of parent
-folders. `find_spec` of a top-level package only looks for it.
+The wheels' Python wrappers are never imported: they create operating system users and change the modes of
+parent folders. `find_spec` of a top-level package only looks for it.
 """
 
 import os
@@ -40,7 +40,8 @@ def _package_folder(package: str, distribution: str, variable: str) -> Path:
 def _executable(path: Path, server: str, variable: str) -> Path:
     if not os.access(path, os.X_OK):
         raise LocalProblem(
-            f"There is no {server} for this machine ({platform.system()} {platform.machine()}) in the installed "
-            f"packages: {path} is missing. Install {server} yourself and set {variable} to its address."
+            f"There is no {server} for this machine ({platform.system()} {platform.machine()}) in the "
+            f"installed packages: {path} is missing. Install {server} yourself and set {variable} to its "
+            "address."
         )
     return path

@@ -1,19 +1,20 @@
 """How a command beside `make run` finds the servers that `make run` started.
 
-The running servers describe themselves in `servers.json` in the data folder: the environment to use, the address of the
-site and the processes. `settings.local` reads it when DATABASE_URL is unset.
+The running servers describe themselves in `servers.json` in the data folder: the environment to use, the
+address of the site and the processes. `settings.local` reads it when DATABASE_URL is unset.
 """
 
 import json
+import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .folder import DataFolder, write_private
-from .processes import ProcessIdentity
+from .folder import DataFolder, data_folder_path, write_private
 from .problems import LocalServersNotRunning
+from .processes import ProcessIdentity
 
 # Port 1 is the multiplexer of 1988: nothing listens there, so that a connection is refused at once.
 PLACEHOLDERS = {
@@ -59,7 +60,7 @@ def described(folder: DataFolder) -> RunningServers | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, KeyError, TypeError):
-        # It is derived data and written whole: damage means that somebody edited it, and a new start mends it.
+        # It is derived data and written whole: somebody edited it, and the next start mends it.
         return None
 
 
@@ -71,26 +72,32 @@ def running_servers(data_dir: Path) -> RunningServers:
     return servers
 
 
-def local_environment(data_dir: Path) -> dict[str, str]:
-    """Return DATABASE_URL, DATABASE_APP_URL, DATABASE_SERVICE_URL, REDIS_URL and SECRET_KEY for the data folder.
+def local_environment(data_dir: Path | None = None, given: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return what `given` lacks of the three database logins, REDIS_URL and SECRET_KEY.
 
-    While no servers run the addresses lead nowhere, so that commands that need no database work all the same;
-    `explain_unreachable_database` turns the refusal that the others meet into what to do about it. Writes nothing.
+    A DATABASE_URL that is given stands for all three logins, since they belong to one database. While no
+    servers run the addresses lead nowhere, so that commands that need no database work all the same;
+    `explain_unreachable_database` turns the refusal that the others meet into what to do about it.
     """
-    folder = DataFolder(data_dir)
+    folder = DataFolder(data_folder_path(given) if data_dir is None else data_dir)
     try:
-        return dict(running_servers(data_dir).environment)
+        found = dict(running_servers(folder.path).environment)
     except LocalServersNotRunning:
         known = folder.known_secrets()
-        return PLACEHOLDERS | {"SECRET_KEY": secrets.token_urlsafe(64) if known is None else known.secret_key}
+        found = PLACEHOLDERS | {
+            "SECRET_KEY": secrets.token_urlsafe(64) if known is None else known.secret_key
+        }
+    if given.get("DATABASE_URL"):
+        found = {name: value for name, value in found.items() if not name.startswith("DATABASE_")}
+    return {name: value for name, value in found.items() if not given.get(name)}
 
 
-def explain_unreachable_database(environ: Mapping[str, str], data_dir: Path) -> LocalServersNotRunning | None:
+def explain_unreachable_database(given: Mapping[str, str], data_dir: Path) -> LocalServersNotRunning | None:
     """Return the problem behind a refused connection, or None when it lies elsewhere.
 
     It lies elsewhere when DATABASE_URL names a server or when the local servers run.
     """
-    if environ.get("DATABASE_URL"):
+    if given.get("DATABASE_URL"):
         return None
     try:
         running_servers(data_dir)

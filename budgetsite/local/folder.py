@@ -61,7 +61,8 @@ class DataFolder:
     def create(self, *, traversable: bool = False) -> None:
         """Make the folder and those inside; folders that exist already keep their mode.
 
-        `traversable` lets every user pass through the data folder, not list it: PostgreSQL of another user needs that.
+        `traversable` lets every user pass through the data folder, not list it: PostgreSQL of another user
+        needs that.
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +73,8 @@ class DataFolder:
             _make_private(self.logs)
         except OSError as error:
             raise LocalProblem(
-                f"The data folder {self.path} cannot be made ({error.strerror}). Choose another with DATA_DIR=/some/folder."
+                f"The data folder {self.path} cannot be made ({error.strerror}). Choose another with "
+                "DATA_DIR=/some/folder."
             ) from error
 
     def log(self, name: str) -> Path:
@@ -99,7 +101,8 @@ class DataFolder:
             return None
         except ValueError as error:
             raise LocalProblem(
-                f"{self.secrets_file} is damaged. Restore it from a copy, or remove {self.path} to start empty."
+                f"{self.secrets_file} is damaged. Restore it from a copy, or remove {self.path} to start "
+                "empty."
             ) from error
         return Secrets(**{each.name: stored[each.name] for each in fields(Secrets) if each.name in stored})
 
@@ -131,7 +134,7 @@ def _make_private(path: Path) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace the file by a complete new one, mode 0600; a reader sees the old or the new one, nothing between."""
+    """Replace the file by a complete new one, mode 0600; a reader sees the old one or the new one."""
     new = path.with_name(f"{path.name}.{os.getpid()}.new")
     new.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -56,7 +56,7 @@ class PostgresAddresses:
 
 
 class Postgres:
-    """One cluster in a data folder. `durable=False` gives up safety against power cuts for speed, for tests."""
+    """One cluster in a data folder; `durable=False` trades safety against power cuts for speed."""
 
     name = "PostgreSQL"
 
@@ -125,7 +125,7 @@ class Postgres:
         )
 
     def _initialize(self) -> None:
-        """Make the cluster beside its final place and move it there when complete, so that none is ever half made."""
+        """Make the cluster beside its final place and move it there when complete: none is ever half made."""
         new = self.folder.path / "postgres.new"
         password_file = self.folder.path / "postgres.password"
         log = self.folder.log("postgres-initdb")
@@ -135,8 +135,9 @@ class Postgres:
         self.running_as.own(password_file)
         new.mkdir(mode=0o700)
         self.running_as.own(new)
-        # The wheel is built without ICU and a C library's locales differ from machine to machine. The built-in
-        # provider is the same everywhere and knows upper and lower case of all scripts, which searching needs.
+        # The wheel is built without ICU and a C library's locales differ from machine to machine. The
+        # built-in provider is the same everywhere and knows upper and lower case of all scripts, which
+        # searching needs.
         arguments = [
             "--pgdata", str(new), "--username", SUPERUSER, "--pwfile", str(password_file),
             "--auth", "scram-sha-256", "--encoding", "UTF8",
@@ -166,21 +167,22 @@ class Postgres:
         installed = answer.split()[2].partition(".")[0]
         if made_by != installed:
             raise LocalProblem(
-                f"{self.folder.postgres} was made by PostgreSQL {made_by}, but version {installed} is installed now. "
-                f"Install the version that made it to keep its data, or remove {self.folder.postgres} to start empty."
+                f"{self.folder.postgres} was made by PostgreSQL {made_by}, but version {installed} is "
+                "installed now. Install the version that made it to keep its data, or remove "
+                f"{self.folder.postgres} to start empty."
             )
 
     def _stop_leftover(self) -> None:
-        """Stop the server of an earlier run that was killed: only the process that works in this very folder."""
+        """Stop the server of a run that was killed: only the process that works in this very folder."""
         leftover = self.leftover()
         if leftover is not None and not stop_stranger(leftover, signal.SIGINT, seconds=STOP_SECONDS):
             raise LocalProblem(
-                f"A PostgreSQL of an earlier run (process {leftover.pid}) still uses {self.folder.postgres} and does not "
-                f"stop. End it with `kill -QUIT {leftover.pid}` and try again."
+                f"A PostgreSQL of an earlier run (process {leftover.pid}) still uses {self.folder.postgres} "
+                f"and does not stop. End it with `kill -QUIT {leftover.pid}` and try again."
             )
 
     def leftover(self) -> ProcessIdentity | None:
-        """Return the process named by `postmaster.pid`, if it lives and its working folder is this data folder."""
+        """Return the process that `postmaster.pid` names, if it lives and works in this data folder."""
         try:
             pid = int((self.folder.postgres / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
             if Path(psutil.Process(pid).cwd()).samefile(self.folder.postgres):
@@ -236,7 +238,7 @@ class Postgres:
         return len(lines) >= 8 and lines[0] == str(self.process.pid) and lines[7].strip() == "ready"
 
     def _prepare(self) -> None:
-        """Make the owner role and its database; the other two roles are made by `manage.py prepare_database`."""
+        """Make the owner role and its database; `manage.py prepare_database` makes the other two roles."""
         secrets = self.folder.secrets()
         try:
             connection = psycopg.connect(
@@ -250,8 +252,8 @@ class Postgres:
             )
         except psycopg.OperationalError as error:
             raise LocalProblem(
-                f"PostgreSQL runs but refuses the password in {self.folder.secrets_file}: {error}\nRestore that file from "
-                f"a copy, or remove {self.folder.postgres} to start empty."
+                f"PostgreSQL runs but refuses the password in {self.folder.secrets_file}: {error}\nRestore "
+                f"that file from a copy, or remove {self.folder.postgres} to start empty."
             ) from error
         owner = sql.Identifier(OWNER)
         with connection:
@@ -259,7 +261,8 @@ class Postgres:
                 connection.execute(sql.SQL("CREATE ROLE {}").format(owner))
             connection.execute(
                 sql.SQL(
-                    "ALTER ROLE {} LOGIN CREATEDB CREATEROLE NOSUPERUSER NOBYPASSRLS NOREPLICATION PASSWORD {}"
+                    "ALTER ROLE {} LOGIN CREATEDB CREATEROLE "
+                    "NOSUPERUSER NOBYPASSRLS NOREPLICATION PASSWORD {}"
                 ).format(owner, sql.Literal(secrets.owner_password))
             )
             if not _exists(connection, "SELECT 1 FROM pg_database WHERE datname = %s", DATABASE):

@@ -1,7 +1,8 @@
 """PostgreSQL refuses to run as root; this finds somebody else for it to be.
 
-First choice is a user namespace in which root appears as an ordinary user: files stay root's and nothing needs changing.
-Where the kernel or a container refuses that, PostgreSQL runs as another user that exists on the machine.
+First choice is a user namespace in which root appears as an ordinary user: files stay root's and nothing
+needs changing. Where the kernel or a container refuses that, PostgreSQL runs as another user that exists on
+the machine.
 """
 
 import os
@@ -46,10 +47,10 @@ class RunAs:
             for parent in reversed(path.resolve().parents):
                 if not _may_pass(parent, self.user, self.group):
                     raise LocalProblem(
-                        f"PostgreSQL does not run as root, so it would run as the user {self.user_name}; but that user "
-                        f"may not pass through {parent}. Choose a data folder and a checkout that every user can reach "
-                        "(DATA_DIR=/var/tmp/budgetsite, for instance), work as an ordinary user, or set DATABASE_URL to "
-                        "use a server of your own."
+                        f"PostgreSQL does not run as root, so it would run as the user {self.user_name}; but "
+                        f"that user may not pass through {parent}. Choose a data folder and a checkout that "
+                        "every user can reach (DATA_DIR=/var/tmp/budgetsite, for instance), work as an "
+                        "ordinary user, or set DATABASE_URL to use a server of your own."
                     )
 
 
@@ -87,8 +88,8 @@ def as_existing_user() -> RunAs:
     candidates = [entries[name] for name in PREFERRED_USERS if name in entries] + ordinary
     if not candidates:
         raise LocalProblem(
-            "PostgreSQL does not run as root and this machine has no other user. Add one, or set DATABASE_URL to use a "
-            "server of your own."
+            "PostgreSQL does not run as root and this machine has no other user. Add one, or set "
+            "DATABASE_URL to use a server of your own."
         )
     chosen = candidates[0]
     return RunAs(user=chosen.pw_uid, group=chosen.pw_gid, user_name=chosen.pw_name)

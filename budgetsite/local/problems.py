@@ -6,7 +6,7 @@ class LocalProblem(Exception):
 
 
 class StopRequested(BaseException):
-    """Ctrl-C, SIGTERM or SIGHUP arrived; derived from BaseException so that no handler of errors swallows it."""
+    """Ctrl-C, SIGTERM or SIGHUP arrived; a BaseException, so that no handler of errors swallows it."""
 
     def __init__(self, signal_number: int):
         super().__init__(signal_number)

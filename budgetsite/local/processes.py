@@ -44,7 +44,7 @@ def identity_of(pid: int) -> ProcessIdentity:
 
 
 def _die_with_parent(parent: int, number: signal.Signals) -> Callable[[], None]:
-    """Return what a child runs before its program: have the kernel signal it when this process dies, even by SIGKILL.
+    """Return what a child runs before its program: the kernel is to signal it when this process dies.
 
     The C library is loaded here, before the fork, because loading one between fork and exec may deadlock.
     """
@@ -74,7 +74,8 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a child whose files are private; without `log` it writes where this process writes.
 
-    With a session of its own a child does not get the terminal's Ctrl-C: this process stops it in the right order.
+    With a session of its own a child does not get the terminal's Ctrl-C: this process stops it in the right
+    order.
     """
     identity: dict[str, Any] = {} if user is None else {"user": user, "group": group, "extra_groups": ()}
     output = (
@@ -90,7 +91,7 @@ def spawn(
             stderr=None if output is None else subprocess.STDOUT,
             start_new_session=own_session,
             umask=0o077 if own_session else -1,
-            preexec_fn=_die_with_parent(os.getpid(), parent_death_signal),
+            preexec_fn=_die_with_parent(os.getpid(), parent_death_signal),  # noqa: PLW1509 - there are no threads
             **identity,
         )
     finally:
@@ -144,7 +145,7 @@ def free_port() -> int:
 
 
 def port_is_free(port: int) -> bool:
-    """Whether a server could listen there now; SO_REUSEADDR as servers use it, past connections do not count."""
+    """Whether a server could listen there now; as for servers, past connections do not count."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,6 +1,5 @@
 """The servers that a data folder needs, started and stopped together."""
 
-import secrets
 from collections.abc import Mapping
 from contextlib import ExitStack
 from types import TracebackType
@@ -50,8 +49,8 @@ class LocalServers:
     def environment(self) -> dict[str, str]:
         """Return the addresses and the secret key for the processes that use these servers.
 
-        With a server of the caller's own, the logins of requests and jobs are left for the settings to derive unless the
-        caller names them.
+        With a server of the caller's own, the logins of requests and jobs are left for the settings to derive
+        unless the caller names them.
         """
         environment = {name: self.environ[name] for name in ADDRESSES if self.environ.get(name)}
         if self.postgres is not None:
@@ -61,9 +60,5 @@ class LocalServers:
             environment["DATABASE_SERVICE_URL"] = addresses.service
         if self.valkey is not None:
             environment["REDIS_URL"] = self.valkey.address
-        environment["SECRET_KEY"] = self.environ.get("SECRET_KEY") or self._secret_key()
+        environment["SECRET_KEY"] = self.environ.get("SECRET_KEY") or self.folder.secrets().secret_key
         return environment
-
-    def _secret_key(self) -> str:
-        known = self.folder.secrets() if self.started_here else self.folder.known_secrets()
-        return secrets.token_urlsafe(64) if known is None else known.secret_key

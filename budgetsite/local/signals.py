@@ -1,4 +1,4 @@
-"""Stopping: every wait of this package goes through `StopSignals.pause`, so that a signal ends it within a moment.
+"""Stopping: every wait of this package goes through `StopSignals.pause`, so that a signal ends it soon.
 
 The handler only notes the signal. Raising in it could lose a process that was just being started.
 """
@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-from .problems import StopRequested, LocalProblem
+from .problems import LocalProblem, StopRequested
 
 TICK_SECONDS = 0.05
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -40,7 +40,7 @@ class StopSignals:
             time.sleep(min(left, TICK_SECONDS))
 
     def wait_until(self, ready: Callable[[], bool], *, seconds: float, otherwise: str) -> None:
-        """Wait for a condition; raises `LocalProblem` with `otherwise` when it does not come about in time."""
+        """Wait for a condition; raises `LocalProblem` with `otherwise` when it does not come in time."""
         until = time.monotonic() + seconds
         while not ready():
             if time.monotonic() > until:

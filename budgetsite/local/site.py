@@ -25,7 +25,7 @@ DEFAULT_PORT = 8000
 
 @dataclass(frozen=True)
 class Preparation:
-    """A command that must succeed before the site is served; what it prints is shown at the end if `shown`."""
+    """A command that must succeed before the site is served; if `shown`, what it prints is shown."""
 
     doing: str
     arguments: Sequence[str | Path]
@@ -75,7 +75,7 @@ def say(line: str) -> None:
 def run_site(
     folder: DataFolder, environ: Mapping[str, str], signals: StopSignals, site: Site | None = None
 ) -> int:
-    """Serve until a signal asks to stop, which is success: 0. Raises `LocalProblem` when something stays down."""
+    """Serve until a signal asks to stop: that is success, 0. What stays down raises `LocalProblem`."""
     port = _port(environ)
     address = f"http://127.0.0.1:{port}/"
     with _holding(folder, address):
@@ -106,7 +106,8 @@ def run_servers(folder: DataFolder, environ: Mapping[str, str], signals: StopSig
         try:
             with _servers(folder, environ, signals, "") as (servers, running):
                 say(
-                    f"Running; `manage.py` finds them by itself (data folder {folder.path}). Ctrl-C stops them."
+                    f"Running; `manage.py` finds them by itself (data folder {folder.path}). Ctrl-C stops "
+                    "them."
                 )
                 _watch(folder, signals, servers.started_here, running)
         except StopRequested:
@@ -136,8 +137,8 @@ def _holding(folder: DataFolder, address: str) -> Iterator[None]:
     except FolderInUse as in_use:
         where = f"at {in_use.holder}" if in_use.holder.startswith("http") else in_use.holder
         raise LocalProblem(
-            f"Already running {where} (data folder {folder.path}). Stop that one with Ctrl-C first, or run a second one "
-            "beside it: make run PORT=8001 DATA_DIR=/another/folder"
+            f"Already running {where} (data folder {folder.path}). Stop that one with Ctrl-C first, or run a "
+            "second one beside it: make run PORT=8001 DATA_DIR=/another/folder"
         ) from in_use
 
 

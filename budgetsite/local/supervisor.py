@@ -1,4 +1,4 @@
-"""Watching processes: one that dies is started again, a few times; when that does not help, everything stops."""
+"""Watching processes: one that dies is started again; when that does not help, everything stops."""
 
 import subprocess
 import time
@@ -58,7 +58,7 @@ class Program:
 
 
 class LogEcho:
-    """Shows what a program has written since the last look, so that errors are seen where the site was started."""
+    """Shows what a program has written since the last look: errors are seen where the site was started."""
 
     def __init__(self, program: Program, say: Callable[[str], None]):
         self.program = program
@@ -80,7 +80,7 @@ class LogEcho:
 
 
 class Supervisor:
-    """Watches what was started. `changed` is called after every restart, for whoever keeps the process ids."""
+    """Watches what was started; `changed` is called after every restart, with new process ids."""
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class Supervisor:
         self.started_at = {each.name: time.monotonic() for each in watched}
 
     def watch(self) -> None:
-        """Watch until a stopping signal raises `StopRequested` or a program stays down, which raises `LocalProblem`."""
+        """Watch until `StopRequested`, or until a program stays down, which raises `LocalProblem`."""
         while True:
             self.signals.pause(0.2)
             for echo in self.echoes:

@@ -32,9 +32,9 @@ def run_tests(arguments: Sequence[str], environ: Mapping[str, str], signals: Sto
 
 
 def run_benchmarks(arguments: Sequence[str], environ: Mapping[str, str], signals: StopSignals) -> int:
-    """Run `manage.py bench` on servers as safe as those of `make run`, for the figures include writing to disk."""
+    """Run `manage.py bench` on servers as safe as those of `make run`: writing to disk counts."""
     manage = [sys.executable, CHECKOUT / "manage.py"]
-    commands = [
+    commands: list[Command] = [
         [*manage, "prepare_database"],
         [*manage, "migrate", "--no-input", "--verbosity", "0"],
         [*manage, "bench", *arguments],
@@ -45,7 +45,7 @@ def run_benchmarks(arguments: Sequence[str], environ: Mapping[str, str], signals
 def with_servers(
     commands: Sequence[Command], environ: Mapping[str, str], signals: StopSignals, *, durable: bool
 ) -> int:
-    """Run the commands in order until one fails; return the last exit code. Servers and folder are gone afterwards."""
+    """Run the commands until one fails and return the last exit code; servers and folder are gone then."""
     parent = data_folder_path(environ)
     with (
         throwaway_folder(parent) as folder,
@@ -86,8 +86,8 @@ def _remove_unless_held(folder: DataFolder) -> None:
 def run_in_foreground(command: Command, environ: Mapping[str, str], signals: StopSignals) -> int:
     """Run a command on the terminal and return its exit code, as a shell writes one.
 
-    Ctrl-C reaches the command by itself, since it shares the terminal; it gets time to end in its own way, which pytest
-    needs to close browsers and threads. Other signals are passed on as an interrupt.
+    Ctrl-C reaches the command by itself, since it shares the terminal; it gets time to end in its own way,
+    which pytest needs to close browsers and threads. Other signals are passed on as an interrupt.
     """
     try:
         process = spawn(command, environ=environ, cwd=CHECKOUT, own_session=False, stdin=sys.stdin.fileno())

@@ -17,7 +17,7 @@ PORT_ATTEMPTS = 5
 
 
 class Valkey:
-    """One server in a data folder. A durable one saves its data when it stops, so that queued work survives."""
+    """One server in a data folder; a durable one saves its data when it stops: queued work survives."""
 
     name = "Valkey"
 
@@ -56,7 +56,7 @@ class Valkey:
             log=self.folder.log("valkey"),
             # It keeps its file in its working folder, so that no path has to be quoted in its configuration.
             cwd=self.folder.valkey,
-            # The configuration goes in here, because everybody can read a command line and it holds the password.
+            # The configuration holds the password and everybody can read a command line, so it goes here.
             stdin=subprocess.PIPE,
         )
         process = self.process
@@ -68,7 +68,7 @@ class Valkey:
             self.signals.wait_until(
                 lambda: process.poll() is not None or self._answers(port),
                 seconds=START_SECONDS,
-                otherwise=f"Valkey did not answer within {START_SECONDS} seconds. See {self.folder.logs / 'valkey.log'}.",
+                otherwise=f"Valkey did not answer within {START_SECONDS} s. See {self.folder.logs}/valkey.log.",
             )
         except BaseException:
             self.stop()
