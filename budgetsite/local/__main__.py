@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from .folder import DataFolder, data_folder_path
 from .problems import LocalProblem, StopRequested
@@ -21,16 +21,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     signals = StopSignals()
     signals.install()
+    commands: dict[str, Callable[[], int]] = {
+        "run": lambda: run_site(DataFolder(data_folder_path(os.environ)), os.environ, signals),
+        "servers": lambda: run_servers(DataFolder(data_folder_path(os.environ)), os.environ, signals),
+        "test": lambda: run_tests(options.arguments, os.environ, signals),
+        "bench": lambda: run_benchmarks(options.arguments, os.environ, signals),
+    }
+    return reporting(commands[options.command])
+
+
+def reporting(command: Callable[[], int]) -> int:
+    """Run a command and return its exit code; a problem is told without a stack trace and is 1."""
     try:
-        match options.command:
-            case "test":
-                return run_tests(options.arguments, os.environ, signals)
-            case "bench":
-                return run_benchmarks(options.arguments, os.environ, signals)
-            case "servers":
-                return run_servers(DataFolder(data_folder_path(os.environ)), os.environ, signals)
-            case _:
-                return run_site(DataFolder(data_folder_path(os.environ)), os.environ, signals)
+        return command()
     except LocalProblem as problem:
         print(problem, file=sys.stderr)
         return 1

@@ -7,7 +7,7 @@ import secrets
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from .problems import LocalProblem
@@ -96,15 +96,14 @@ class DataFolder:
     def known_secrets(self) -> Secrets | None:
         """Return the secrets if the folder has any; never makes some."""
         try:
-            stored = json.loads(self.secrets_file.read_text(encoding="utf-8"))
+            return Secrets(**json.loads(self.secrets_file.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise LocalProblem(
                 f"{self.secrets_file} is damaged. Restore it from a copy, or remove {self.path} to start "
                 "empty."
             ) from error
-        return Secrets(**{each.name: stored[each.name] for each in fields(Secrets) if each.name in stored})
 
     @contextmanager
     def held(self, description: str) -> Iterator[None]:

@@ -66,7 +66,7 @@ def spawn(
     environ: Mapping[str, str],
     log: Path | None = None,
     cwd: Path | None = None,
-    stdin: int = subprocess.DEVNULL,
+    stdin: int | None = subprocess.DEVNULL,
     own_session: bool = True,
     parent_death_signal: signal.Signals = signal.SIGTERM,
     user: int | None = None,

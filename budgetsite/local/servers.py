@@ -36,8 +36,8 @@ class LocalServers:
         self.folder.create(traversable=other_user)
         with ExitStack() as stack:
             for server in self.started_here:
-                server.start()
                 stack.callback(server.stop)
+                server.start()
             self._stack = stack.pop_all()
         return self
 

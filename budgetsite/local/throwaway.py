@@ -33,7 +33,7 @@ def run_tests(arguments: Sequence[str], environ: Mapping[str, str], signals: Sto
 
 def run_benchmarks(arguments: Sequence[str], environ: Mapping[str, str], signals: StopSignals) -> int:
     """Run `manage.py bench` on servers as safe as those of `make run`: writing to disk counts."""
-    manage = [sys.executable, CHECKOUT / "manage.py"]
+    manage: Command = [sys.executable, CHECKOUT / "manage.py"]
     commands: list[Command] = [
         [*manage, "prepare_database"],
         [*manage, "migrate", "--no-input", "--verbosity", "0"],
@@ -90,7 +90,7 @@ def run_in_foreground(command: Command, environ: Mapping[str, str], signals: Sto
     which pytest needs to close browsers and threads. Other signals are passed on as an interrupt.
     """
     try:
-        process = spawn(command, environ=environ, cwd=CHECKOUT, own_session=False, stdin=sys.stdin.fileno())
+        process = spawn(command, environ=environ, cwd=CHECKOUT, own_session=False, stdin=None)
     except OSError as error:
         raise LocalProblem(f"{command[0]} cannot be started: {error.strerror}.") from error
     try:

@@ -4,6 +4,8 @@ import signal
 import subprocess
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from .binaries import valkey_binary
 from .folder import DataFolder
@@ -68,7 +70,7 @@ class Valkey:
             self.signals.wait_until(
                 lambda: process.poll() is not None or self._answers(port),
                 seconds=START_SECONDS,
-                otherwise=f"Valkey did not answer within {START_SECONDS} s. See {self.folder.logs}/valkey.log.",
+                otherwise=f"Valkey did not answer within {START_SECONDS} s. See {self.folder.log('valkey')}.",
             )
         except BaseException:
             self.stop()
@@ -94,7 +96,11 @@ class Valkey:
 
     def _answers(self, port: int) -> bool:
         with redis.Redis(
-            host="127.0.0.1", port=port, password=self.folder.secrets().valkey_password, socket_timeout=2
+            host="127.0.0.1",
+            port=port,
+            password=self.folder.secrets().valkey_password,
+            socket_timeout=2,
+            retry=Retry(NoBackoff(), 0),
         ) as client:
             try:
                 return bool(client.ping())
