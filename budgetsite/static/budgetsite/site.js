@@ -77,7 +77,7 @@
       return;
     }
     const row = event.target.closest(".line--editing");
-    if (row) row.querySelector("[data-cancel]")?.click();
+    if (row && mayLeave(row)) row.querySelector("[data-cancel]")?.click();
   });
 
   /* Moving lines: Alt+Up and Alt+Down press the row's own buttons */
@@ -101,6 +101,9 @@
   const isDirty = (form) => form.dataset.dirty === "true";
   const dirtyForms = (within) => [...within.querySelectorAll("form[data-guard]")].filter(isDirty);
 
+  const mayLeave = (within) => !dirtyForms(within).length
+    || confirm("You have unsaved edits in a line. Leave them and go on?");
+
   function markDirty(event) {
     const form = event.target.form;
     if (guarded(form)) form.dataset.dirty = "true";
@@ -120,7 +123,7 @@
     if (event.detail.question || elt.matches("[data-cancel], form[data-guard]")) return;
     if (target instanceof HTMLElement && dirtyForms(target).length) {
       event.preventDefault();
-      if (confirm("You have unsaved edits in a line. Leave them and go on?")) event.detail.issueRequest(true);
+      if (mayLeave(target)) event.detail.issueRequest(true);
     }
   });
 
@@ -144,9 +147,12 @@
   }
 
   function restoreFocus(swapped) {
-    const wanted = swapped.querySelector?.("[data-take-focus], [aria-invalid='true'], [autofocus]");
-    if (place(wanted)) return;
-    if (swapped.matches?.(".line--editing") && place(swapped.querySelector("input:not([type='hidden']), select"))) return;
+    if (place(swapped.querySelector?.("[data-take-focus], [autofocus]"))) return;
+    if (swapped.matches?.(".line--editing, form")) {
+      const field = swapped.querySelector("[aria-invalid='true']")
+        ?? swapped.querySelector("input:not([type='hidden']), select, textarea");
+      if (place(field)) return;
+    }
     if (document.activeElement && document.activeElement !== document.body) return;
     if (!cameFrom) return;
     const usable = (id) => {
