@@ -94,7 +94,7 @@ def field(
     `compact` hides the label from sight only (table cells), `suffix` stands in the control (a currency code),
     `form_id` ties a control that stands outside its form, `width` is short, amount or full.
     """
-    attributes = {"form": form_id} if form_id else {}
+    attributes: dict[str, str | bool] = {"form": form_id} if form_id else {}
     return {
         "field": bound_field,
         "control": bound_field.as_widget(attrs=attributes),
