@@ -49,7 +49,9 @@ def budgetsite(port: int, folder: DataFolder, *, demo: bool) -> Site:
     ]
     if demo:
         preparations.append(Preparation("loading the demo", (*manage, "load_demo"), shown=True))
-    celery = (sys.executable, "-m", "celery", "--app", "budgetsite")
+    # The advice against a superuser is for servers; in a container on one's own machine it is noise.
+    warnings = ("-W", "ignore:You're running the worker with superuser privileges")
+    celery = (sys.executable, *warnings, "-m", "celery", "--quiet", "--app", "budgetsite")
     web = (
         sys.executable, "-m", "gunicorn", "budgetsite.wsgi:application",
         "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread", "--workers", "2", "--threads", "4",
