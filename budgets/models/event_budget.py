@@ -1,0 +1,148 @@
+from decimal import Decimal
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from budgetsite.money import ratios
+from budgetsite.money.model_fields import AmountField, CurrencyField, PercentageField
+from budgetsite.tenancy.history import TenantHistory
+from budgetsite.tenancy.models import TenantForeignKey
+from budgets.models.projected import ProjectedModel
+from budgets.querysets import EventBudgetManager
+
+
+class BudgetStatus(models.TextChoices):
+    DRAFT = "draft", "Draft"
+    REVIEW = "review", "In review"
+    APPROVED = "approved", "Approved"
+    ACTIVE = "active", "Active"
+    FINALIZED = "finalized", "Finalized"
+    ARCHIVED = "archived", "Archived"
+
+
+# Where the plan may be changed, and where nothing may be changed at all.
+PLANNING_STATUSES = frozenset({BudgetStatus.DRAFT})
+LOCKED_STATUSES = frozenset({BudgetStatus.FINALIZED, BudgetStatus.ARCHIVED})
+
+
+class EventBudget(ProjectedModel):
+    """The money of one event. Its totals are projections of the ledger and of its lines."""
+
+    event = TenantForeignKey("events.Event", on_delete=models.CASCADE, related_name="budgets")
+    currency = CurrencyField()
+    status = models.CharField(max_length=20, choices=BudgetStatus.choices, default=BudgetStatus.DRAFT)
+    # Grows by one with every change of plan or status; spending leaves it alone.
+    version = models.PositiveIntegerField(default=1)
+    # How often an approved plan was opened again.
+    revision = models.PositiveIntegerField(default=1)
+    total_budget_amount = AmountField(default=Decimal(0), help_text="The ceiling that the lines fit within.")
+    total_follows_lines = models.BooleanField(default=False, help_text="The total is the sum of the lines.")
+    lines_total_amount = AmountField(default=Decimal(0))
+    total_committed_amount = AmountField(default=Decimal(0))
+    total_actual_amount = AmountField(default=Decimal(0))
+    # The part of both totals that was posted to the budget itself and to no line.
+    unallocated_committed_amount = AmountField(default=Decimal(0))
+    unallocated_actual_amount = AmountField(default=Decimal(0))
+    variance_amount = AmountField(default=Decimal(0))
+    variance_percentage = PercentageField(null=True, default=None)
+    notes = models.TextField(blank=True)
+    submitted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    submitted_at = models.DateTimeField(null=True)
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    approved_at = models.DateTimeField(null=True)
+    # The head of the hash chain of its ledger entries.
+    ledger_seq = models.BigIntegerField(default=0)
+    ledger_hash = models.BinaryField(default=b"")
+
+    projections: ClassVar[tuple[str, ...]] = (
+        "status",
+        "version",
+        "revision",
+        "lines_total_amount",
+        "total_committed_amount",
+        "total_actual_amount",
+        "unallocated_committed_amount",
+        "unallocated_actual_amount",
+        "variance_amount",
+        "variance_percentage",
+        "submitted_by",
+        "submitted_at",
+        "approved_by",
+        "approved_at",
+        "ledger_seq",
+        "ledger_hash",
+    )
+
+    objects = EventBudgetManager()
+    # Status and version belong to the story; the figures are the ledger's to tell.
+    history = TenantHistory(
+        projections=tuple(
+            name for name in projections if name.endswith(("_amount", "_percentage", "_seq", "_hash"))
+        )
+    )
+
+    class Meta(ProjectedModel.Meta):
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["tenant", "event"],
+                condition=Q(deleted_at=None),
+                name="budgets_eventbudget_one_per_event",
+            ),
+            models.CheckConstraint(
+                condition=Q(total_budget_amount__gte=0), name="budgets_eventbudget_total_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(lines_total_amount__lte=F("total_budget_amount")),
+                name="budgets_eventbudget_lines_fit_total",
+            ),
+            models.CheckConstraint(
+                condition=Q(total_committed_amount__gte=0), name="budgets_eventbudget_committed_not_negative"
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            # The budget of an event, deleted ones included (restore).
+            models.Index(fields=["tenant", "event"], name="budgets_eventbudget_by_event"),
+            # What waits for approval; counts by status.
+            models.Index(fields=["tenant", "status"], name="budgets_eventbudget_by_status"),
+            # Lists, newest first.
+            models.Index("tenant", F("created_at").desc(), F("id").desc(), name="budgets_eventbudget_newest"),
+            # What is over budget.
+            models.Index(
+                fields=["tenant", "id"],
+                condition=Q(total_actual_amount__gt=F("total_budget_amount"), deleted_at=None),
+                name="budgets_eventbudget_overspent",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Budget {self.pk}"
+
+    @property
+    def available_amount(self) -> Decimal:
+        return ratios.available(
+            self.total_budget_amount, self.total_committed_amount, self.total_actual_amount
+        )
+
+    @property
+    def overrun_amount(self) -> Decimal:
+        return ratios.overrun(self.total_budget_amount, self.total_actual_amount)
+
+    @property
+    def utilization_percentage(self) -> Decimal:
+        return ratios.utilization_percentage(
+            self.total_budget_amount, self.total_committed_amount, self.total_actual_amount
+        )
+
+    @property
+    def is_locked(self) -> bool:
+        return self.status in LOCKED_STATUSES
+
+    @property
+    def is_over_budget(self) -> bool:
+        return self.total_actual_amount > self.total_budget_amount

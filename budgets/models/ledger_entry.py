@@ -1,0 +1,122 @@
+from decimal import Decimal
+from typing import ClassVar
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from budgetsite.money.model_fields import AmountField, CurrencyField
+from budgetsite.tenancy.models import TenantForeignKey, TenantRow
+from budgets.models.event_budget import EventBudget
+from budgets.models.line_item import BudgetLineItem
+
+
+class EntryKind(models.TextChoices):
+    COMMIT = "commit", "Committed"
+    RELEASE = "release", "Released"
+    SETTLE = "settle", "Settled"
+    ACTUAL = "actual", "Actual"
+    REFUND = "refund", "Refund"
+    ADJUST = "adjust", "Adjustment"
+
+
+class EntrySource(models.TextChoices):
+    REGISTRATION = "registration", "Registration"
+    EXPENSE = "expense", "Expense"
+    USAGE = "usage", "Usage"
+    MANUAL = "manual", "By hand"
+    IMPORT = "import", "Import"
+
+
+class LedgerEntry(TenantRow):
+    """One movement of money. Append-only: whatever was wrong is put right by a further entry.
+
+    `seq`, `prev_hash` and `hash` are set by PostgreSQL (migration `ledger_chain`). `description` and `actor` are no part
+    of the hash, so that a person can be erased without breaking the chain.
+    """
+
+    budget = TenantForeignKey(EventBudget, on_delete=models.PROTECT, related_name="ledger_entries")
+    line_item = TenantForeignKey(
+        BudgetLineItem, on_delete=models.PROTECT, null=True, blank=True, related_name="ledger_entries"
+    )
+    seq = models.BigIntegerField(editable=False)
+    kind = models.CharField(max_length=10, choices=EntryKind.choices)
+    committed_delta = AmountField(default=Decimal(0))
+    actual_delta = AmountField(default=Decimal(0))
+    currency = CurrencyField()
+    occurred_at = models.DateTimeField(default=timezone.now)
+    source = models.CharField(max_length=20, choices=EntrySource.choices)
+    source_id = models.CharField(max_length=64, blank=True)
+    idempotency_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001  (NULLs never collide)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    description = models.CharField(max_length=500, blank=True)
+    prev_hash = models.BinaryField(editable=False)
+    hash = models.BinaryField(editable=False)
+
+    class Meta(TenantRow.Meta):
+        verbose_name_plural = "ledger entries"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Also serves reading a budget's ledger in order.
+            models.UniqueConstraint(
+                fields=["tenant", "budget", "seq"], name="budgets_ledgerentry_one_per_seq"
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "budget", "idempotency_key"],
+                condition=models.Q(idempotency_key__isnull=False),
+                name="budgets_ledgerentry_one_per_key",
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            # A line's entries: proof and rebuilding of its totals.
+            models.Index(
+                fields=["tenant", "line_item"],
+                condition=models.Q(line_item__isnull=False),
+                name="budgets_entry_of_line",
+            ),
+        ]
+        triggers: ClassVar[list[pgtrigger.Trigger]] = [
+            pgtrigger.Trigger(
+                name="chain",
+                operation=pgtrigger.Insert,
+                when=pgtrigger.Before,
+                func=pgtrigger.Func(
+                    """
+                    SELECT b.ledger_seq + 1, b.ledger_hash INTO NEW.seq, NEW.prev_hash
+                        FROM budgets_eventbudget b
+                        WHERE b.tenant_id = NEW.tenant_id AND b.id = NEW.budget_id AND b.currency = NEW.currency
+                            AND b.status NOT IN ('finalized', 'archived')
+                        FOR NO KEY UPDATE;
+                    IF NOT FOUND THEN
+                        RAISE EXCEPTION 'no open budget in this currency to post to' USING ERRCODE = 'check_violation';
+                    END IF;
+                    NEW.created_at = now();
+                    NEW.hash = budgets_ledger_hash(NEW.prev_hash, NEW.tenant_id, NEW.id, NEW.budget_id, NEW.line_item_id,
+                        NEW.seq, NEW.kind, NEW.committed_delta, NEW.actual_delta, NEW.currency, NEW.source,
+                        NEW.source_id, NEW.occurred_at);
+                    UPDATE budgets_eventbudget SET ledger_seq = NEW.seq, ledger_hash = NEW.hash
+                        WHERE tenant_id = NEW.tenant_id AND id = NEW.budget_id;
+                    RETURN NEW;
+                    """
+                ),
+            ),
+            pgtrigger.Trigger(
+                name="append_only",
+                operation=pgtrigger.Update | pgtrigger.Delete,
+                when=pgtrigger.Before,
+                func="RAISE EXCEPTION 'ledger entries are never changed; post a correcting entry'"
+                " USING ERRCODE = 'check_violation';",
+            ),
+            pgtrigger.Trigger(
+                name="no_truncate",
+                operation=pgtrigger.Truncate,
+                when=pgtrigger.Before,
+                level=pgtrigger.Statement,
+                func="RAISE EXCEPTION 'ledger entries are never removed' USING ERRCODE = 'check_violation';",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.seq}"

@@ -1,0 +1,126 @@
+from decimal import Decimal
+from typing import Any, ClassVar, Self
+
+from django.db import models
+
+from budgetsite.money import ratios
+from budgetsite.money.model_fields import AmountField, CurrencyField
+from budgetsite.tenancy.history import TenantHistory
+from budgetsite.tenancy.models import TenantForeignKey
+from budgets.models.category import Category
+from budgets.models.event_budget import EventBudget
+from budgets.models.projected import ProjectedModel
+
+
+class BudgetLineItem(ProjectedModel):
+    """One line of a budget's plan, with what was promised and spent on it (projections of the ledger).
+
+    Setting `actual_amount` and saving posts the difference to the ledger; the save itself never writes it.
+    """
+
+    budget = TenantForeignKey(EventBudget, on_delete=models.CASCADE, related_name="line_items")
+    category = TenantForeignKey(Category, on_delete=models.PROTECT, related_name="line_items")
+    section = models.CharField(
+        max_length=200, blank=True, help_text="The part of the event that it belongs to."
+    )
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True)
+    # The budget's, copied so that a line can be shown and checked without it.
+    currency = CurrencyField()
+    budgeted_amount = AmountField(default=Decimal(0))
+    committed_amount = AmountField(default=Decimal(0))
+    actual_amount = AmountField(default=Decimal(0))
+    variance_amount = AmountField(default=Decimal(0))
+    sort_order = models.IntegerField(default=0)
+    notes = models.TextField(blank=True)
+    # The version of the budget in which this line last changed: a writer who has read that or a later one is up to date.
+    version = models.PositiveIntegerField(default=1)
+    # What deleting the line took out of the budget; restoring it puts this back.
+    deleted_actual_amount = AmountField(default=Decimal(0))
+
+    plan_fields: ClassVar[tuple[str, ...]] = (
+        "budget_id",
+        "category_id",
+        "section",
+        "name",
+        "description",
+        "budgeted_amount",
+        "sort_order",
+        "notes",
+    )
+    projections: ClassVar[tuple[str, ...]] = (
+        "committed_amount",
+        "actual_amount",
+        "variance_amount",
+        "deleted_actual_amount",
+    )
+
+    history = TenantHistory(projections=projections)
+
+    class Meta(ProjectedModel.Meta):
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=models.Q(budgeted_amount__gte=0),
+                name="budgets_budgetlineitem_budgeted_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(committed_amount__gte=0),
+                name="budgets_budgetlineitem_committed_not_negative",
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            # The lines of a budget, in their order.
+            models.Index(fields=["tenant", "budget", "sort_order", "id"], name="budgets_line_of_budget"),
+            # Sums by category; whether a category is in use.
+            models.Index(fields=["tenant", "category"], name="budgets_line_by_category"),
+        ]
+
+    # The plan as it was read, to tell what a save changes.
+    _read: dict[str, Any] | None = None
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Any, values: Any) -> Self:
+        line = super().from_db(db, field_names, values)
+        line.remember()
+        return line
+
+    def remember(self) -> None:
+        """Take the present values as the stored ones."""
+        self._read = {
+            name: self.__dict__[name]
+            for name in (*self.plan_fields, "actual_amount")
+            if name in self.__dict__
+        }
+
+    def plan_changes(self) -> set[str]:
+        """Return which fields of the plan differ from what was read; all of them for a new line."""
+        if self._read is None:
+            return set(self.plan_fields)
+        return {
+            name
+            for name in self.plan_fields
+            if name in self._read and self._read[name] != getattr(self, name)
+        }
+
+    def as_read(self, name: str) -> Any:
+        """Return a field's value as it was read, None for a new line."""
+        return None if self._read is None else self._read.get(name)
+
+    @property
+    def available_amount(self) -> Decimal:
+        return ratios.available(self.budgeted_amount, self.committed_amount, self.actual_amount)
+
+    @property
+    def overrun_amount(self) -> Decimal:
+        return ratios.overrun(self.budgeted_amount, self.actual_amount)
+
+    @property
+    def utilization_percentage(self) -> Decimal:
+        return ratios.utilization_percentage(self.budgeted_amount, self.committed_amount, self.actual_amount)
+
+    @property
+    def variance_percentage(self) -> Decimal | None:
+        return ratios.variance_percentage(self.budgeted_amount, self.actual_amount)

@@ -1,0 +1,130 @@
+"""The account's categories: the seeds' two lists to begin with, then whatever the account makes of them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Lower
+
+from budgetsite.accounts.models import User
+from budgetsite.tenancy.deletion import soft_delete
+from budgets.models import BudgetLineItem, Category
+from budgets.services.problems import CategoryExists, CategoryInUse, UnknownCategory
+
+EVENT_CATEGORIES = (
+    "Food & Beverage",
+    "Labor",
+    "Equipment Rental",
+    "Venue",
+    "Transportation",
+    "Decor & Florals",
+    "Entertainment",
+    "Miscellaneous",
+)
+
+# Typical shares of a wedding's total, in percent. They add up to 130: people spend on most of these, not on all.
+WEDDING_BENCHMARKS = {
+    "Venue": 40,
+    "Catering": 30,
+    "Photography": 10,
+    "Videography": 5,
+    "Flowers": 8,
+    "Music": 8,
+    "Transport": 3,
+    "Attire": 8,
+    "Rings": 3,
+    "Stationery": 2,
+    "Decorations": 3,
+    "Cake": 2,
+    "Hair/Makeup": 3,
+    "Gifts/Favors": 2,
+    "Miscellaneous": 3,
+}
+
+
+def seed_categories() -> None:
+    """Give the current tenant both lists; a name that stands on both is one category."""
+    names = list(dict.fromkeys([*EVENT_CATEGORIES, *WEDDING_BENCHMARKS]))
+    Category.objects.bulk_create(
+        Category(
+            name=name,
+            for_events=name in EVENT_CATEGORIES,
+            for_weddings=name in WEDDING_BENCHMARKS,
+            benchmark_share=Decimal(WEDDING_BENCHMARKS[name]) if name in WEDDING_BENCHMARKS else None,
+            sort_order=position * 10,
+        )
+        for position, name in enumerate(names, start=1)
+    )
+
+
+@dataclass(slots=True)
+class CategoryFinder:
+    """Finds the account's categories by name (case does not matter) or id, with one query for any number."""
+
+    by_key: dict[str, Category]
+    names: list[str]
+
+    @classmethod
+    def load(cls) -> "CategoryFinder":
+        categories = list(Category.objects.order_by("sort_order", "name", "id"))
+        by_key = {category.name.strip().lower(): category for category in categories}
+        by_key.update({str(category.pk): category for category in categories})
+        return cls(by_key=by_key, names=[category.name for category in categories])
+
+    def find(self, name_or_id: str | UUID) -> Category:
+        """Raises `UnknownCategory`, which lists the known ones."""
+        found = self.by_key.get(str(name_or_id).strip().lower())
+        if found is None:
+            raise UnknownCategory(str(name_or_id), self.names)
+        return found
+
+
+@transaction.atomic
+def create_category(*, name: str, acting_user: User, **fields: Any) -> Category:
+    """Raises `CategoryExists`."""
+    category = Category(name=name.strip(), **fields)
+    return _save(category, force_insert=True)
+
+
+@transaction.atomic
+def update_category(*, category: Category, acting_user: User, **fields: Any) -> Category:
+    """Raises `CategoryExists` when the new name is taken."""
+    for name, value in fields.items():
+        setattr(category, name, value)
+    return _save(category)
+
+
+@transaction.atomic
+def delete_category(*, category: Category, acting_user: User, now: datetime) -> None:
+    """Soft-delete a category that no live line uses. Raises `CategoryInUse`."""
+    lines = BudgetLineItem.objects.filter(category=category, deleted_at=None).count()
+    if lines:
+        raise CategoryInUse(category.name, lines)
+    soft_delete(category, now=now)
+
+
+@transaction.atomic
+def ensure_categories(*, names: list[str], acting_user: User | None) -> list[Category]:
+    """Make the categories among `names` that are missing, after the others; return those made."""
+    known = set(Category.objects.values_list(Lower("name"), flat=True))
+    missing = {name.strip().lower(): name.strip() for name in names if name.strip().lower() not in known}
+    start = len(known)
+    return Category.objects.bulk_create(
+        Category(name=name, sort_order=(start + position) * 10)
+        for position, name in enumerate(missing.values(), 1)
+    )
+
+
+def _save(category: Category, **options: Any) -> Category:
+    category.clean_fields(exclude=["tenant"])
+    try:
+        with transaction.atomic():
+            category.save(**options)
+    except IntegrityError as error:
+        if "budgets_category_one_per_name" in str(error):
+            raise CategoryExists(category.name) from error
+        raise
+    return category

@@ -1,0 +1,64 @@
+"""A budget's and a line's figures as PostgreSQL has just returned them."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Self
+from uuid import UUID
+
+from budgetsite.money import ratios
+
+BUDGET_COLUMNS = (
+    "b.id, b.event_id, b.currency, b.status, b.version, b.total_budget_amount, b.total_committed_amount, "
+    "b.total_actual_amount, b.variance_amount, b.variance_percentage, b.lines_total_amount"
+)
+LINE_COLUMNS = (
+    "l.id, l.budget_id, l.name, l.budgeted_amount, l.committed_amount, l.actual_amount, l.variance_amount"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetFigures:
+    budget_id: UUID
+    event_id: UUID
+    currency: str
+    status: str
+    version: int
+    budgeted: Decimal
+    committed: Decimal
+    actual: Decimal
+    variance: Decimal
+    variance_percentage: Decimal | None
+    lines_total: Decimal
+
+    @classmethod
+    def from_row(cls, row: Any) -> Self:
+        """Read a row of `BUDGET_COLUMNS`."""
+        return cls(*row)
+
+    @property
+    def available(self) -> Decimal:
+        return ratios.available(self.budgeted, self.committed, self.actual)
+
+    @property
+    def utilization_percentage(self) -> Decimal:
+        return ratios.utilization_percentage(self.budgeted, self.committed, self.actual)
+
+
+@dataclass(frozen=True, slots=True)
+class LineFigures:
+    line_item_id: UUID
+    budget_id: UUID
+    name: str
+    budgeted: Decimal
+    committed: Decimal
+    actual: Decimal
+    variance: Decimal
+
+    @classmethod
+    def from_row(cls, row: Any) -> Self:
+        """Read a row of `LINE_COLUMNS`."""
+        return cls(*row)
+
+    @property
+    def overrun(self) -> Decimal:
+        return ratios.overrun(self.budgeted, self.actual)

@@ -1,0 +1,217 @@
+"""The one door through which money is promised, spent and corrected (design §4)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.db import connection
+from django.utils import timezone
+
+from budgetsite.money.amounts import MAX_AMOUNT, parse_amount
+from budgetsite.money.ratios import PERCENTAGE_LIMIT
+from budgetsite.tenancy.scope import current_scope, require_tenant_id
+from budgets.models import LOCKED_STATUSES, BudgetLineItem, EntryKind, EntrySource, EventBudget, LedgerEntry
+from budgets.services.figures import BUDGET_COLUMNS, LINE_COLUMNS, BudgetFigures, LineFigures
+from budgets.services.problems import (
+    AmountDoesNotFit,
+    BudgetLocked,
+    BudgetNotFound,
+    CurrencyMismatch,
+    IdempotencyMismatch,
+    LineNotFound,
+    ReleaseExceedsCommitted,
+    TotalOutOfRange,
+)
+from budgets.signals import budget_recalculated
+
+ZERO = Decimal(0)
+
+# One conditional update: whatever stands in the way leaves no row changed, and the row stays locked until the end.
+_UPDATE_BUDGET = f"""
+    UPDATE budgets_eventbudget b SET
+        total_committed_amount = b.total_committed_amount + %(committed)s,
+        total_actual_amount = b.total_actual_amount + %(actual)s,
+        unallocated_committed_amount = b.unallocated_committed_amount
+            + CASE WHEN %(line)s::uuid IS NULL THEN %(committed)s ELSE 0 END,
+        unallocated_actual_amount = b.unallocated_actual_amount
+            + CASE WHEN %(line)s::uuid IS NULL THEN %(actual)s ELSE 0 END,
+        variance_amount = b.total_budget_amount - b.total_actual_amount - %(actual)s,
+        variance_percentage = greatest(-%(percentage_limit)s, least(%(percentage_limit)s, round(
+            (b.total_budget_amount - b.total_actual_amount - %(actual)s) * 100 / nullif(b.total_budget_amount, 0), 2)))
+    WHERE b.tenant_id = %(tenant)s AND b.id = %(budget)s AND b.deleted_at IS NULL
+        AND b.currency = %(currency)s
+        AND b.status <> ALL (%(locked)s)
+        AND b.total_committed_amount + %(committed)s >= 0
+        AND abs(b.total_actual_amount + %(actual)s) <= %(largest)s
+        AND b.total_committed_amount + %(committed)s <= %(largest)s
+        AND abs(b.total_budget_amount - b.total_actual_amount - %(actual)s) <= %(largest)s
+        AND (NOT %(stops)s
+             OR b.total_budget_amount - b.total_committed_amount - b.total_actual_amount >= %(amount)s)
+        AND (%(line)s::uuid IS NULL OR EXISTS (
+            SELECT FROM budgets_budgetlineitem l
+            WHERE l.tenant_id = %(tenant)s AND l.id = %(line)s AND l.budget_id = b.id AND l.deleted_at IS NULL
+                AND l.committed_amount + %(committed)s >= 0
+                AND abs(l.budgeted_amount - l.actual_amount - %(actual)s) <= %(largest)s
+                AND abs(l.actual_amount + %(actual)s) <= %(largest)s))
+    RETURNING {BUDGET_COLUMNS}
+"""
+
+_UPDATE_LINE = f"""
+    UPDATE budgets_budgetlineitem l SET
+        committed_amount = l.committed_amount + %(committed)s,
+        actual_amount = l.actual_amount + %(actual)s,
+        variance_amount = l.budgeted_amount - l.actual_amount - %(actual)s
+    WHERE l.tenant_id = %(tenant)s AND l.id = %(line)s
+    RETURNING {LINE_COLUMNS}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """What was posted, and the figures that it led to. `repeated`: the key had posted it before."""
+
+    entry_id: UUID
+    figures: BudgetFigures | None
+    line: LineFigures | None
+    repeated: bool = False
+
+
+class OnOverrun:
+    """What happens when an amount does not fit into what is available."""
+
+    STOP = "stop"
+    WARN = "warn"
+    IGNORE = "ignore"
+
+
+def post(
+    *,
+    budget_id: UUID,
+    kind: EntryKind,
+    currency: str,
+    source: EntrySource,
+    committed_delta: Decimal = ZERO,
+    actual_delta: Decimal = ZERO,
+    line_item_id: UUID | None = None,
+    source_id: str = "",
+    idempotency_key: str | None = None,
+    description: str = "",
+    occurred_at: datetime | None = None,
+    on_overrun: str | None = None,
+) -> Posting:
+    """Post one entry and move the totals of budget and line with it: all or nothing, inside the caller's transaction.
+
+    Amounts are signed, in the budget's currency. `on_overrun` is by default `stop` for commitments (an amount that does
+    not fit raises `AmountDoesNotFit`) and `warn` for actuals: an invoice that has arrived is a fact. The acting user is
+    the scope's. A repeated `idempotency_key` posts nothing and returns the first posting, or raises
+    `IdempotencyMismatch` when it was for something else. Locks the budget, then the line.
+    """
+    committed_delta = parse_amount(committed_delta, currency)
+    actual_delta = parse_amount(actual_delta, currency)
+    if not committed_delta and not actual_delta:
+        raise ValueError("an entry moves money")
+    if idempotency_key is not None:
+        earlier = _posted_before(budget_id, idempotency_key)
+        if earlier is not None:
+            return _same_posting(earlier, kind, committed_delta, actual_delta, line_item_id)
+    amount = committed_delta + actual_delta
+    if on_overrun is None:
+        on_overrun = OnOverrun.STOP if kind == EntryKind.COMMIT else OnOverrun.WARN
+    parameters: dict[str, Any] = {
+        "tenant": require_tenant_id(),
+        "budget": budget_id,
+        "line": line_item_id,
+        "committed": committed_delta,
+        "actual": actual_delta,
+        "amount": amount,
+        "stops": on_overrun == OnOverrun.STOP and amount > 0,
+        "currency": currency,
+        "locked": sorted(LOCKED_STATUSES),
+        "largest": MAX_AMOUNT,
+        "percentage_limit": PERCENTAGE_LIMIT,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_UPDATE_BUDGET, parameters)
+        row = cursor.fetchone()
+        if row is None:
+            raise _refusal(parameters)
+        figures = BudgetFigures.from_row(row)
+        line = None
+        if line_item_id is not None:
+            cursor.execute(_UPDATE_LINE, parameters)
+            line = LineFigures.from_row(cursor.fetchone())
+        entry_id = uuid4()
+        cursor.execute(
+            """
+            INSERT INTO budgets_ledgerentry (id, tenant_id, budget_id, line_item_id, kind, committed_delta,
+                actual_delta, currency, occurred_at, source, source_id, idempotency_key, actor_id, description)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+            """,
+            [
+                entry_id,
+                parameters["tenant"],
+                budget_id,
+                line_item_id,
+                kind,
+                committed_delta,
+                actual_delta,
+                currency,
+                occurred_at or timezone.now(),
+                source,
+                source_id,
+                idempotency_key,
+                current_scope().user_id,
+                description,
+            ],
+        )
+    if on_overrun != OnOverrun.IGNORE:
+        budget_recalculated.send(sender=EventBudget, figures=figures, lines=[line] if line else [])
+    return Posting(entry_id=entry_id, figures=figures, line=line)
+
+
+def _posted_before(budget_id: UUID, key: str) -> LedgerEntry | None:
+    """Lock the budget, so that two postings with one key queue, and return what the key posted."""
+    list(EventBudget.objects.filter(pk=budget_id).select_for_update(no_key=True).values_list("pk"))
+    return LedgerEntry.objects.filter(budget_id=budget_id, idempotency_key=key).first()
+
+
+def _same_posting(
+    earlier: LedgerEntry, kind: EntryKind, committed: Decimal, actual: Decimal, line_item_id: UUID | None
+) -> Posting:
+    same = (
+        earlier.kind == kind
+        and earlier.committed_delta == committed
+        and earlier.actual_delta == actual
+        and earlier.line_item_id == line_item_id
+    )
+    if not same:
+        raise IdempotencyMismatch(earlier.idempotency_key or "")
+    return Posting(entry_id=earlier.pk, figures=None, line=None, repeated=True)
+
+
+def _refusal(wanted: dict[str, Any]) -> Exception:
+    """Find out why the conditional update changed nothing. Nothing has been written."""
+    budget = EventBudget.objects.filter(pk=wanted["budget"], deleted_at=None).first()
+    if budget is None:
+        return BudgetNotFound(wanted["budget"])
+    if budget.is_locked:
+        return BudgetLocked(budget.status)
+    if budget.currency != wanted["currency"]:
+        return CurrencyMismatch(posted=wanted["currency"], budget=budget.currency)
+    committed = budget.total_committed_amount
+    if wanted["line"] is not None:
+        line = BudgetLineItem.objects.filter(pk=wanted["line"], budget=budget, deleted_at=None).first()
+        if line is None:
+            return LineNotFound(wanted["line"])
+        committed = min(committed, line.committed_amount)
+    if committed + wanted["committed"] < 0:
+        return ReleaseExceedsCommitted(
+            released=-wanted["committed"], committed=committed, currency=budget.currency
+        )
+    if wanted["stops"] and budget.available_amount < wanted["amount"]:
+        return AmountDoesNotFit(
+            amount=wanted["amount"], available=budget.available_amount, currency=budget.currency
+        )
+    return TotalOutOfRange()

@@ -1,0 +1,175 @@
+"""Proof of the books: every total and every hash recomputed from the entries, and totals rebuilt from them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection, transaction
+
+from budgetsite.money.ratios import PERCENTAGE_LIMIT
+from budgetsite.tenancy.scope import deleted_rows_visible, require_tenant_id
+
+
+@dataclass(frozen=True, slots=True)
+class Discrepancy:
+    """One thing that the entries do not bear out."""
+
+    subject: str
+    subject_id: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.subject} {self.subject_id}: {self.detail}"
+
+
+_CHAIN = """
+    SELECT e.budget_id, e.id, e.seq,
+           e.seq IS DISTINCT FROM row_number() OVER chain AS out_of_order,
+           e.prev_hash IS DISTINCT FROM coalesce(lag(e.hash) OVER chain, ''::bytea) AS unlinked,
+           e.hash IS DISTINCT FROM budgets_ledger_hash(e.prev_hash, e.tenant_id, e.id, e.budget_id, e.line_item_id,
+               e.seq, e.kind, e.committed_delta, e.actual_delta, e.currency, e.source, e.source_id, e.occurred_at)
+               AS altered
+    FROM budgets_ledgerentry e
+    WHERE e.tenant_id = %(tenant)s
+    WINDOW chain AS (PARTITION BY e.budget_id ORDER BY e.seq, e.id)
+"""
+
+_BROKEN_LINKS = f"""
+    SELECT budget_id, id, seq, out_of_order, unlinked, altered FROM ({_CHAIN}) c
+    WHERE out_of_order OR unlinked OR altered ORDER BY budget_id, seq LIMIT 100
+"""
+
+_BUDGET_TOTALS = """
+    SELECT b.id, b.lines_total_amount, b.total_budget_amount, b.total_committed_amount, b.total_actual_amount,
+           b.unallocated_committed_amount, b.unallocated_actual_amount, b.variance_amount, b.variance_percentage,
+           b.ledger_seq,
+           coalesce(l.budgeted, 0),
+           CASE WHEN b.total_follows_lines THEN coalesce(l.budgeted, 0) ELSE b.total_budget_amount END,
+           coalesce(e.committed, 0), coalesce(e.actual, 0),
+           coalesce(e.unallocated_committed, 0), coalesce(e.unallocated_actual, 0),
+           b.total_budget_amount - coalesce(e.actual, 0),
+           greatest(-%(percentage_limit)s, least(%(percentage_limit)s, round(
+               (b.total_budget_amount - coalesce(e.actual, 0)) * 100 / nullif(b.total_budget_amount, 0), 2))),
+           coalesce(e.last_seq, 0),
+           b.ledger_hash = coalesce((SELECT h.hash FROM budgets_ledgerentry h WHERE h.tenant_id = b.tenant_id
+               AND h.budget_id = b.id ORDER BY h.seq DESC LIMIT 1), ''::bytea)
+    FROM budgets_eventbudget b
+    LEFT JOIN (
+        SELECT budget_id, sum(budgeted_amount) AS budgeted FROM budgets_budgetlineitem l
+        WHERE tenant_id = %(tenant)s AND deleted_at IS NOT DISTINCT FROM (SELECT p.deleted_at FROM budgets_eventbudget p
+            WHERE p.tenant_id = l.tenant_id AND p.id = l.budget_id)
+        GROUP BY budget_id
+    ) l ON l.budget_id = b.id
+    LEFT JOIN (
+        SELECT budget_id, sum(committed_delta) AS committed, sum(actual_delta) AS actual,
+               sum(committed_delta) FILTER (WHERE line_item_id IS NULL) AS unallocated_committed,
+               sum(actual_delta) FILTER (WHERE line_item_id IS NULL) AS unallocated_actual,
+               max(seq) AS last_seq
+        FROM budgets_ledgerentry WHERE tenant_id = %(tenant)s GROUP BY budget_id
+    ) e ON e.budget_id = b.id
+    WHERE b.tenant_id = %(tenant)s
+    ORDER BY b.id
+"""
+_BUDGET_FIELDS = (
+    "lines_total_amount",
+    "total_budget_amount",
+    "total_committed_amount",
+    "total_actual_amount",
+    "unallocated_committed_amount",
+    "unallocated_actual_amount",
+    "variance_amount",
+    "variance_percentage",
+    "ledger_seq",
+)
+
+_LINE_TOTALS = """
+    SELECT l.id, l.committed_amount, l.actual_amount, l.variance_amount,
+           coalesce(e.committed, 0), coalesce(e.actual, 0), l.budgeted_amount - coalesce(e.actual, 0)
+    FROM budgets_budgetlineitem l
+    LEFT JOIN (
+        SELECT line_item_id, sum(committed_delta) AS committed, sum(actual_delta) AS actual
+        FROM budgets_ledgerentry WHERE tenant_id = %(tenant)s AND line_item_id IS NOT NULL GROUP BY line_item_id
+    ) e ON e.line_item_id = l.id
+    WHERE l.tenant_id = %(tenant)s
+      AND (l.committed_amount, l.actual_amount, l.variance_amount)
+          IS DISTINCT FROM (coalesce(e.committed, 0), coalesce(e.actual, 0), l.budgeted_amount - coalesce(e.actual, 0))
+    ORDER BY l.id
+"""
+_LINE_FIELDS = ("committed_amount", "actual_amount", "variance_amount")
+
+
+def verify_ledger() -> list[Discrepancy]:
+    """Recompute every total and every hash of the current tenant; return what differs, entries first."""
+    with transaction.atomic(), deleted_rows_visible():
+        return [*_broken_links(), *_wrong_budgets(), *_wrong_lines()]
+
+
+def rebuild_totals() -> int:
+    """Set every projection of the current tenant to what the entries say; return how many rows changed.
+
+    The entries are never touched: a broken chain stays broken, and `verify_ledger` goes on naming it.
+    """
+    changed = 0
+    with transaction.atomic(), deleted_rows_visible(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM budgets_eventbudget WHERE tenant_id = %(tenant)s ORDER BY id FOR NO KEY UPDATE",
+            _tenant(),
+        )
+        cursor.execute(_LINE_TOTALS, _tenant())
+        for row in cursor.fetchall():
+            cursor.execute(
+                "UPDATE budgets_budgetlineitem SET committed_amount = %s, actual_amount = %s, variance_amount = %s"
+                " WHERE tenant_id = %s AND id = %s",
+                [*row[4:7], require_tenant_id(), row[0]],
+            )
+            changed += cursor.rowcount
+        # Twice: a total that follows its lines has to be right before its variance can be.
+        for _ in range(2):
+            cursor.execute(_BUDGET_TOTALS, _tenant())
+            for row in cursor.fetchall():
+                stored, true = row[1:9], row[10:18]
+                if stored != true:
+                    assignments = ", ".join(f"{name} = %s" for name in _BUDGET_FIELDS[:8])
+                    cursor.execute(
+                        f"UPDATE budgets_eventbudget SET {assignments} WHERE tenant_id = %s AND id = %s",
+                        [*true, require_tenant_id(), row[0]],
+                    )
+                    changed += cursor.rowcount
+    return changed
+
+
+def _broken_links() -> Iterator[Discrepancy]:
+    for budget_id, entry_id, seq, out_of_order, unlinked, altered in _rows(_BROKEN_LINKS):
+        if altered:
+            detail = f"entry {seq} of budget {budget_id} was altered: its hash does not match its contents"
+        elif unlinked:
+            detail = f"entry {seq} of budget {budget_id} does not follow the entry before it"
+        else:
+            detail = f"entry {seq} of budget {budget_id} is out of order: an entry is missing or was added"
+        yield Discrepancy("ledger entry", str(entry_id), detail)
+
+
+def _wrong_budgets() -> Iterator[Discrepancy]:
+    for row in _rows(_BUDGET_TOTALS):
+        for name, stored, true in zip(_BUDGET_FIELDS, row[1:10], row[10:19], strict=True):
+            if stored != true:
+                yield Discrepancy("budget", str(row[0]), f"{name} is {stored}, the entries say {true}")
+        if not row[19]:
+            yield Discrepancy("budget", str(row[0]), "the last entry is not the one that its chain ends with")
+
+
+def _wrong_lines() -> Iterator[Discrepancy]:
+    for row in _rows(_LINE_TOTALS):
+        for name, stored, true in zip(_LINE_FIELDS, row[1:4], row[4:7], strict=True):
+            if stored != true:
+                yield Discrepancy("line", str(row[0]), f"{name} is {stored}, the entries say {true}")
+
+
+def _rows(query: str) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, _tenant())
+        return cursor.fetchall()
+
+
+def _tenant() -> dict[str, Any]:
+    return {"tenant": require_tenant_id(), "percentage_limit": PERCENTAGE_LIMIT}

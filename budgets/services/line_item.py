@@ -1,0 +1,261 @@
+"""Adding, changing, ordering, deleting and restoring the lines of a budget."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import Max
+
+from budgetsite.accounts.models import User
+from budgetsite.money.amounts import parse_amount
+from budgetsite.tenancy.history import acting_user_reference, record_history
+from budgetsite.tenancy.scope import deleted_rows_visible, require_tenant_id
+from budgets.models import BudgetLineItem, Category, EntryKind, EntrySource, EventBudget
+from budgets.services import ledger
+from budgets.services.categories import CategoryFinder
+from budgets.services.guards import lock_budget, refuse_fixed_plan, refuse_locked
+from budgets.services.line_item_effects import set_actual
+from budgets.services.problems import CurrencyMismatch, LineHasCommitments, LineNotFound, StaleVersion
+from budgets.services.recalculation import recalculate_budget, recalculation_paused
+
+ZERO = Decimal(0)
+PLAN_FIELDS = frozenset(
+    {"category", "section", "name", "description", "budgeted_amount", "sort_order", "notes"}
+)
+LINE_FIELDS = PLAN_FIELDS | {"actual_amount"}
+
+
+@transaction.atomic
+def add_line_item(
+    *, budget_id: UUID, acting_user: User, version: int | None = None, **fields: Any
+) -> BudgetLineItem:
+    """Add a line at the end of the plan (or at `sort_order`).
+
+    `fields` are those of `LINE_FIELDS`; `category` is a Category, its name or its id. Raises `PlanFixed`,
+    `BudgetLocked`, `StaleVersion`, `UnknownCategory`, `LinesExceedTotal`, `InvalidAmount`.
+    """
+    return add_line_items(budget_id=budget_id, acting_user=acting_user, version=version, line_items=[fields])[
+        0
+    ]
+
+
+@transaction.atomic
+def add_line_items(
+    *, budget_id: UUID, acting_user: User, line_items: Sequence[dict[str, Any]], version: int | None = None
+) -> list[BudgetLineItem]:
+    """Add several lines, all or none, as one change of the plan. Raises as `add_line_item`."""
+    budget = lock_budget(budget_id, version=version)
+    refuse_fixed_plan(budget)
+    lines = insert_lines(budget, line_items, version=budget.version + 1)
+    recalculate_budget(budget.pk)
+    return list(_ordered(budget.pk).filter(pk__in=[line.pk for line in lines]))
+
+
+@transaction.atomic
+def update_line_item(
+    *, budget_id: UUID, line_item_id: UUID, version: int, acting_user: User, **fields: Any
+) -> BudgetLineItem:
+    """Change a line; `actual_amount` posts the difference to the ledger and leaves the version alone.
+
+    `version` is that of the line or of the budget, whichever the writer read: it is stale when the line has changed
+    since. Raises `StaleVersion`, `PlanFixed` (the plan's fields, once submitted), `BudgetLocked`, `LineNotFound`,
+    `UnknownCategory`, `LinesExceedTotal`, `InvalidAmount`.
+    """
+    budget = lock_budget(budget_id)
+    line = _line_of(budget, line_item_id)
+    if not line.version <= version <= budget.version:
+        raise StaleVersion(sent=version, current=line.version, budget_id=budget.pk)
+    refuse_locked(budget)
+    values = _checked(fields, budget, CategoryFinder.load() if _names_category(fields) else None)
+    actual = values.pop("actual_amount", None)
+    for name, value in values.items():
+        setattr(line, name, value)
+    if line.plan_changes():
+        refuse_fixed_plan(budget)
+        line.save()
+    if actual is not None:
+        set_actual(line, actual)
+    return line
+
+
+@transaction.atomic
+def move_line_item(
+    *, budget_id: UUID, line_item_id: UUID, to_budget_id: UUID, acting_user: User
+) -> BudgetLineItem:
+    """Move a line, with what was promised and spent on it, to another budget in the same currency.
+
+    Both budgets are recomputed. Raises `CurrencyMismatch`, `PlanFixed`, `BudgetLocked`, `LinesExceedTotal`.
+    """
+    budgets = {pk: lock_budget(pk) for pk in sorted({budget_id, to_budget_id})}
+    source, target = budgets[budget_id], budgets[to_budget_id]
+    line = _line_of(source, line_item_id)
+    refuse_fixed_plan(source)
+    refuse_fixed_plan(target)
+    if source.currency != target.currency:
+        raise CurrencyMismatch(posted=source.currency, budget=target.currency)
+    line.budget = target
+    line.save()
+    return line
+
+
+@transaction.atomic
+def reorder_line_items(
+    *, budget_id: UUID, line_item_ids: Sequence[UUID], acting_user: User, version: int | None = None
+) -> None:
+    """Put the lines into this order; those left out keep theirs, after the named ones. One statement for any number.
+
+    Raises `LineNotFound` for an id that is not a line of this budget.
+    """
+    budget = lock_budget(budget_id, version=version)
+    refuse_fixed_plan(budget)
+    stored = list(_ordered(budget.pk).values_list("pk", flat=True))
+    for line_item_id in line_item_ids:
+        if line_item_id not in stored:
+            raise LineNotFound(line_item_id)
+    wanted = list(dict.fromkeys([*line_item_ids, *stored]))
+    if wanted == stored:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE budgets_budgetlineitem l SET sort_order = w.position * 10, version = %s
+            FROM unnest(%s::uuid[]) WITH ORDINALITY w(id, position)
+            WHERE l.tenant_id = %s AND l.budget_id = %s AND l.id = w.id AND l.sort_order <> w.position * 10
+            RETURNING l.id
+            """,
+            [budget.version + 1, wanted, require_tenant_id(), budget.pk],
+        )
+        moved = [row[0] for row in cursor.fetchall()]
+    record_history(BudgetLineItem.objects.filter(pk__in=moved), reason="reordered")
+    recalculate_budget(budget.pk, lines=[])
+
+
+@transaction.atomic
+def delete_line_item(
+    *, budget_id: UUID, line_item_id: UUID, acting_user: User, now: datetime, version: int | None = None
+) -> None:
+    """Soft-delete a line; reversing entries take what it has spent out of the budget.
+
+    Raises `LineHasCommitments` while promises are open on it, `PlanFixed`, `BudgetLocked`, `StaleVersion`.
+    """
+    budget = lock_budget(budget_id)
+    line = _line_of(budget, line_item_id)
+    if version is not None and not line.version <= version <= budget.version:
+        raise StaleVersion(sent=version, current=line.version, budget_id=budget.pk)
+    refuse_fixed_plan(budget)
+    if line.committed_amount:
+        raise LineHasCommitments(committed=line.committed_amount, currency=budget.currency)
+    spent = line.actual_amount
+    if spent:
+        _post_correction(line, -spent, f"“{line.name}” deleted")
+    _set_deleted(line, deleted_at=now, spent=spent, version=budget.version + 1, reason="deleted")
+    recalculate_budget(budget.pk)
+
+
+@transaction.atomic
+def restore_line_item(*, line: BudgetLineItem, acting_user: User) -> None:
+    """Bring a deleted line back, and what it had spent. Raises `LinesExceedTotal`, `PlanFixed`, `BudgetLocked`."""
+    budget = lock_budget(line.budget_id)
+    refuse_fixed_plan(budget)
+    with deleted_rows_visible():
+        line = BudgetLineItem.objects.get(pk=line.pk)
+    if line.deleted_at is None:
+        return
+    spent = line.deleted_actual_amount
+    _set_deleted(line, deleted_at=None, spent=ZERO, version=budget.version + 1, reason="restored")
+    if spent:
+        _post_correction(line, spent, f"“{line.name}” restored")
+    recalculate_budget(budget.pk)
+
+
+def insert_lines(
+    budget: EventBudget,
+    line_items: Sequence[dict[str, Any]],
+    *,
+    version: int,
+    source: EntrySource = EntrySource.MANUAL,
+) -> list[BudgetLineItem]:
+    """Insert lines into a locked budget in a constant number of statements; the caller recomputes.
+
+    A line with an `actual_amount` posts it: one entry each.
+    """
+    finder = CategoryFinder.load() if any(_names_category(fields) for fields in line_items) else None
+    last = BudgetLineItem.objects.filter(budget=budget).aggregate(last=Max("sort_order"))["last"] or 0
+    lines, actuals = [], []
+    for position, fields in enumerate(line_items, start=1):
+        values = _checked(fields, budget, finder)
+        actuals.append(values.pop("actual_amount", ZERO))
+        values.setdefault("sort_order", last + position * 10)
+        line = BudgetLineItem(budget=budget, currency=budget.currency, version=version, **values)
+        line.variance_amount = line.budgeted_amount
+        lines.append(line)
+    BudgetLineItem.objects.bulk_create(lines, batch_size=500)
+    BudgetLineItem.history.bulk_history_create(lines, batch_size=500, default_user=acting_user_reference())
+    with recalculation_paused():
+        for line, actual in zip(lines, actuals, strict=True):
+            line.remember()
+            if actual:
+                set_actual(line, actual, source=source)
+    return lines
+
+
+def _checked(fields: dict[str, Any], budget: EventBudget, finder: CategoryFinder | None) -> dict[str, Any]:
+    """Return model values for a request's fields. Raises `TypeError` for unknown ones: that is the caller's bug."""
+    unknown = fields.keys() - LINE_FIELDS
+    if unknown:
+        raise TypeError(f"not fields of a line: {', '.join(sorted(unknown))}")
+    values = dict(fields)
+    if finder is not None and _names_category(fields):
+        values["category"] = finder.find(fields["category"])
+    if "budgeted_amount" in values:
+        values["budgeted_amount"] = parse_amount(values["budgeted_amount"], budget.currency, minimum=ZERO)
+    if "actual_amount" in values:
+        values["actual_amount"] = parse_amount(values["actual_amount"], budget.currency)
+    return values
+
+
+def _names_category(fields: dict[str, Any]) -> bool:
+    return "category" in fields and not isinstance(fields["category"], Category)
+
+
+def _line_of(budget: EventBudget, line_item_id: UUID) -> BudgetLineItem:
+    line: BudgetLineItem | None = (
+        BudgetLineItem.objects.filter(pk=line_item_id, budget=budget, deleted_at=None)
+        .select_related("category")
+        .first()
+    )
+    if line is None:
+        raise LineNotFound(line_item_id)
+    return line
+
+
+def _ordered(budget_id: UUID) -> Any:
+    return (
+        BudgetLineItem.objects.filter(budget_id=budget_id, deleted_at=None)
+        .select_related("category")
+        .order_by("sort_order", "id")
+    )
+
+
+def _post_correction(line: BudgetLineItem, amount: Decimal, description: str) -> None:
+    ledger.post(
+        budget_id=line.budget_id,
+        line_item_id=line.pk,
+        kind=EntryKind.ADJUST,
+        actual_delta=amount,
+        currency=line.currency,
+        source=EntrySource.MANUAL,
+        description=description[:500],
+    )
+
+
+def _set_deleted(
+    line: BudgetLineItem, *, deleted_at: datetime | None, spent: Decimal, version: int, reason: str
+) -> None:
+    with deleted_rows_visible():
+        rows = BudgetLineItem.objects.filter(pk=line.pk)
+        rows.update(deleted_at=deleted_at, deleted_actual_amount=spent, version=version)
+        record_history(rows, reason=reason)

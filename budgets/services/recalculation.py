@@ -1,0 +1,134 @@
+"""The one named recompute: a budget's totals from its lines. Called by the line items' receivers and by bulk services."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import connection
+
+from budgetsite.money.ratios import PERCENTAGE_LIMIT
+from budgetsite.tenancy.scope import require_tenant_id
+from budgets.models import BudgetLineItem, EventBudget
+from budgets.services.figures import BUDGET_COLUMNS, BudgetFigures, LineFigures
+from budgets.services.problems import BudgetNotFound, LinesExceedTotal
+from budgets.signals import budget_recalculated
+
+# Line figures by budget, collected while recalculation is paused; None when it is not.
+_paused: ContextVar[dict[UUID, int] | None] = ContextVar("recalculation_paused", default=None)
+
+_LINE_SUMS = """
+    SELECT coalesce(sum(budgeted_amount), 0) AS budgeted, coalesce(sum(committed_amount), 0) AS committed,
+           coalesce(sum(actual_amount), 0) AS actual
+    FROM budgets_budgetlineitem
+    WHERE tenant_id = %(tenant)s AND budget_id = %(budget)s AND deleted_at IS NULL
+"""
+
+_UPDATE_TOTALS = f"""
+    WITH lines AS ({_LINE_SUMS}), totals AS (
+        SELECT b.tenant_id, b.id, lines.budgeted AS lines_total,
+               CASE WHEN b.total_follows_lines THEN lines.budgeted ELSE b.total_budget_amount END AS total,
+               lines.committed + b.unallocated_committed_amount AS committed,
+               lines.actual + b.unallocated_actual_amount AS actual
+        FROM budgets_eventbudget b, lines
+        WHERE b.tenant_id = %(tenant)s AND b.id = %(budget)s
+    )
+    UPDATE budgets_eventbudget b SET
+        lines_total_amount = t.lines_total,
+        total_budget_amount = t.total,
+        total_committed_amount = t.committed,
+        total_actual_amount = t.actual,
+        variance_amount = t.total - t.actual,
+        variance_percentage = greatest(-%(percentage_limit)s, least(%(percentage_limit)s,
+            round((t.total - t.actual) * 100 / nullif(t.total, 0), 2))),
+        version = b.version + %(step)s
+    FROM totals t
+    WHERE b.tenant_id = t.tenant_id AND b.id = t.id AND t.lines_total <= t.total
+    RETURNING {BUDGET_COLUMNS}
+"""
+
+
+def recalculate_budget(
+    budget_id: UUID, *, plan_changed: bool = True, lines: list[LineFigures] | None = None
+) -> BudgetFigures | None:
+    """Derive the budget's totals from its rows, grow its version when the plan changed, and tell `alerts`.
+
+    `lines` names those that may have changed; None stands for any. Raises `LinesExceedTotal`, and then the caller's
+    transaction has to be rolled back. While paused it only takes note and returns None.
+    """
+    paused = _paused.get()
+    if paused is not None:
+        paused[budget_id] = max(paused.get(budget_id, 0), int(plan_changed))
+        return None
+    lock_budget_row(budget_id)
+    parameters = {
+        "tenant": require_tenant_id(),
+        "budget": budget_id,
+        "step": int(plan_changed),
+        "percentage_limit": PERCENTAGE_LIMIT,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_UPDATE_TOTALS, parameters)
+        row = cursor.fetchone()
+        if row is None:
+            raise _lines_exceed_total(budget_id, parameters)
+    figures = BudgetFigures.from_row(row)
+    budget_recalculated.send(sender=EventBudget, figures=figures, lines=lines)
+    return figures
+
+
+@contextmanager
+def recalculation_paused() -> Iterator[None]:
+    """Let a bulk change recompute each budget once, at the end of the block, its version growing by one."""
+    if _paused.get() is not None:
+        yield
+        return
+    noted: dict[UUID, int] = {}
+    token = _paused.set(noted)
+    try:
+        yield
+    finally:
+        _paused.reset(token)
+    for budget_id in sorted(noted):
+        recalculate_budget(budget_id, plan_changed=bool(noted[budget_id]))
+
+
+def lock_budget_row(budget_id: UUID) -> int:
+    """Lock the budget's row against other writers and return its version.
+
+    `FOR NO KEY UPDATE`: a plain `FOR UPDATE` would make every insert that refers to the budget wait.
+    """
+    row = (
+        EventBudget.objects.filter(pk=budget_id)
+        .select_for_update(no_key=True)
+        .values_list("version", flat=True)
+        .first()
+    )
+    if row is None:
+        raise BudgetNotFound(budget_id)
+    return row
+
+
+def line_figures(line: BudgetLineItem) -> LineFigures:
+    return LineFigures(
+        line_item_id=line.pk,
+        budget_id=line.budget_id,
+        name=line.name,
+        budgeted=line.budgeted_amount,
+        committed=line.committed_amount,
+        actual=line.actual_amount,
+        variance=line.variance_amount,
+    )
+
+
+def _lines_exceed_total(budget_id: UUID, parameters: dict[str, object]) -> Exception:
+    budget = EventBudget.objects.filter(pk=budget_id).first()
+    if budget is None:
+        return BudgetNotFound(budget_id)
+    with connection.cursor() as cursor:
+        cursor.execute(_LINE_SUMS, parameters)
+        lines_total: Decimal = cursor.fetchone()[0]
+    return LinesExceedTotal(
+        lines_total=lines_total, total=budget.total_budget_amount, currency=budget.currency
+    )

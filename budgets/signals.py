@@ -1,0 +1,7 @@
+"""What happens to budgets. Sent inside the transaction that changes them."""
+
+from django.dispatch import Signal
+
+# figures: BudgetFigures, the budget's new totals.
+# lines: the LineFigures that may have changed with them, or None when any of its lines may have.
+budget_recalculated = Signal()

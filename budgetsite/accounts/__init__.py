@@ -1,0 +1,1 @@
+"""Accounts (the tenants), the people in them, and what their role is."""

@@ -1,0 +1,157 @@
+from typing import Any, ClassVar
+from uuid import uuid4
+from zoneinfo import available_timezones
+
+import pgtrigger
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models.functions import Lower, Now
+
+from budgetsite.accounts.roles import Role
+from budgetsite.money.model_fields import CurrencyField
+from budgetsite.tenancy.models import TenantForeignKey, TenantModel
+
+
+def validate_timezone(name: str) -> None:
+    if name not in available_timezones():
+        raise ValidationError(
+            "“%(name)s” is not a known time zone. Use a name such as Europe/Madrid or America/Toronto.",
+            code="unknown_timezone",
+            params={"name": name},
+        )
+
+
+class Account(models.Model):
+    """The tenant: a caterer, a wedding supplier, a conference team, a company."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    name = models.CharField(max_length=200)
+    slug = models.SlugField(max_length=63, unique=True)
+    currency = CurrencyField(default="USD")
+    timezone = models.CharField(max_length=63, default="UTC", validators=[validate_timezone])
+    four_eyes = models.BooleanField(
+        default=True, help_text="A budget is approved by someone other than the person who submitted it."
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        triggers: ClassVar[list[pgtrigger.Trigger]] = [
+            pgtrigger.Trigger(
+                name="keep_updated_at",
+                operation=pgtrigger.Update,
+                when=pgtrigger.Before,
+                func="NEW.updated_at = now(); RETURN NEW;",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UserManager(BaseUserManager["User"]):
+    use_in_migrations = True
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        if not email:
+            raise ValueError("A user needs an e-mail address.")
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        return self.create_user(email, password, is_superuser=True, is_staff=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email=(username or "").strip().lower())
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person, who may belong to several accounts. Signs in by e-mail address."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    email = models.EmailField(max_length=254, unique=True)
+    name = models.CharField(max_length=200, blank=True)
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField(
+        default=False, help_text="Works for the platform, beside any account's roles."
+    )
+    date_joined = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Addresses are stored in lower case; this refuses any that slip past.
+            models.CheckConstraint(
+                condition=models.Q(email=Lower("email")), name="accounts_user_email_is_lower_case"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    def clean(self) -> None:
+        super().clean()
+        self.email = self.email.strip().lower()
+
+    def get_full_name(self) -> str:
+        return str(self)
+
+    def get_short_name(self) -> str:
+        return str(self)
+
+
+class Team(TenantModel):
+    """A group of people in an account."""
+
+    name = models.CharField(max_length=200)
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                "tenant",
+                Lower("name"),
+                condition=models.Q(deleted_at=None),
+                name="accounts_team_one_per_name",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(TenantModel):
+    """What a person is in an account. A person has one role in each account."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="memberships", db_index=False
+    )
+    role = models.CharField(max_length=20, choices=Role.choices)
+    team = TenantForeignKey(Team, on_delete=models.PROTECT, null=True, blank=True, related_name="memberships")
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["tenant", "user"],
+                condition=models.Q(deleted_at=None),
+                name="accounts_membership_one_per_user",
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            # Sign-in: the accounts that a person belongs to.
+            models.Index(
+                fields=["user"], condition=models.Q(deleted_at=None), name="accounts_membership_by_user"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.role}"

@@ -1,0 +1,50 @@
+"""Who may do what: one table of role × action, which the API, the pages, the admin and the services all ask.
+
+Which rows a role sees is another question (`visible_to` of each queryset); this is about what it may do to them.
+"""
+
+from budgetsite.accounts.roles import BACK_OFFICE, Role
+
+_MANAGERS = frozenset({Role.OWNER, Role.MANAGER})
+_ORGANIZERS = BACK_OFFICE | {Role.ORGANIZER}
+_WITH_CLIENT = _ORGANIZERS | {Role.CLIENT}
+_EVERYONE = frozenset(Role)
+
+PERMISSIONS: dict[str, frozenset[Role]] = {
+    "events.view": _EVERYONE,
+    "events.change": _ORGANIZERS,
+    "events.restore": BACK_OFFICE,
+    "venues.view": _EVERYONE,
+    "venues.change": _ORGANIZERS,
+    "categories.view": _WITH_CLIENT,
+    "categories.change": _MANAGERS,
+    "budgets.view": _WITH_CLIENT,
+    "budgets.change": _ORGANIZERS,
+    "budgets.import": _ORGANIZERS,
+    "budgets.submit": _ORGANIZERS,
+    "budgets.approve": _MANAGERS,
+    "budgets.reject": _MANAGERS,
+    "budgets.activate": _ORGANIZERS,
+    "budgets.finalize": _MANAGERS,
+    "budgets.override_finalize": frozenset({Role.OWNER}),
+    "budgets.archive": _MANAGERS,
+    "budgets.revise": _ORGANIZERS,
+    "budgets.restore": BACK_OFFICE,
+    "ledger.view": _ORGANIZERS,
+    "alerts.view": _ORGANIZERS,
+    "alerts.acknowledge": _ORGANIZERS,
+    "alert_rules.view": BACK_OFFICE,
+    "alert_rules.change": _MANAGERS,
+    "people.view": BACK_OFFICE,
+    "people.change": _MANAGERS,
+    "admin.enter": BACK_OFFICE,
+}
+
+
+def may(role: Role | None, action: str) -> bool:
+    """Whether someone with `role` may do `action`. An action that the table does not know is a `KeyError`."""
+    return role in PERMISSIONS[action]
+
+
+def permissions_of(role: Role | None) -> list[str]:
+    return sorted(action for action, roles in PERMISSIONS.items() if role in roles)

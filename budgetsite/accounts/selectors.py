@@ -1,0 +1,56 @@
+"""Looking up accounts and memberships, within a tenant and across them."""
+
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from budgetsite.accounts.models import Account, Membership, User
+from budgetsite.tenancy.scope import tenant_scope, user_scope
+
+
+class UnknownAccount(LookupError):
+    def __init__(self, slug_or_id: str) -> None:
+        self.slug_or_id = slug_or_id
+        super().__init__(f"There is no account {slug_or_id!r}. Name an account by its slug or its id.")
+
+
+def memberships_of(user: User) -> list[Membership]:
+    """Return a person's live memberships in all accounts, with these, by the accounts' names.
+
+    Works outside any tenant: the policies show people their own memberships.
+    """
+    with user_scope(user.pk), transaction.atomic(savepoint=False):
+        return list(
+            QuerySet(Membership)
+            .filter(user=user, deleted_at=None)
+            .select_related("tenant")
+            .order_by("tenant__name", "pk")
+        )
+
+
+def membership_in(tenant_id: UUID, *, user_id: UUID) -> Membership | None:
+    """Return a person's live membership in one account, with user and account, or None."""
+    with tenant_scope(tenant_id, user_id=user_id), transaction.atomic(savepoint=False):
+        return (
+            Membership.objects.select_related("tenant", "user")
+            .filter(user_id=user_id, user__is_active=True, deleted_at=None)
+            .first()
+        )
+
+
+def all_accounts() -> list[Account]:
+    """Return every account, for the operator's commands and jobs that cross tenants."""
+    return list(Account.objects.using("service").order_by("slug"))
+
+
+def find_account(slug_or_id: str) -> Account:
+    """Return an account for the operator. Raises `UnknownAccount`."""
+    accounts = Account.objects.using("service")
+    try:
+        found = accounts.filter(pk=UUID(slug_or_id)).first()
+    except ValueError:
+        found = accounts.filter(slug=slug_or_id).first()
+    if found is None:
+        raise UnknownAccount(slug_or_id)
+    return found

@@ -1,0 +1,21 @@
+"""The site on one machine, beside the servers that `make run` starts."""
+
+import os
+from pathlib import Path
+
+from budgetsite.local.discovery import local_environment
+
+for _name, _value in local_environment(Path(os.environ.get("DATA_DIR") or ".local")).items():
+    os.environ.setdefault(_name, _value)
+os.environ.setdefault("EMAIL_URL", "consolemail://")
+
+from budgetsite.settings.base import *  # noqa: E402, F403  (the environment has to be complete first)
+
+ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+# Static files come straight from the source tree: nothing has to be collected before the first page.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}

@@ -1,0 +1,72 @@
+"""Django's PostgreSQL backend, which tells PostgreSQL the scope before a transaction's first statement.
+
+`set_config(…, true)` lasts until the transaction ends, so a pooled connection can't carry one tenant's scope to the next
+request, through PgBouncer neither. The settings are given in every transaction, empty ones too. A rollback takes them
+back together with everything else, which is why each kind of rollback forgets what had been told.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db.backends.postgresql import base
+
+from budgetsite.tenancy.scope import Scope, current_scope
+
+_TELL_SCOPE = """
+    SELECT set_config('app.tenant_id', %s, true),
+           set_config('app.user_id', %s, true),
+           set_config('app.show_deleted', %s, true)
+"""
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._told: Scope | None = None
+        self._telling = False
+        self.execute_wrappers.append(self._tell_scope_first)
+
+    def _tell_scope_first(
+        self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]
+    ) -> Any:
+        if self.in_atomic_block and not self._telling:
+            scope = current_scope()
+            if scope != self._told:
+                self._tell(scope)
+        return execute(sql, params, many, context)
+
+    def _tell(self, scope: Scope) -> None:
+        self._telling = True
+        try:
+            with self.cursor() as cursor:
+                cursor.execute(
+                    _TELL_SCOPE,
+                    [
+                        str(scope.tenant_id or ""),
+                        str(scope.user_id or ""),
+                        "on" if scope.deleted_visible else "",
+                    ],
+                )
+        finally:
+            self._telling = False
+        self._told = scope
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        self._told = None
+        super()._set_autocommit(autocommit)
+
+    def _commit(self) -> Any:
+        self._told = None
+        return super()._commit()
+
+    def _rollback(self) -> Any:
+        self._told = None
+        return super()._rollback()
+
+    def _savepoint_rollback(self, sid: str) -> None:
+        super()._savepoint_rollback(sid)
+        self._told = None
+
+    def connect(self) -> None:
+        self._told = None
+        super().connect()

@@ -1,0 +1,27 @@
+"""The base of all Celery tasks: each runs in one transaction, inside the tenant that its message names."""
+
+from typing import Any
+from uuid import UUID
+
+from celery import Task
+from django.db import transaction
+
+from budgetsite.tenancy.scope import NOBODY, Scope, scope
+
+
+class TenantTask(Task):
+    """A task called with `tenant_id=…` (and `user_id=…`) runs in that scope; one without runs outside any tenant.
+
+    Both are taken from the keyword arguments and are not handed on to the function.
+    """
+
+    abstract = True
+
+    def __call__(
+        self, *args: Any, tenant_id: str | None = None, user_id: str | None = None, **kwargs: Any
+    ) -> Any:
+        inside = NOBODY
+        if tenant_id is not None:
+            inside = Scope(tenant_id=UUID(tenant_id), user_id=UUID(user_id) if user_id else None)
+        with scope(inside), transaction.atomic():
+            return super().__call__(*args, **kwargs)

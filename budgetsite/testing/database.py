@@ -1,0 +1,78 @@
+"""Test databases, made and emptied by the owner; the tests themselves connect as the request's role.
+
+`db` (pytest-django's) wraps a test in a transaction that is rolled back. `committed_db` lets a test commit, for threads,
+other processes and the service role; afterwards the owner empties all tables.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from django.core.management import call_command
+from django.db import connections
+from psycopg import sql
+
+_KEPT = ("django_migrations", "django_content_type", "auth_permission")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    """The names are set by `django_db_setup` below, for all three logins at once."""
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(request: pytest.FixtureRequest, django_db_blocker) -> Iterator[None]:
+    worker = getattr(request.config, "workerinput", {}).get("workerid", "main")
+    original = connections["owner"].settings_dict["NAME"]
+    name = f"test_{original}_{worker}"
+    with django_db_blocker.unblock():
+        _recreate(name)
+        for alias in connections:
+            connections[alias].close()
+            connections[alias].settings_dict["NAME"] = name
+        call_command("migrate", verbosity=0, interactive=False)
+        # The registered checks of isolation are only worth something if the tests' own role passes them.
+        call_command("check", databases=["default"], verbosity=0)
+    yield
+    with django_db_blocker.unblock():
+        for alias in connections:
+            connections[alias].close()
+            connections[alias].settings_dict["NAME"] = original
+        _drop(name)
+        connections["owner"].close()
+
+
+@pytest.fixture
+def committed_db(django_db_setup: None, django_db_blocker) -> Iterator[None]:
+    with django_db_blocker.unblock():
+        yield
+        for alias in connections:
+            # A test may have left a transaction open; the next one starts from nothing.
+            connections[alias].close()
+        empty_tables()
+        connections["owner"].close()
+
+
+def empty_tables() -> None:
+    """Empty every table of the test database, as its owner, who alone may switch the ledger's guard off."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        tables = [row[0] for row in cursor.fetchall() if row[0] not in _KEPT]
+        guarded = 'ALTER TABLE "budgets_ledgerentry" {} TRIGGER USER'
+        cursor.execute(guarded.format("DISABLE"))
+        names = ", ".join(f'"{table}"' for table in tables)
+        cursor.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
+        cursor.execute(guarded.format("ENABLE"))
+
+
+def _recreate(name: str) -> None:
+    _drop(name)
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)).as_string(None))
+    connections["owner"].close()
+
+
+def _drop(name: str) -> None:
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)).as_string(None)
+        )

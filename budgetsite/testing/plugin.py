@@ -1,0 +1,10 @@
+"""The suite's fixtures, for every app's tests: `-p budgetsite.testing.plugin` in pytest.ini."""
+
+import pytest
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Bring the fixtures in once pytest-django has set Django up: they import models."""
+    for module in ("database", "people"):
+        config.pluginmanager.import_plugin(f"budgetsite.testing.{module}")

@@ -1,0 +1,23 @@
+"""Where everything is: the only module that sees the interfaces of all apps."""
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from budgetsite.api.health import healthz
+
+urlpatterns = [
+    path("healthz", healthz, name="healthz"),
+    # Every REST path with or without a slash at its end.
+    path("api/v1/", include("budgetsite.accounts.api_urls")),
+    path("api/v1/", include("events.api_urls")),
+    path("api/v1/", include("budgets.api.urls")),
+    path("api/v1/", include("alerts.api_urls")),
+    re_path(r"^api/schema/?$", SpectacularAPIView.as_view(), name="api-schema"),
+    re_path(r"^api/docs/?$", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
+    path("admin/", admin.site.urls),
+    path("", include("budgetsite.accounts.urls")),
+    path("", include("events.urls")),
+    path("", include("budgets.urls")),
+    path("", include("alerts.urls")),
+]

@@ -1,0 +1,13 @@
+from django.db import migrations
+
+from budgetsite.tenancy.operations import SecureTenantTable
+
+
+class Migration(migrations.Migration):
+    dependencies = [("accounts", "0002_tenant_rules"), ("events", "0001_initial")]
+
+    operations = [
+        SecureTenantTable("Venue"),
+        SecureTenantTable("Event"),
+        SecureTenantTable("HistoricalEvent", append_only=True),
+    ]

@@ -1,0 +1,108 @@
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from budgetsite.accounts.models import validate_timezone
+from budgetsite.money.model_fields import CurrencyField
+from budgetsite.tenancy.history import TenantHistory
+from budgetsite.tenancy.models import TenantForeignKey, TenantModel
+from events.querysets import EventManager
+
+
+class EventType(models.TextChoices):
+    ANNUAL_DAY = "ANNUAL_DAY", "Annual day"
+    GIFTING = "GIFTING", "Gifting"
+    WEDDING = "WEDDING", "Wedding"
+    CATERING = "CATERING", "Catering"
+    CONFERENCE = "CONFERENCE", "Conference"
+    CORPORATE = "CORPORATE", "Corporate"
+    OTHER = "OTHER", "Other"
+
+
+class Venue(TenantModel):
+    name = models.CharField(max_length=200)
+    address = models.TextField(blank=True)
+    city = models.CharField(max_length=200, blank=True)
+    country = models.CharField(max_length=100, blank=True)
+    timezone = models.CharField(max_length=63, blank=True, validators=[validate_timezone])
+    capacity = models.PositiveIntegerField(null=True, blank=True, help_text="How many people fit.")
+    notes = models.TextField(blank=True)
+
+    class Meta(TenantModel.Meta):
+        indexes: ClassVar[list[models.Index]] = [
+            # The list of venues, by name.
+            models.Index(fields=["tenant", "name", "id"], name="events_venue_by_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Event(TenantModel):
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True)
+    event_type = models.CharField(max_length=20, choices=EventType.choices, default=EventType.OTHER)
+    event_date = models.DateTimeField(help_text="When it begins.")
+    registration_start_date = models.DateTimeField()
+    registration_end_date = models.DateTimeField(
+        help_text="Inclusive: the last moment at which one may register."
+    )
+    timezone = models.CharField(max_length=63, validators=[validate_timezone])
+    currency = CurrencyField()
+    pending_holds = models.BooleanField(
+        default=True, help_text="A registration that waits for approval holds its stock and its slot."
+    )
+    venue = TenantForeignKey(Venue, on_delete=models.PROTECT, null=True, blank=True, related_name="events")
+    # A member of the account with the role client: whose event it is.
+    client = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+    )
+    organizer = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
+        db_index=False,
+    )
+
+    objects = EventManager()
+    history = TenantHistory()
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=Q(registration_start_date__lte=F("registration_end_date")),
+                name="events_event_registration_window_in_order",
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            # Lists of events, newest first.
+            models.Index("tenant", F("event_date").desc(), F("id").desc(), name="events_event_newest_first"),
+            models.Index(fields=["tenant", "venue"], name="events_event_by_venue"),
+            # A client's, an organizer's own events.
+            models.Index(fields=["tenant", "client"], name="events_event_by_client"),
+            models.Index(fields=["tenant", "organizer"], name="events_event_by_organizer"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_active(self) -> bool:
+        return self.deleted_at is None

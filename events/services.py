@@ -1,0 +1,119 @@
+"""Making, changing, deleting and restoring events and venues."""
+
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from budgetsite.accounts.models import Account, Membership, User
+from budgetsite.accounts.roles import Role
+from budgetsite.tenancy.deletion import restore, soft_delete
+from events.models import Event, Venue
+
+EVENT_FIELDS = frozenset(
+    {
+        "name",
+        "description",
+        "event_type",
+        "event_date",
+        "registration_start_date",
+        "registration_end_date",
+        "timezone",
+        "currency",
+        "pending_holds",
+        "venue",
+        "client",
+        "organizer",
+    }
+)
+
+
+class VenueInUse(ValueError):
+    """A venue that live events take place at."""
+
+    def __init__(self, venue: Venue, events: int) -> None:
+        self.venue, self.events = venue, events
+        super().__init__(f"{events} event(s) take place at {venue}. Move them to another venue first.")
+
+
+@transaction.atomic
+def create_event(*, account: Account, acting_user: User, **fields: Any) -> Event:
+    """Make an event; currency and time zone are the account's unless given. Raises `ValidationError` by field."""
+    fields.setdefault("currency", account.currency)
+    fields.setdefault("timezone", account.timezone)
+    fields.setdefault("organizer", acting_user)
+    event = Event(tenant=account, created_by=acting_user, **_known(fields))
+    _save(event)
+    return event
+
+
+@transaction.atomic
+def update_event(*, event: Event, acting_user: User, **fields: Any) -> Event:
+    """Change an event. Raises `ValidationError` by field; nothing is stored then."""
+    changes = _known(fields)
+    for name, value in changes.items():
+        setattr(event, name, value)
+    if changes:
+        _save(event)
+    return event
+
+
+def delete_event(*, event: Event, acting_user: User, now: datetime) -> None:
+    """Soft-delete an event with its budget and all below; `restore_event` brings back exactly that."""
+    soft_delete(event, now=now)
+
+
+def restore_event(*, event: Event, acting_user: User) -> None:
+    restore(event)
+
+
+@transaction.atomic
+def delete_venue(*, venue: Venue, acting_user: User, now: datetime) -> None:
+    """Soft-delete a venue. Raises `VenueInUse` while live events take place there."""
+    events = Event.objects.filter(venue=venue).count()
+    if events:
+        raise VenueInUse(venue, events)
+    soft_delete(venue, now=now)
+
+
+def _known(fields: dict[str, Any]) -> dict[str, Any]:
+    unknown = fields.keys() - EVENT_FIELDS
+    if unknown:
+        raise TypeError(f"not fields of an event: {', '.join(sorted(unknown))}")
+    return fields
+
+
+def _save(event: Event) -> None:
+    event.clean_fields(exclude=["tenant", "venue", "client", "organizer", "created_by"])
+    if event.registration_start_date > event.registration_end_date:
+        raise ValidationError(
+            {
+                "registration_end_date": ValidationError(
+                    "Registration ends before it starts.", code="window_reversed"
+                )
+            }
+        )
+    if event.client_id is not None and not _is_member(event.client_id, Role.CLIENT):
+        raise ValidationError(
+            {
+                "client": ValidationError(
+                    "The client has to be a member of the account with the role client.", code="not_a_client"
+                )
+            }
+        )
+    if event.organizer_id is not None and event.organizer_id != event.created_by_id:
+        if not _is_member(event.organizer_id):
+            raise ValidationError(
+                {
+                    "organizer": ValidationError(
+                        "The organizer has to be a member of the account.", code="not_a_member"
+                    )
+                }
+            )
+    event.save()
+
+
+def _is_member(user_id: Any, role: Role | None = None) -> bool:
+    memberships = Membership.objects.filter(user_id=user_id)
+    return (memberships.filter(role=role) if role else memberships).exists()
