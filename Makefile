@@ -50,6 +50,7 @@ install: $(INSTALLED)
 
 $(INSTALLED): requirements.txt requirements-dev.txt | $(PYTHON)
 	@echo "Installing the requirements …"
+	@$(PYTHON) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m ensurepip >/dev/null
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 

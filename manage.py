@@ -25,8 +25,7 @@ def main() -> int:
 
 
 def why_unreachable(given: dict[str, str]) -> Exception | None:
-    """Return what to tell about a failed connection when the local servers simply do not run; otherwise None.
-    """
+    """Return what to tell about a failed connection when the local servers do not run; otherwise None."""
     if given["DJANGO_SETTINGS_MODULE"] != "budgetsite.settings.local":
         return None
     from budgetsite.local.discovery import explain_unreachable_database
