@@ -62,10 +62,10 @@ def decimal_places(code: str) -> int:
 def _choices(language: str) -> tuple[tuple[str, str], ...]:
     names = Locale.parse(language, sep="-").currencies
     return tuple(
-        (code, f"{code} – {names.get(code, Currency(code).currency_name)}") for code in CURRENCY_CODES
+        (code, f"{code} · {names.get(code, Currency(code).currency_name)}") for code in CURRENCY_CODES
     )
 
 
 def currency_choices(language: str = "en") -> list[tuple[str, str]]:
-    """Return (code, "code – name") for each usable currency by code, named in `language` ("de-ch")."""
+    """Return (code, "code · name") for each usable currency by code, named in `language` ("de-ch")."""
     return list(_choices(language))

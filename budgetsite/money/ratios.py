@@ -1,7 +1,7 @@
 """The derived figures of a budget, as the word list of the design defines them. One place computes each.
 
 Amounts are `Decimal` in one currency; percentages are `Decimal` with two decimals, rounded half up (a tie
-goes away from zero, as in PostgreSQL's `round`), so that 12.345 % is 12.35 and −12.345 % is −12.35.
+goes away from zero, as in PostgreSQL's `round`), so that 12.345 % is 12.35 and -12.345 % is -12.35.
 """
 
 from decimal import ROUND_HALF_UP, Context, Decimal
@@ -20,12 +20,12 @@ _TWO_DECIMALS = Decimal("0.01")
 
 
 def available(budgeted: Decimal, committed: Decimal, actual: Decimal) -> Decimal:
-    """Return budgeted − committed − actual; negative when more is promised and spent than was planned."""
+    """Return budgeted - committed - actual; negative when more is promised and spent than was planned."""
     return budgeted - committed - actual
 
 
 def variance(budgeted: Decimal, actual: Decimal) -> Decimal:
-    """Return budgeted − actual; positive is under budget."""
+    """Return budgeted - actual; positive is under budget."""
     return budgeted - actual
 
 
@@ -45,7 +45,7 @@ def is_overspent(budgeted: Decimal, actual: Decimal) -> bool:
 
 
 def utilization_percentage(budgeted: Decimal, committed: Decimal, actual: Decimal) -> Decimal:
-    """Return (committed + actual) ÷ budgeted × 100.
+    """Return committed plus actual as a percentage of budgeted.
 
     With nothing budgeted it is 0 while nothing is spent (or refunds outweigh it), and 100 once anything is.
     """
@@ -57,7 +57,7 @@ def utilization_percentage(budgeted: Decimal, committed: Decimal, actual: Decima
 
 
 def share_percentage(part: Decimal, whole: Decimal) -> Decimal | None:
-    """Return part ÷ whole × 100 within ±`PERCENTAGE_LIMIT`, None when the whole is 0."""
+    """Return the part as a percentage of the whole, within ±`PERCENTAGE_LIMIT`, None when the whole is 0."""
     if whole == ZERO:
         return None
     exact = _CONTEXT.divide(_CONTEXT.multiply(part, HUNDRED), whole)

@@ -1,4 +1,4 @@
-"""Amounts as people and spreadsheets write them: "1,234.50", "1 234,50 €", "(12.00)", "1’234.50".
+"""Amounts as people and spreadsheets write them: "1,234.50", "1 234,50 €", "(12.00)", "1'234.50".
 
 A number with one separator, such as "1,234", can be read in two ways. `read_number` gives both readings; who
 knows more (a form its locale, an upload its whole column) chooses between them.
@@ -24,7 +24,7 @@ _LONGEST_TEXT = 100
 _SPACES = re.compile(r"[\s\u00a0\u2007\u2009\u202f]+")
 # Right-to-left languages put these around a sign or a symbol; nobody sees them.
 _DIRECTION_MARKS = dict.fromkeys(map(ord, "\u200e\u200f\u061c"))
-_ONE_SIGN_OR_QUOTE = str.maketrans({"−": "-", "’": "'", "ʼ": "'", "′": "'"})
+_ONE_SIGN_OR_QUOTE = str.maketrans({"\u2212": "-", "\u2019": "'", "\u02bc": "'", "\u2032": "'"})
 
 
 def other_mark(mark: DecimalMark) -> DecimalMark:

@@ -66,6 +66,6 @@ def test_codes_are_sorted_and_each_has_at_most_three_decimals():
 
 
 def test_choices_carry_names_in_the_language_asked_for():
-    assert dict(currency_choices())["CAD"] == "CAD – Canadian Dollar"
-    assert dict(currency_choices("de"))["CAD"] == "CAD – Kanadischer Dollar"
+    assert dict(currency_choices())["CAD"] == "CAD · Canadian Dollar"
+    assert dict(currency_choices("de"))["CAD"] == "CAD · Kanadischer Dollar"
     assert [code for code, _ in currency_choices()] == CURRENCY_CODES
