@@ -1,11 +1,20 @@
 """The worker's and the scheduler's entry point: `celery -A budgetsite worker`, `celery -A budgetsite beat`."""
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "budgetsite.settings.local")
 
 app = Celery("budgetsite", task_cls="budgetsite.tenancy.tasks:TenantTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_init.connect
+def refuse_unsafe_database_at_start(**kwargs: Any) -> None:
+    from budgetsite.tenancy.checks import refuse_unsafe_database
+
+    refuse_unsafe_database()
