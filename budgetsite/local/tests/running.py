@@ -9,7 +9,7 @@ from pathlib import Path
 
 from budgetsite.local.discovery import RunningServers, described
 from budgetsite.local.folder import CHECKOUT, DataFolder
-from budgetsite.local.processes import ProcessIdentity, free_port
+from budgetsite.local.processes import ProcessIdentity, free_port, spawn
 
 PATIENCE_SECONDS = 30
 
@@ -37,23 +37,22 @@ class StandIn:
         return f"http://127.0.0.1:{self.port}/"
 
     def start(self, *mode: str) -> subprocess.Popen[bytes]:
-        with self.output.open("ab") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "budgetsite.local.tests.stand_in", *mode],
-                env=self.environ,
-                cwd=CHECKOUT,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        return self.start_command(sys.executable, "-m", "budgetsite.local.tests.stand_in", *mode)
+
+    def start_command(self, *command: str | Path) -> subprocess.Popen[bytes]:
+        process = spawn(command, environ=self.environ, log=self.output, cwd=CHECKOUT)
         self.started.append(process)
         return process
 
     def serve(self) -> subprocess.Popen[bytes]:
-        """Start the site and wait until it says that it is ready."""
-        ready = self.said().count("is ready at")
-        process = self.start("site")
+        return self.until_ready(lambda: self.start("site"))
+
+    def until_ready(self, start: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+        """Start a site and wait until it says that it is ready."""
+        earlier = self.said().count("is ready at")
+        process = start()
         eventually(
-            lambda: self.said().count("is ready at") > ready or process.poll() is not None, "readiness"
+            lambda: self.said().count("is ready at") > earlier or process.poll() is not None, "a ready site"
         )
         assert process.poll() is None, self.said()
         return process

@@ -27,7 +27,7 @@ def site_of(mode: str, environ: Mapping[str, str]) -> Site:
         preparations=[Preparation("loading the stand-in", prepare, shown=True)],
         programs=fragile
         if mode == "fragile"
-        else {"web": program("web", environ["PORT"]), "worker": program("work")},
+        else {"web": program("web", environ.get("PORT", "")), "worker": program("work")},
     )
 
 
