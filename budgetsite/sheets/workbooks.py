@@ -1,6 +1,7 @@
 """Rows of cells from an XLSX workbook. What the archive claims is checked before any of it is unpacked."""
 
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -51,7 +52,10 @@ class WorkbookTable:
         _refuse_bombs(data, filename)
         try:
             self._results = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-            self._formulas = openpyxl.load_workbook(io.BytesIO(data), read_only=True)
+            # A second reading costs as much as the first, and most files have no formula.
+            self._formulas = (
+                openpyxl.load_workbook(io.BytesIO(data), read_only=True) if _has_formulas(data) else None
+            )
             self.title = self._best_title(matching_headings)
         except UnreadableSheet:
             raise
@@ -69,9 +73,14 @@ class WorkbookTable:
 
     def _rows_of(self, title: str) -> Iterator[NumberedRow]:
         """Walk through results and formulas together: a formula without a result looks like an empty cell."""
-        results = _worksheet_rows(self._results, title)
-        formulas = _worksheet_rows(self._formulas, title)
-        for number, (cells, written) in enumerate(zip(results, formulas, strict=True), start=1):
+        pairs: Iterator[tuple[Sequence[Any], Sequence[Any]]]
+        if self._formulas is None:
+            pairs = ((cells, cells) for cells in _worksheet_rows(self._results, title))
+        else:
+            pairs = zip(
+                _worksheet_rows(self._results, title), _worksheet_rows(self._formulas, title), strict=True
+            )
+        for number, (cells, written) in enumerate(pairs, start=1):
             if number > _LAST_ROW:
                 raise _damaged(self._filename)
             yield number, [_cell(*pair) for pair in zip(cells, written, strict=True)]
@@ -111,6 +120,25 @@ def _refuse_bombs(data: bytes, filename: str) -> None:
             f"“{filename}” unpacks to more than can be read ({unpacked // 1_000_000} MB). "
             "Copy the table alone into a new file and upload that.",
         )
+
+
+_FORMULA = re.compile(rb"<(?:\w+:)?f[\s/>]")
+_CHUNK = 1_000_000
+_LONGEST_TAG = 100
+
+
+def _has_formulas(data: bytes) -> bool:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for name in archive.namelist():
+            if not name.lower().startswith("xl/worksheets/"):
+                continue
+            with archive.open(name) as part:
+                tail = b""
+                while chunk := part.read(_CHUNK):
+                    if _FORMULA.search(tail + chunk):
+                        return True
+                    tail = chunk[-_LONGEST_TAG:]
+    return False
 
 
 def _worksheet_rows(workbook: Workbook, title: str) -> Iterator[Sequence[Any]]:
