@@ -379,3 +379,25 @@ def test_hundred_thousand_rows_are_refused_quickly_with_the_limit_named():
 def test_as_many_rows_as_the_limit_are_read():
     assert len(read("name,amount\n" + "a,1\n" * 5, max_rows=5).rows) == 5
     assert refusal("name,amount\n" + "a,1\n" * 6, max_rows=5).code == "too_many_rows"
+
+
+def test_quoted_headings_are_read_with_the_delimiter_that_fits_them():
+    sheet = read('"name";"amount"\n"Lunch; tea";"1,50"\n')
+    assert [row.values for row in sheet.rows] == [{"name": "Lunch; tea", "amount": Decimal("1.50")}]
+
+
+def test_quotes_out_of_order_with_any_delimiter_are_refused():
+    error = refusal('"name" x;"amount" y\n1;2\n')
+    assert error.code == "damaged"
+    assert "Row 1 cannot be read" in error.message
+
+
+def test_number_below_its_minimum_is_a_problem():
+    [problem] = read("name,guests\nLunch,-1\n", [NAMED[0], Column("guests", Integer(minimum=0))]).problems
+    assert (problem.code, problem.message) == ("below_minimum", "The number must be 0 or more.")
+
+
+def test_optional_column_may_be_missing():
+    columns = [*NAMED, Column("notes", Text(), required=False)]
+    [row] = read("name,amount\nLunch,1\n", columns).rows
+    assert row.values["notes"] is None

@@ -194,6 +194,16 @@ def test_the_visible_sheet_with_the_headings_is_chosen():
     assert (sheet.title, [row.values["name"] for row in sheet.rows]) == ("Plan", ["Lunch"])
 
 
+def test_workbook_without_a_visible_sheet_says_to_show_it():
+    data = content_of(workbook(["a", 1]))
+    with zipfile.ZipFile(io.BytesIO(data)) as source:
+        xml = source.read("xl/workbook.xml").decode()
+    assert 'state="visible"' in xml
+    error = refusal(with_part(data, "xl/workbook.xml", xml.replace('state="visible"', 'state="hidden"')))
+    assert error.code == "empty"
+    assert "Make the sheet with the table visible" in error.message
+
+
 def test_blank_rows_keep_the_numbers_that_a_person_sees():
     book = workbook(header=None)
     book.active["A3"], book.active["B3"] = "name", "amount"
