@@ -175,6 +175,8 @@ REST_FRAMEWORK = {
 }
 THROTTLE_USER = env.str("THROTTLE_USER", default="1200/min")
 THROTTLE_SIGN_IN = env.str("THROTTLE_SIGN_IN", default="60/min")
+# How many proxies of our own add to X-Forwarded-For. 0: nobody's word but the connection's own is taken.
+TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Budgetsite",
@@ -190,9 +192,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
 }
-DRF_STANDARDIZED_ERRORS = {
-    "ALLOWED_ERROR_STATUS_CODES": ["400", "401", "403", "404", "409", "413", "415", "429"]
-}
+DRF_STANDARDIZED_ERRORS = {"ALLOWED_ERROR_STATUS_CODES": ["400", "401", "403", "404", "409", "413", "415", "429"]}
 
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.int("ACCESS_TOKEN_MINUTES", default=30)),

@@ -1,0 +1,140 @@
+"""Who is asking the REST API: a bearer token, ours or an outside issuer's, or the session of the pages."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework import authentication, exceptions
+from rest_framework.request import Request
+
+from budgetsite.accounts.middleware import place_request
+from budgetsite.accounts.models import Membership, User
+from budgetsite.accounts.outside_issuer import IssuerUnavailable, is_from_outside, read_outside_token
+from budgetsite.accounts.roles import Role
+from budgetsite.accounts.selectors import membership_in, memberships_of
+from budgetsite.accounts.tokens import InvalidToken, read_access_token
+from budgetsite.tenancy.scope import Scope, enter_scope
+
+NO_MEMBERSHIP = "You don't belong to this account any more. Sign in again and choose another account."
+
+
+class SignInUnavailable(exceptions.APIException):
+    """The outside issuer is away: the token can't be judged, so nobody is let in on it."""
+
+    status_code = 503
+    default_code = "service_unavailable"
+
+    def __init__(self, away: IssuerUnavailable) -> None:
+        super().__init__(str(away))
+        self.wait = away.retry_after_seconds
+
+
+class BearerAuthentication(authentication.BaseAuthentication):
+    """Place the request in the token's account, as the role that its person has there now.
+
+    The token's own word about the role is not taken: someone removed or demoted feels it at once.
+    """
+
+    keyword = "Bearer"
+
+    def authenticate(self, request: Request) -> tuple[User, str] | None:
+        words = authentication.get_authorization_header(request).split()
+        if not words or words[0].lower() != b"bearer":
+            return None
+        if len(words) != 2:
+            raise exceptions.AuthenticationFailed("Send the header as “Authorization: Bearer <token>”.")
+        try:
+            token = words[1].decode("ascii")
+            user = self._place_outside(request, token) if is_from_outside(token) else self._place(request, token)
+        except IssuerUnavailable as error:
+            raise SignInUnavailable(error) from error
+        except UnicodeDecodeError as error:
+            raise exceptions.AuthenticationFailed(str(InvalidToken())) from error
+        except InvalidToken as error:
+            raise exceptions.AuthenticationFailed(str(error)) from error
+        return user, token
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="Budgetsite"'
+
+    def _place(self, request: Request, token: str) -> User:
+        claims = read_access_token(token)
+        membership = membership_in(claims.tenant_id, user_id=claims.user_id)
+        if membership is not None:
+            claims.require_current_password(membership.user)
+            role = Role.OWNER if membership.user.is_superuser else Role(membership.role)
+            return _place_member(request, membership.user, membership, role)
+        user = User.objects.filter(pk=claims.user_id, is_active=True, is_superuser=True).first()
+        if user is None:
+            raise exceptions.AuthenticationFailed(NO_MEMBERSHIP)
+        claims.require_current_password(user)
+        place_request(request._request, user, str(claims.tenant_id))
+        if request._request.account is None:  # type: ignore[attr-defined]
+            raise exceptions.AuthenticationFailed(NO_MEMBERSHIP)
+        return user
+
+    def _place_outside(self, request: Request, token: str) -> User:
+        """Let a member in by their membership alone: an outside issuer makes nobody a platform superuser."""
+        claims = read_outside_token(token)
+        user = User.objects.filter(email=claims.email, is_active=True).first()
+        if user is None:
+            raise exceptions.AuthenticationFailed("Nobody here has this token's e-mail address.")
+        if claims.tenant_id is not None:
+            membership = membership_in(claims.tenant_id, user_id=user.pk)
+            if membership is None:
+                raise exceptions.AuthenticationFailed(NO_MEMBERSHIP)
+            return _place_member(request, user, membership, Role(membership.role))
+        memberships = memberships_of(user)
+        if len(memberships) != 1:
+            raise exceptions.AuthenticationFailed(
+                "You belong to several accounts: ask the sign-in service for a token with a tenant_id."
+                if memberships
+                else "You don't belong to any account yet. Ask an account's owner to add you."
+            )
+        return _place_member(request, user, memberships[0], Role(memberships[0].role))
+
+
+def _place_member(request: Request, user: User, membership: Membership, role: Role) -> User:
+    account = membership.tenant
+    enter_scope(Scope(tenant_id=account.pk, user_id=user.pk))
+    # On Django's own request, which middleware and logs see; the framework's request reads through to it.
+    request._request.account, request._request.role = account, role  # type: ignore[attr-defined]
+    return user
+
+
+class SessionAuthentication(authentication.SessionAuthentication):
+    """The pages' own calls: the session that the middleware has placed, with a CSRF token for what writes."""
+
+    def enforce_csrf(self, request: Request) -> None:
+        try:
+            super().enforce_csrf(request)
+        except exceptions.PermissionDenied as error:
+            raise exceptions.PermissionDenied(
+                "This page is out of date. Reload it and try again. (X-CSRFToken is missing or wrong.)",
+                code="csrf_failed",
+            ) from error
+
+
+class BearerScheme(OpenApiAuthenticationExtension):
+    target_class = "budgetsite.api.authentication.BearerAuthentication"
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "An access token from `POST /auth/token`, or from the outside issuer.",
+        }
+
+
+class SessionScheme(OpenApiAuthenticationExtension):
+    target_class = "budgetsite.api.authentication.SessionAuthentication"
+    name = "session"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "sessionid",
+            "description": "The pages' session. Calls that write also send the CSRF token as `X-CSRFToken`.",
+        }
