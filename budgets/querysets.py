@@ -7,7 +7,7 @@ from budgetsite.accounts.roles import BACK_OFFICE, Role
 from budgetsite.tenancy.models import LiveManager, TenantQuerySet
 
 if TYPE_CHECKING:
-    from budgets.models.event_budget import EventBudget
+    pass
 
 
 class EventBudgetQuerySet(TenantQuerySet["EventBudget"]):

@@ -5,18 +5,16 @@ from typing import Any
 from django.db.models.signals import post_save, pre_save
 from django.dispatch import receiver
 
-from budgetsite.accounts.models import Account
-from budgetsite.accounts.signals import account_created
 from budgets.models import BudgetLineItem, EventBudget
 from budgets.services.categories import seed_categories
 from budgets.services.line_item_effects import after_save, before_save
 from budgets.services.recalculation import recalculate_budget
+from budgetsite.accounts.models import Account
+from budgetsite.accounts.signals import account_created
 
 
 @receiver(pre_save, sender=BudgetLineItem, dispatch_uid="budgets.line_item_saving")
-def line_item_saving(
-    sender: type[BudgetLineItem], instance: BudgetLineItem, raw: bool, **kwargs: Any
-) -> None:
+def line_item_saving(sender: type[BudgetLineItem], instance: BudgetLineItem, raw: bool, **kwargs: Any) -> None:
     if not raw:
         before_save(instance)
 

@@ -46,9 +46,7 @@ class Event(TenantModel):
     event_type = models.CharField(max_length=20, choices=EventType.choices, default=EventType.OTHER)
     event_date = models.DateTimeField(help_text="When it begins.")
     registration_start_date = models.DateTimeField()
-    registration_end_date = models.DateTimeField(
-        help_text="Inclusive: the last moment at which one may register."
-    )
+    registration_end_date = models.DateTimeField(help_text="Inclusive: the last moment at which one may register.")
     timezone = models.CharField(max_length=63, validators=[validate_timezone])
     currency = CurrencyField()
     pending_holds = models.BooleanField(

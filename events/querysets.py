@@ -8,7 +8,7 @@ from budgetsite.accounts.roles import BACK_OFFICE, Role
 from budgetsite.tenancy.models import LiveManager, TenantQuerySet
 
 if TYPE_CHECKING:
-    from events.models import Event
+    pass
 
 
 class EventStatus:
@@ -41,8 +41,7 @@ class EventQuerySet(TenantQuerySet["Event"]):
         ahead = Q(event_date__gt=now)
         condition = {
             EventStatus.UPCOMING: ahead & Q(registration_start_date__gt=now),
-            EventStatus.REGISTRATION_OPEN: ahead
-            & Q(registration_start_date__lte=now, registration_end_date__gte=now),
+            EventStatus.REGISTRATION_OPEN: ahead & Q(registration_start_date__lte=now, registration_end_date__gte=now),
             EventStatus.REGISTRATION_CLOSED: ahead & Q(registration_end_date__lt=now),
             EventStatus.PAST: Q(event_date__lte=now),
         }[status]

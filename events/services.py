@@ -88,11 +88,7 @@ def _save(event: Event) -> None:
     event.clean_fields(exclude=["tenant", "venue", "client", "organizer", "created_by"])
     if event.registration_start_date > event.registration_end_date:
         raise ValidationError(
-            {
-                "registration_end_date": ValidationError(
-                    "Registration ends before it starts.", code="window_reversed"
-                )
-            }
+            {"registration_end_date": ValidationError("Registration ends before it starts.", code="window_reversed")}
         )
     if event.client_id is not None and not _is_member(event.client_id, Role.CLIENT):
         raise ValidationError(
@@ -102,15 +98,11 @@ def _save(event: Event) -> None:
                 )
             }
         )
-    if event.organizer_id is not None and event.organizer_id != event.created_by_id:
-        if not _is_member(event.organizer_id):
-            raise ValidationError(
-                {
-                    "organizer": ValidationError(
-                        "The organizer has to be a member of the account.", code="not_a_member"
-                    )
-                }
-            )
+    runs_it_for_others = event.organizer_id is not None and event.organizer_id != event.created_by_id
+    if runs_it_for_others and not _is_member(event.organizer_id):
+        raise ValidationError(
+            {"organizer": ValidationError("The organizer has to be a member of the account.", code="not_a_member")}
+        )
     event.save()
 
 

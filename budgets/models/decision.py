@@ -3,8 +3,8 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
-from budgetsite.tenancy.models import TenantForeignKey, TenantRow
 from budgets.models.event_budget import BudgetStatus, EventBudget
+from budgetsite.tenancy.models import TenantForeignKey, TenantRow
 
 
 class BudgetDecision(TenantRow):

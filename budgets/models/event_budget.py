@@ -5,12 +5,12 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from budgets.models.projected import ProjectedModel
+from budgets.querysets import EventBudgetManager
 from budgetsite.money import ratios
 from budgetsite.money.model_fields import AmountField, CurrencyField, PercentageField
 from budgetsite.tenancy.history import TenantHistory
 from budgetsite.tenancy.models import TenantForeignKey
-from budgets.models.projected import ProjectedModel
-from budgets.querysets import EventBudgetManager
 
 
 class BudgetStatus(models.TextChoices):
@@ -82,9 +82,7 @@ class EventBudget(ProjectedModel):
     objects = EventBudgetManager()
     # Status and version belong to the story; the figures are the ledger's to tell.
     history = TenantHistory(
-        projections=tuple(
-            name for name in projections if name.endswith(("_amount", "_percentage", "_seq", "_hash"))
-        )
+        projections=tuple(name for name in projections if name.endswith(("_amount", "_percentage", "_seq", "_hash")))
     )
 
     class Meta(ProjectedModel.Meta):
@@ -125,9 +123,7 @@ class EventBudget(ProjectedModel):
 
     @property
     def available_amount(self) -> Decimal:
-        return ratios.available(
-            self.total_budget_amount, self.total_committed_amount, self.total_actual_amount
-        )
+        return ratios.available(self.total_budget_amount, self.total_committed_amount, self.total_actual_amount)
 
     @property
     def overrun_amount(self) -> Decimal:

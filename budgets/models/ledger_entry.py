@@ -6,10 +6,10 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from budgetsite.money.model_fields import AmountField, CurrencyField
-from budgetsite.tenancy.models import TenantForeignKey, TenantRow
 from budgets.models.event_budget import EventBudget
 from budgets.models.line_item import BudgetLineItem
+from budgetsite.money.model_fields import AmountField, CurrencyField
+from budgetsite.tenancy.models import TenantForeignKey, TenantRow
 
 
 class EntryKind(models.TextChoices):
@@ -32,8 +32,8 @@ class EntrySource(models.TextChoices):
 class LedgerEntry(TenantRow):
     """One movement of money. Append-only: whatever was wrong is put right by a further entry.
 
-    `seq`, `prev_hash` and `hash` are set by PostgreSQL (migration `ledger_chain`). `description` and `actor` are no part
-    of the hash, so that a person can be erased without breaking the chain.
+    `seq`, `prev_hash` and `hash` are set by PostgreSQL (migration `ledger_chain`). `description` and `actor` are no
+    part of the hash, so that a person can be erased without breaking the chain.
     """
 
     budget = TenantForeignKey(EventBudget, on_delete=models.PROTECT, related_name="ledger_entries")
@@ -60,9 +60,7 @@ class LedgerEntry(TenantRow):
         verbose_name_plural = "ledger entries"
         constraints: ClassVar[list[models.BaseConstraint]] = [
             # Also serves reading a budget's ledger in order.
-            models.UniqueConstraint(
-                fields=["tenant", "budget", "seq"], name="budgets_ledgerentry_one_per_seq"
-            ),
+            models.UniqueConstraint(fields=["tenant", "budget", "seq"], name="budgets_ledgerentry_one_per_seq"),
             models.UniqueConstraint(
                 fields=["tenant", "budget", "idempotency_key"],
                 condition=models.Q(idempotency_key__isnull=False),
@@ -93,8 +91,8 @@ class LedgerEntry(TenantRow):
                         RAISE EXCEPTION 'no open budget in this currency to post to' USING ERRCODE = 'check_violation';
                     END IF;
                     NEW.created_at = now();
-                    NEW.hash = budgets_ledger_hash(NEW.prev_hash, NEW.tenant_id, NEW.id, NEW.budget_id, NEW.line_item_id,
-                        NEW.seq, NEW.kind, NEW.committed_delta, NEW.actual_delta, NEW.currency, NEW.source,
+                    NEW.hash = budgets_ledger_hash(NEW.prev_hash, NEW.tenant_id, NEW.id, NEW.budget_id,
+                        NEW.line_item_id, NEW.seq, NEW.kind, NEW.committed_delta, NEW.actual_delta, NEW.currency, NEW.source,
                         NEW.source_id, NEW.occurred_at);
                     UPDATE budgets_eventbudget SET ledger_seq = NEW.seq, ledger_hash = NEW.hash
                         WHERE tenant_id = NEW.tenant_id AND id = NEW.budget_id;

@@ -3,13 +3,13 @@ from typing import Any, ClassVar, Self
 
 from django.db import models
 
+from budgets.models.category import Category
+from budgets.models.event_budget import EventBudget
+from budgets.models.projected import ProjectedModel
 from budgetsite.money import ratios
 from budgetsite.money.model_fields import AmountField, CurrencyField
 from budgetsite.tenancy.history import TenantHistory
 from budgetsite.tenancy.models import TenantForeignKey
-from budgets.models.category import Category
-from budgets.models.event_budget import EventBudget
-from budgets.models.projected import ProjectedModel
 
 
 class BudgetLineItem(ProjectedModel):
@@ -20,9 +20,7 @@ class BudgetLineItem(ProjectedModel):
 
     budget = TenantForeignKey(EventBudget, on_delete=models.CASCADE, related_name="line_items")
     category = TenantForeignKey(Category, on_delete=models.PROTECT, related_name="line_items")
-    section = models.CharField(
-        max_length=200, blank=True, help_text="The part of the event that it belongs to."
-    )
+    section = models.CharField(max_length=200, blank=True, help_text="The part of the event that it belongs to.")
     name = models.CharField(max_length=200)
     description = models.TextField(blank=True)
     # The budget's, copied so that a line can be shown and checked without it.
@@ -33,7 +31,7 @@ class BudgetLineItem(ProjectedModel):
     variance_amount = AmountField(default=Decimal(0))
     sort_order = models.IntegerField(default=0)
     notes = models.TextField(blank=True)
-    # The version of the budget in which this line last changed: a writer who has read that or a later one is up to date.
+    # The version of the budget in which this line last changed; who has read that or a later one is up to date.
     version = models.PositiveIntegerField(default=1)
     # What deleting the line took out of the budget; restoring it puts this back.
     deleted_actual_amount = AmountField(default=Decimal(0))
@@ -90,20 +88,14 @@ class BudgetLineItem(ProjectedModel):
     def remember(self) -> None:
         """Take the present values as the stored ones."""
         self._read = {
-            name: self.__dict__[name]
-            for name in (*self.plan_fields, "actual_amount")
-            if name in self.__dict__
+            name: self.__dict__[name] for name in (*self.plan_fields, "actual_amount") if name in self.__dict__
         }
 
     def plan_changes(self) -> set[str]:
         """Return which fields of the plan differ from what was read; all of them for a new line."""
         if self._read is None:
             return set(self.plan_fields)
-        return {
-            name
-            for name in self.plan_fields
-            if name in self._read and self._read[name] != getattr(self, name)
-        }
+        return {name for name in self.plan_fields if name in self._read and self._read[name] != getattr(self, name)}
 
     def as_read(self, name: str) -> Any:
         """Return a field's value as it was read, None for a new line."""

@@ -9,10 +9,10 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Lower
 
-from budgetsite.accounts.models import User
-from budgetsite.tenancy.deletion import soft_delete
 from budgets.models import BudgetLineItem, Category
 from budgets.services.problems import CategoryExists, CategoryInUse, UnknownCategory
+from budgetsite.accounts.models import User
+from budgetsite.tenancy.deletion import soft_delete
 
 EVENT_CATEGORIES = (
     "Food & Beverage",
@@ -113,8 +113,7 @@ def ensure_categories(*, names: list[str], acting_user: User | None) -> list[Cat
     missing = {name.strip().lower(): name.strip() for name in names if name.strip().lower() not in known}
     start = len(known)
     return Category.objects.bulk_create(
-        Category(name=name, sort_order=(start + position) * 10)
-        for position, name in enumerate(missing.values(), 1)
+        Category(name=name, sort_order=(start + position) * 10) for position, name in enumerate(missing.values(), 1)
     )
 
 

@@ -8,14 +8,14 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from budgetsite.accounts.models import Account, User
-from budgetsite.money.amounts import parse_amount
-from budgetsite.tenancy.deletion import restore, soft_delete
 from budgets.models import EventBudget
 from budgets.services.guards import lock_budget, refuse_fixed_plan, refuse_locked
 from budgets.services.line_item import insert_lines
 from budgets.services.problems import BudgetExists, LinesExceedTotal
 from budgets.services.recalculation import recalculate_budget
+from budgetsite.accounts.models import Account, User
+from budgetsite.money.amounts import parse_amount
+from budgetsite.tenancy.deletion import restore, soft_delete
 from events.models import Event
 from events.services import create_event
 
@@ -72,9 +72,7 @@ def open_event(
     event = create_event(account=account, acting_user=acting_user, **event_fields)
     if event_budget_amount is None:
         return event, None
-    budget = create_event_budget(
-        event=event, acting_user=acting_user, total_budget_amount=event_budget_amount
-    )
+    budget = create_event_budget(event=event, acting_user=acting_user, total_budget_amount=event_budget_amount)
     return event, budget
 
 
@@ -105,9 +103,7 @@ def update_event_budget(
 
 
 @transaction.atomic
-def delete_event_budget(
-    *, budget_id: UUID, acting_user: User, now: datetime, version: int | None = None
-) -> None:
+def delete_event_budget(*, budget_id: UUID, acting_user: User, now: datetime, version: int | None = None) -> None:
     """Soft-delete a budget with its lines and alerts. Raises `BudgetLocked` for one that is finalized or archived."""
     budget = lock_budget(budget_id, version=version)
     refuse_locked(budget)
@@ -135,8 +131,6 @@ def _set_total(budget: EventBudget, wanted: Decimal) -> bool:
     budget.total_follows_lines = follows
     if not follows:
         if budget.lines_total_amount > total:
-            raise LinesExceedTotal(
-                lines_total=budget.lines_total_amount, total=total, currency=budget.currency
-            )
+            raise LinesExceedTotal(lines_total=budget.lines_total_amount, total=total, currency=budget.currency)
         budget.total_budget_amount = total
     return True

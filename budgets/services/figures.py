@@ -11,9 +11,7 @@ BUDGET_COLUMNS = (
     "b.id, b.event_id, b.currency, b.status, b.version, b.total_budget_amount, b.total_committed_amount, "
     "b.total_actual_amount, b.variance_amount, b.variance_percentage, b.lines_total_amount"
 )
-LINE_COLUMNS = (
-    "l.id, l.budget_id, l.name, l.budgeted_amount, l.committed_amount, l.actual_amount, l.variance_amount"
-)
+LINE_COLUMNS = "l.id, l.budget_id, l.name, l.budgeted_amount, l.committed_amount, l.actual_amount, l.variance_amount"
 
 
 @dataclass(frozen=True, slots=True)

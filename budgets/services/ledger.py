@@ -9,9 +9,6 @@ from uuid import UUID, uuid4
 from django.db import connection
 from django.utils import timezone
 
-from budgetsite.money.amounts import MAX_AMOUNT, parse_amount
-from budgetsite.money.ratios import PERCENTAGE_LIMIT
-from budgetsite.tenancy.scope import current_scope, require_tenant_id
 from budgets.models import LOCKED_STATUSES, BudgetLineItem, EntryKind, EntrySource, EventBudget, LedgerEntry
 from budgets.services.figures import BUDGET_COLUMNS, LINE_COLUMNS, BudgetFigures, LineFigures
 from budgets.services.problems import (
@@ -25,6 +22,9 @@ from budgets.services.problems import (
     TotalOutOfRange,
 )
 from budgets.signals import budget_recalculated
+from budgetsite.money.amounts import MAX_AMOUNT, parse_amount
+from budgetsite.money.ratios import PERCENTAGE_LIMIT
+from budgetsite.tenancy.scope import current_scope, require_tenant_id
 
 ZERO = Decimal(0)
 
@@ -207,11 +207,7 @@ def _refusal(wanted: dict[str, Any]) -> Exception:
             return LineNotFound(wanted["line"])
         committed = min(committed, line.committed_amount)
     if committed + wanted["committed"] < 0:
-        return ReleaseExceedsCommitted(
-            released=-wanted["committed"], committed=committed, currency=budget.currency
-        )
+        return ReleaseExceedsCommitted(released=-wanted["committed"], committed=committed, currency=budget.currency)
     if wanted["stops"] and budget.available_amount < wanted["amount"]:
-        return AmountDoesNotFit(
-            amount=wanted["amount"], available=budget.available_amount, currency=budget.currency
-        )
+        return AmountDoesNotFit(amount=wanted["amount"], available=budget.available_amount, currency=budget.currency)
     return TotalOutOfRange()

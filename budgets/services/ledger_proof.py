@@ -139,7 +139,7 @@ def rebuild_totals() -> int:
 
 
 def _broken_links() -> Iterator[Discrepancy]:
-    for budget_id, entry_id, seq, out_of_order, unlinked, altered in _rows(_BROKEN_LINKS):
+    for budget_id, entry_id, seq, _out_of_order, unlinked, altered in _rows(_BROKEN_LINKS):
         if altered:
             detail = f"entry {seq} of budget {budget_id} was altered: its hash does not match its contents"
         elif unlinked:

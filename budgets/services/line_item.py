@@ -9,10 +9,6 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Max
 
-from budgetsite.accounts.models import User
-from budgetsite.money.amounts import parse_amount
-from budgetsite.tenancy.history import acting_user_reference, record_history
-from budgetsite.tenancy.scope import deleted_rows_visible, require_tenant_id
 from budgets.models import BudgetLineItem, Category, EntryKind, EntrySource, EventBudget
 from budgets.services import ledger
 from budgets.services.categories import CategoryFinder
@@ -20,26 +16,24 @@ from budgets.services.guards import lock_budget, refuse_fixed_plan, refuse_locke
 from budgets.services.line_item_effects import set_actual
 from budgets.services.problems import CurrencyMismatch, LineHasCommitments, LineNotFound, StaleVersion
 from budgets.services.recalculation import recalculate_budget, recalculation_paused
+from budgetsite.accounts.models import User
+from budgetsite.money.amounts import parse_amount
+from budgetsite.tenancy.history import acting_user_reference, record_history
+from budgetsite.tenancy.scope import deleted_rows_visible, require_tenant_id
 
 ZERO = Decimal(0)
-PLAN_FIELDS = frozenset(
-    {"category", "section", "name", "description", "budgeted_amount", "sort_order", "notes"}
-)
+PLAN_FIELDS = frozenset({"category", "section", "name", "description", "budgeted_amount", "sort_order", "notes"})
 LINE_FIELDS = PLAN_FIELDS | {"actual_amount"}
 
 
 @transaction.atomic
-def add_line_item(
-    *, budget_id: UUID, acting_user: User, version: int | None = None, **fields: Any
-) -> BudgetLineItem:
+def add_line_item(*, budget_id: UUID, acting_user: User, version: int | None = None, **fields: Any) -> BudgetLineItem:
     """Add a line at the end of the plan (or at `sort_order`).
 
     `fields` are those of `LINE_FIELDS`; `category` is a Category, its name or its id. Raises `PlanFixed`,
     `BudgetLocked`, `StaleVersion`, `UnknownCategory`, `LinesExceedTotal`, `InvalidAmount`.
     """
-    return add_line_items(budget_id=budget_id, acting_user=acting_user, version=version, line_items=[fields])[
-        0
-    ]
+    return add_line_items(budget_id=budget_id, acting_user=acting_user, version=version, line_items=[fields])[0]
 
 
 @transaction.atomic
@@ -82,9 +76,7 @@ def update_line_item(
 
 
 @transaction.atomic
-def move_line_item(
-    *, budget_id: UUID, line_item_id: UUID, to_budget_id: UUID, acting_user: User
-) -> BudgetLineItem:
+def move_line_item(*, budget_id: UUID, line_item_id: UUID, to_budget_id: UUID, acting_user: User) -> BudgetLineItem:
     """Move a line, with what was promised and spent on it, to another budget in the same currency.
 
     Both budgets are recomputed. Raises `CurrencyMismatch`, `PlanFixed`, `BudgetLocked`, `LinesExceedTotal`.

@@ -8,11 +8,11 @@ from decimal import Decimal
 
 from django.db import connection
 
-from budgetsite.tenancy.scope import require_tenant_id
 from budgets.models import BudgetLineItem, EntryKind, EntrySource
 from budgets.services import ledger
 from budgets.services.figures import LINE_COLUMNS, LineFigures
 from budgets.services.recalculation import lock_budget_row, recalculate_budget
+from budgetsite.tenancy.scope import require_tenant_id
 
 ZERO = Decimal(0)
 
@@ -33,9 +33,7 @@ def before_save(line: BudgetLineItem) -> None:
     if not changed:
         return
     old_budget_id = line.as_read("budget_id")
-    versions = {
-        budget_id: lock_budget_row(budget_id) for budget_id in sorted({old_budget_id, line.budget_id})
-    }
+    versions = {budget_id: lock_budget_row(budget_id) for budget_id in sorted({old_budget_id, line.budget_id})}
     line.version = versions[line.budget_id] + 1
     if "budget_id" in changed:
         _move_money(line, out_of=True)

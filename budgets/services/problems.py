@@ -200,10 +200,10 @@ class ReasonRequired(BudgetProblem):
 class VarianceTooHigh(BudgetProblem):
     code = "variance_too_high"
 
-    def __init__(self, *, variance_percentage: Decimal, limit: Decimal) -> None:
-        self.variance_percentage, self.limit = variance_percentage, limit
+    def __init__(self, *, shown: str, limit: Decimal) -> None:
+        self.shown, self.limit = shown, limit
         super().__init__(
-            f"The variance is {variance_percentage} %, beyond the {limit} % at which a budget may be finalized. "
+            f"The variance is {shown}; a budget is finalized up to ±{limit} %. "
             "An owner can finalize it with an override and a reason."
         )
 

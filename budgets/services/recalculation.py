@@ -1,4 +1,4 @@
-"""The one named recompute: a budget's totals from its lines. Called by the line items' receivers and by bulk services."""
+"""The one named recompute: a budget's totals from its lines, for the line items' receivers and for bulk services."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,14 +8,14 @@ from uuid import UUID
 
 from django.db import connection
 
-from budgetsite.money.ratios import PERCENTAGE_LIMIT
-from budgetsite.tenancy.scope import require_tenant_id
 from budgets.models import BudgetLineItem, EventBudget
 from budgets.services.figures import BUDGET_COLUMNS, BudgetFigures, LineFigures
 from budgets.services.problems import BudgetNotFound, LinesExceedTotal
 from budgets.signals import budget_recalculated
+from budgetsite.money.ratios import PERCENTAGE_LIMIT
+from budgetsite.tenancy.scope import require_tenant_id
 
-# Line figures by budget, collected while recalculation is paused; None when it is not.
+# The budgets to recompute, and whether their plans changed, while recalculation is paused; None when it is not.
 _paused: ContextVar[dict[UUID, int] | None] = ContextVar("recalculation_paused", default=None)
 
 _LINE_SUMS = """
@@ -129,6 +129,4 @@ def _lines_exceed_total(budget_id: UUID, parameters: dict[str, object]) -> Excep
     with connection.cursor() as cursor:
         cursor.execute(_LINE_SUMS, parameters)
         lines_total: Decimal = cursor.fetchone()[0]
-    return LinesExceedTotal(
-        lines_total=lines_total, total=budget.total_budget_amount, currency=budget.currency
-    )
+    return LinesExceedTotal(lines_total=lines_total, total=budget.total_budget_amount, currency=budget.currency)

@@ -8,10 +8,6 @@ from uuid import UUID
 
 from django.db import transaction
 
-from budgetsite.accounts.models import Account, User
-from budgetsite.accounts.permissions import PERMISSIONS, may
-from budgetsite.accounts.roles import Role
-from budgetsite.tenancy.history import record_history
 from budgets.models import BudgetDecision, BudgetStatus, EventBudget
 from budgets.services.guards import lock_budget
 from budgets.services.problems import (
@@ -21,6 +17,10 @@ from budgets.services.problems import (
     ReasonRequired,
     VarianceTooHigh,
 )
+from budgetsite.accounts.models import Account, User
+from budgetsite.accounts.permissions import PERMISSIONS, may
+from budgetsite.accounts.roles import Role
+from budgetsite.tenancy.history import record_history
 
 # Finalizing beyond this variance needs an owner's override; above the lower one it is said in the answer.
 VARIANCE_LIMIT = Decimal(20)
@@ -154,23 +154,25 @@ def _demand_other_eyes(budget: EventBudget, acting_user: User, account: Account)
         raise OwnSubmission
 
 
-def _check_variance(
-    budget: EventBudget, *, acting_role: Role, reason: str, override: bool
-) -> list[dict[str, str]]:
-    percentage = budget.variance_percentage
+def _check_variance(budget: EventBudget, *, acting_role: Role, reason: str, override: bool) -> list[dict[str, str]]:
     # Nothing planned and something spent has no percentage, and is as far off as can be.
-    beyond = percentage is None and budget.total_actual_amount != 0
-    size = abs(percentage) if percentage is not None else Decimal(100 if beyond else 0)
-    shown = percentage if percentage is not None else Decimal(-size)
-    if size > VARIANCE_LIMIT:
+    percentage = budget.variance_percentage
+    shown = f"{percentage} %" if percentage is not None else "beyond any percentage, because nothing was planned"
+    if _varies_by_more_than(VARIANCE_LIMIT, budget):
         if not (override and may(acting_role, "budgets.override_finalize")):
-            raise VarianceTooHigh(variance_percentage=shown, limit=VARIANCE_LIMIT)
+            raise VarianceTooHigh(shown=shown, limit=VARIANCE_LIMIT)
         if not reason:
             raise ReasonRequired
-    if size > VARIANCE_WARNING:
-        detail = f"The variance is {shown} %, beyond ±{VARIANCE_WARNING} %."
-        return [{"code": "variance_high", "detail": detail}]
+    if _varies_by_more_than(VARIANCE_WARNING, budget):
+        return [
+            {"code": "variance_high", "detail": f"The variance is {shown}; more than ±{VARIANCE_WARNING} % is much."}
+        ]
     return []
+
+
+def _varies_by_more_than(percent: Decimal, budget: EventBudget) -> bool:
+    """Compare amounts, not the rounded percentage: 20.001 % is more than 20 %."""
+    return abs(budget.variance_amount) * 100 > percent * budget.total_budget_amount
 
 
 def _change(budget: EventBudget, move: Move, *, acting_user: User, now: datetime) -> None:

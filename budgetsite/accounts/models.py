@@ -77,9 +77,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(max_length=254, unique=True)
     name = models.CharField(max_length=200, blank=True)
     is_active = models.BooleanField(default=True)
-    is_staff = models.BooleanField(
-        default=False, help_text="Works for the platform, beside any account's roles."
-    )
+    is_staff = models.BooleanField(default=False, help_text="Works for the platform, beside any account's roles.")
     date_joined = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = UserManager()
@@ -91,9 +89,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
             # Addresses are stored in lower case; this refuses any that slip past.
-            models.CheckConstraint(
-                condition=models.Q(email=Lower("email")), name="accounts_user_email_is_lower_case"
-            ),
+            models.CheckConstraint(condition=models.Q(email=Lower("email")), name="accounts_user_email_is_lower_case"),
         ]
 
     def __str__(self) -> str:
@@ -148,9 +144,7 @@ class Membership(TenantModel):
         ]
         indexes: ClassVar[list[models.Index]] = [
             # Sign-in: the accounts that a person belongs to.
-            models.Index(
-                fields=["user"], condition=models.Q(deleted_at=None), name="accounts_membership_by_user"
-            ),
+            models.Index(fields=["user"], condition=models.Q(deleted_at=None), name="accounts_membership_by_user"),
         ]
 
     def __str__(self) -> str:

@@ -40,9 +40,7 @@ def create_account(*, name: str, slug: str, currency: str, timezone: str) -> Acc
 
 
 @transaction.atomic
-def add_member(
-    *, account: Account, email: str, role: Role, password: str | None = None, name: str = ""
-) -> Membership:
+def add_member(*, account: Account, email: str, role: Role, password: str | None = None, name: str = "") -> Membership:
     """Give a person a role in an account; make the person when they are new.
 
     A password is set for new people alone: someone who belongs to another account keeps their own. Raises

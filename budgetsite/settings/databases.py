@@ -39,9 +39,7 @@ def _connection(url: str) -> dict[str, Any]:
 def database_settings(env: environ.Env, *, secret_key: str) -> dict[str, dict[str, Any]]:
     owner_url = env.str("DATABASE_URL")
     app_url = env.str("DATABASE_APP_URL", default="") or derived_login(owner_url, "app", secret_key)
-    service_url = env.str("DATABASE_SERVICE_URL", default="") or derived_login(
-        owner_url, "service", secret_key
-    )
+    service_url = env.str("DATABASE_SERVICE_URL", default="") or derived_login(owner_url, "service", secret_key)
     return {
         "default": _connection(app_url),
         "service": _connection(service_url),

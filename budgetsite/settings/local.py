@@ -1,11 +1,10 @@
 """The site on one machine, beside the servers that `make run` starts."""
 
 import os
-from pathlib import Path
 
 from budgetsite.local.discovery import local_environment
 
-for _name, _value in local_environment(Path(os.environ.get("DATA_DIR") or ".local")).items():
+for _name, _value in local_environment().items():
     os.environ.setdefault(_name, _value)
 os.environ.setdefault("EMAIL_URL", "consolemail://")
 

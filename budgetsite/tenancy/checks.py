@@ -1,4 +1,4 @@
-"""`manage.py check --database default`, and the start of every web process and worker, ask whether tenants are apart."""
+"""`manage.py check --database default` and the start of every web process and worker ask whether tenants are apart."""
 
 import logging
 from collections.abc import Sequence

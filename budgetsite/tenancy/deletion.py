@@ -19,13 +19,14 @@ def soft_delete(row: TenantModel, *, now: datetime) -> int:
     """Stamp `row` and everything live below it with `now`; return how many rows that were."""
     with transaction.atomic(), deleted_rows_visible():
         return sum(
-            _stamp(model, ids, deleted_at=now, reason="deleted")
-            for model, ids in _subtree(row, deleted_at=None)
+            _stamp(model, ids, deleted_at=now, reason="deleted") for model, ids in _subtree(row, deleted_at=None)
         )
 
 
 def restore(row: TenantModel) -> int:
     """Bring back `row` and exactly what was deleted together with it; return how many rows that were."""
+    if row.deleted_at is None:
+        return 0
     with transaction.atomic(), deleted_rows_visible():
         return sum(
             _stamp(model, ids, deleted_at=None, reason="restored")
@@ -33,9 +34,7 @@ def restore(row: TenantModel) -> int:
         )
 
 
-def _subtree(
-    row: TenantModel, *, deleted_at: datetime | None
-) -> Iterator[tuple[type[TenantModel], list[Any]]]:
+def _subtree(row: TenantModel, *, deleted_at: datetime | None) -> Iterator[tuple[type[TenantModel], list[Any]]]:
     """Yield each table's ids below `row`, itself first, that carry exactly this stamp."""
     layer: list[tuple[type[TenantModel], list[Any]]] = [(type(row), [row.pk])]
     while layer:
@@ -51,11 +50,7 @@ def _subtree(
 def _children(model: type[models.Model]) -> Iterator[tuple[type[TenantModel], str]]:
     for relation in model._meta.related_objects:
         child = relation.related_model
-        if (
-            relation.on_delete is models.CASCADE
-            and isinstance(child, type)
-            and issubclass(child, TenantModel)
-        ):
+        if relation.on_delete is models.CASCADE and isinstance(child, type) and issubclass(child, TenantModel):
             yield child, relation.field.attname
 
 

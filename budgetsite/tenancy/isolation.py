@@ -44,13 +44,9 @@ def isolation_problems(connection: BaseDatabaseWrapper) -> list[str]:
 
     problems = []
     if superuser or bypasses:
-        problems.append(
-            f"The request role {role} bypasses row-level security: take SUPERUSER and BYPASSRLS from it."
-        )
+        problems.append(f"The request role {role} bypasses row-level security: take SUPERUSER and BYPASSRLS from it.")
     if owns and not superuser:
-        problems.append(
-            f"The request role {role} is a member of a role that owns tables: revoke that membership."
-        )
+        problems.append(f"The request role {role} is a member of a role that owns tables: revoke that membership.")
     for model in tenant_models():
         found = tables.get(model._meta.db_table)
         if found is None:

@@ -78,8 +78,7 @@ class SecureTenantTable(Operation):
             f'ALTER TABLE {table} DROP CONSTRAINT "{model._meta.db_table}_pkey"',
             f'ALTER TABLE {table} ADD CONSTRAINT "{model._meta.db_table}_pkey" PRIMARY KEY (tenant_id, "{key}")',
         ]
-        for field in _tenant_foreign_keys(model):
-            statements.append(foreign_key_sql(model, field))
+        statements += [foreign_key_sql(model, field) for field in _tenant_foreign_keys(model)]
         statements += self._policies(model, table)
         if self.replicated:
             statements.append(f"ALTER TABLE {table} REPLICA IDENTITY FULL")
@@ -117,8 +116,10 @@ class SecureTenantTable(Operation):
             f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",
             f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {role}",
         ]
-        for field in _tenant_foreign_keys(model):
-            statements.append(f'ALTER TABLE {table} DROP CONSTRAINT "{foreign_key_name(model, field)}"')
+        statements += [
+            f'ALTER TABLE {table} DROP CONSTRAINT "{foreign_key_name(model, field)}"'
+            for field in _tenant_foreign_keys(model)
+        ]
         key = model._meta.pk.column
         statements += [
             f'ALTER TABLE {table} DROP CONSTRAINT "{name}_pkey"',
@@ -170,6 +171,9 @@ def foreign_key_sql(model: type[models.Model], field: Any) -> str:
 
 
 def _tenant_foreign_keys(model: type[models.Model]) -> list[TenantForeignKey]:
+    """Return the keys to constrain. History refers to what once was, so its rows are bound to nothing."""
+    if _has(model, "history_id"):
+        return []
     return [field for field in model._meta.local_fields if isinstance(field, TenantForeignKey)]
 
 

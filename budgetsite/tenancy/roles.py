@@ -54,16 +54,12 @@ def _can_sign_in(alias: str) -> bool:
 def _make_login(cursor: object, role: str, password: str) -> None:
     cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])  # type: ignore[attr-defined]
     verb = "ALTER" if cursor.fetchone() else "CREATE"  # type: ignore[attr-defined]
-    statement = sql.SQL(
-        "{verb} ROLE {role} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE PASSWORD {password}"
-    )
+    statement = sql.SQL("{verb} ROLE {role} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE PASSWORD {password}")
     if verb == "ALTER":
         # Only a superuser may name SUPERUSER or BYPASSRLS here, even to take them away.
         statement = sql.SQL("{verb} ROLE {role} LOGIN PASSWORD {password}")
     cursor.execute(  # type: ignore[attr-defined]
-        statement.format(
-            verb=sql.SQL(verb), role=sql.Identifier(role), password=sql.Literal(password)
-        ).as_string(None)
+        statement.format(verb=sql.SQL(verb), role=sql.Identifier(role), password=sql.Literal(password)).as_string(None)
     )
 
 

@@ -17,9 +17,7 @@ class TenantTask(Task):
 
     abstract = True
 
-    def __call__(
-        self, *args: Any, tenant_id: str | None = None, user_id: str | None = None, **kwargs: Any
-    ) -> Any:
+    def __call__(self, *args: Any, tenant_id: str | None = None, user_id: str | None = None, **kwargs: Any) -> Any:
         inside = NOBODY
         if tenant_id is not None:
             inside = Scope(tenant_id=UUID(tenant_id), user_id=UUID(user_id) if user_id else None)

@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from budgetsite.accounts.models import Account, User
-from budgetsite.accounts.roles import Role
 from budgets.models import BudgetLineItem, EventBudget
 from budgets.services.event_budget import create_event_budget
 from budgets.services.line_item import add_line_item
 from budgets.services.workflow import move_budget
+from budgetsite.accounts.models import Account, User
+from budgetsite.accounts.roles import Role
 from events.models import Event
 from events.services import create_event
 
@@ -48,9 +48,7 @@ def make_line(budget: EventBudget, user: User, **fields: Any) -> BudgetLineItem:
     return add_line_item(budget_id=budget.pk, acting_user=user, **values)
 
 
-def move(
-    budget: EventBudget, action: str, *, user: User, role: Role, account: Account, **options: Any
-) -> EventBudget:
+def move(budget: EventBudget, action: str, *, user: User, role: Role, account: Account, **options: Any) -> EventBudget:
     """Move the budget as it is now, whatever version it has."""
     current = EventBudget.objects.get(pk=budget.pk)
     return move_budget(

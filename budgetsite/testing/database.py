@@ -1,7 +1,7 @@
 """Test databases, made and emptied by the owner; the tests themselves connect as the request's role.
 
-`db` (pytest-django's) wraps a test in a transaction that is rolled back. `committed_db` lets a test commit, for threads,
-other processes and the service role; afterwards the owner empties all tables.
+`db` (pytest-django's) wraps a test in a transaction that is rolled back. `committed_db` lets a test commit, for
+threads, other processes and the service role; afterwards the owner empties all tables.
 """
 
 from collections.abc import Iterator
@@ -73,6 +73,4 @@ def _recreate(name: str) -> None:
 
 def _drop(name: str) -> None:
     with connections["owner"].cursor() as cursor:
-        cursor.execute(
-            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)).as_string(None)
-        )
+        cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)).as_string(None))

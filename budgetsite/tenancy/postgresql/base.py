@@ -1,7 +1,7 @@
 """Django's PostgreSQL backend, which tells PostgreSQL the scope before a transaction's first statement.
 
-`set_config(…, true)` lasts until the transaction ends, so a pooled connection can't carry one tenant's scope to the next
-request, through PgBouncer neither. The settings are given in every transaction, empty ones too. A rollback takes them
+`set_config(…, true)` lasts until the transaction ends, so a pooled connection cannot carry one tenant's scope to the
+next request, through PgBouncer neither. The settings are given in every transaction, empty ones too. A rollback takes them
 back together with everything else, which is why each kind of rollback forgets what had been told.
 """
 

@@ -18,9 +18,7 @@ class Command(BaseCommand):
         parser.add_argument("--email", required=True)
         parser.add_argument("--role", required=True, choices=Role.values)
         parser.add_argument("--name", default="")
-        parser.add_argument(
-            "--password", help="For a person who is new; without one they use the password reset."
-        )
+        parser.add_argument("--password", help="For a person who is new; without one they use the password reset.")
 
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
