@@ -1,0 +1,123 @@
+"""The file that a plan is imported from: its columns, and what its rows become."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from budgets.models import Category
+from budgets.services.categories import CategoryFinder, ensure_categories
+from budgets.services.problems import UnknownCategory
+from budgetsite.accounts.models import User
+from budgetsite.sheets.columns import (
+    Amount,
+    Choice,
+    Column,
+    Integer,
+    InvalidCell,
+    Problem,
+    Text,
+    normalise_heading,
+)
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportProblem:
+    """One thing to mend. `row` is the number in the spreadsheet, 0 for the file as a whole.
+
+    `field` is our name of the column, `column` its heading in the file, `value` the cell as it is.
+    """
+
+    row: int
+    field: str
+    column: str
+    code: str
+    message: str
+    value: str = ""
+
+    @property
+    def attr(self) -> str:
+        """Where it is, for programs: "rows.7.budgeted_amount", or "total_budget_amount" for the whole."""
+        if not self.row:
+            return self.field
+        return f"rows.{self.row}.{self.field}" if self.field else f"rows.{self.row}"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedLine:
+    """A row as it is, or would be, stored. Amounts are in the budget's currency."""
+
+    row: int
+    category: str
+    is_new_category: bool
+    section: str
+    name: str
+    description: str
+    budgeted_amount: Decimal
+    actual_amount: Decimal
+    notes: str
+    sort_order: int
+    is_already_there: bool
+
+
+def plan_columns(currency: str, category: Callable[[str], object] = str) -> list[Column]:
+    """Return the columns of a plan's file; `category` turns a category's name into what it stands for."""
+    return [
+        Column("category", Choice(category)),
+        Column("name", Text(200), aliases=("item", "line item")),
+        Column("description", Text(2000, multiline=True), required=False),
+        Column("section", Text(200), required=False, aliases=("group",)),
+        Column(
+            "budgeted_amount",
+            Amount(currency, minimum=ZERO),
+            required=False,
+            aliases=("budget", "budgeted", "amount", "planned", "planned_amount"),
+        ),
+        Column("actual_amount", Amount(currency), required=False, aliases=("actual", "spent")),
+        Column("notes", Text(5000, multiline=True), required=False, aliases=("note",)),
+        Column("sort_order", Integer(0, 1_000_000_000), required=False, aliases=("position",)),
+    ]
+
+
+class CategoriesInFile:
+    """Resolves the categories that a file names, and collects those to be made when that is allowed."""
+
+    def __init__(self, *, create: bool) -> None:
+        self._finder = CategoryFinder.load()
+        self._create = create
+        self._new: dict[str, str] = {}
+
+    @property
+    def new_names(self) -> list[str]:
+        return list(self._new.values())
+
+    def resolve(self, name: str) -> str:
+        """Return the category's name as the account writes it. Raises `InvalidCell`, which lists the known ones."""
+        try:
+            return self._finder.find(name).name
+        except UnknownCategory as error:
+            if not self._create:
+                raise InvalidCell(error.code, str(error)) from error
+        if len(name) > 100:
+            raise InvalidCell("too_long", f"Shorten this to 100 characters; it has {len(name)}.")
+        return self._new.setdefault(name.lower(), name)
+
+    def make(self, acting_user: User) -> dict[str, Category]:
+        """Make the new ones and return all, by name."""
+        made = ensure_categories(names=self.new_names, acting_user=acting_user) if self._new else []
+        return {category.name: category for category in (*self._finder.by_key.values(), *made)}
+
+
+def as_import_problem(problem: Problem, columns: list[Column]) -> ImportProblem:
+    """Return a cell's problem with our name of its column beside the file's."""
+    heading = normalise_heading(problem.column)
+    name = next((column.name for column in columns if heading in column.known_headings), "")
+    return ImportProblem(
+        row=problem.row,
+        field=name,
+        column=problem.column,
+        code=problem.code,
+        message=problem.message,
+        value=problem.value,
+    )
