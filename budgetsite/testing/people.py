@@ -41,8 +41,7 @@ def sign_in(user: User, account: Account, client: Client | None = None) -> Clien
 @pytest.fixture
 def account(request: pytest.FixtureRequest) -> Iterator[Account]:
     """An account whose scope the test runs in, on behalf of nobody. Works with `db` and with `committed_db`."""
-    if "committed_db" not in request.fixturenames:
-        request.getfixturevalue("db")
+    request.getfixturevalue("committed_db" if "committed_db" in request.fixturenames else "db")
     made = make_account()
     with tenant_scope(made.pk):
         yield made
