@@ -75,9 +75,13 @@ def test_a_row_cannot_move_to_another_tenant(account, other_account):
 
 
 def test_a_row_cannot_point_into_another_tenant(account, rival_budget):
-    EventBudget.objects.create(event_id=rival_budget.event_id, currency="CAD")
-    with pytest.raises(DatabaseError, match="budgets_eventbudget_event_id_same_tenant"), transaction.atomic():
+    @transaction.atomic
+    def point_at_the_rivals_event():
+        EventBudget.objects.create(event_id=rival_budget.event_id, currency="CAD")
         run("SET CONSTRAINTS ALL IMMEDIATE")
+
+    with pytest.raises(DatabaseError, match="budgets_eventbudget_event_id_same_tenant"):
+        point_at_the_rivals_event()
 
 
 def test_nothing_is_deleted_for_good(account, owner):
