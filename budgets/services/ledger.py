@@ -28,6 +28,13 @@ from budgetsite.tenancy.scope import current_scope, require_tenant_id
 
 ZERO = Decimal(0)
 
+_LINE_TAKES_IT = """
+    l.tenant_id = %(tenant)s AND l.id = %(line)s AND l.budget_id = %(budget)s AND l.deleted_at IS NULL
+    AND l.committed_amount + %(committed)s >= 0
+    AND abs(l.budgeted_amount - l.actual_amount - %(actual)s) <= %(largest)s
+    AND abs(l.actual_amount + %(actual)s) <= %(largest)s
+"""
+
 # One conditional update: whatever stands in the way leaves no row changed, and the row stays locked until the end.
 _UPDATE_BUDGET = f"""
     UPDATE budgets_eventbudget b SET
@@ -50,11 +57,7 @@ _UPDATE_BUDGET = f"""
         AND (NOT %(stops)s
              OR b.total_budget_amount - b.total_committed_amount - b.total_actual_amount >= %(amount)s)
         AND (%(line)s::uuid IS NULL OR EXISTS (
-            SELECT FROM budgets_budgetlineitem l
-            WHERE l.tenant_id = %(tenant)s AND l.id = %(line)s AND l.budget_id = b.id AND l.deleted_at IS NULL
-                AND l.committed_amount + %(committed)s >= 0
-                AND abs(l.budgeted_amount - l.actual_amount - %(actual)s) <= %(largest)s
-                AND abs(l.actual_amount + %(actual)s) <= %(largest)s))
+            SELECT FROM budgets_budgetlineitem l WHERE {_LINE_TAKES_IT}))
     RETURNING {BUDGET_COLUMNS}
 """
 
@@ -63,7 +66,7 @@ _UPDATE_LINE = f"""
         committed_amount = l.committed_amount + %(committed)s,
         actual_amount = l.actual_amount + %(actual)s,
         variance_amount = l.budgeted_amount - l.actual_amount - %(actual)s
-    WHERE l.tenant_id = %(tenant)s AND l.id = %(line)s
+    WHERE {_LINE_TAKES_IT}
     RETURNING {LINE_COLUMNS}
 """
 
@@ -106,7 +109,8 @@ def post(
     Amounts are signed, in the budget's currency. `on_overrun` is by default `stop` for commitments (an amount that does
     not fit raises `AmountDoesNotFit`) and `warn` for actuals: an invoice that has arrived is a fact. The acting user is
     the scope's. A repeated `idempotency_key` posts nothing and returns the first posting, or raises
-    `IdempotencyMismatch` when it was for something else. Locks the budget, then the line.
+    `IdempotencyMismatch` when it was for something else. Locks the budget, then the line. A caller that goes on after a
+    refusal wraps the call in a savepoint.
     """
     committed_delta = parse_amount(committed_delta, currency)
     actual_delta = parse_amount(actual_delta, currency)
@@ -141,7 +145,12 @@ def post(
         line = None
         if line_item_id is not None:
             cursor.execute(_UPDATE_LINE, parameters)
-            line = LineFigures.from_row(cursor.fetchone())
+            row = cursor.fetchone()
+            if row is None:
+                # The line changed while the budget's row was waited for: the first statement judged it by an older
+                # snapshot, as PostgreSQL does for every table but the updated one.
+                raise _refusal(parameters)
+            line = LineFigures.from_row(row)
         entry_id = uuid4()
         cursor.execute(
             """
@@ -192,7 +201,7 @@ def _same_posting(
 
 
 def _refusal(wanted: dict[str, Any]) -> Exception:
-    """Find out why the conditional update changed nothing. Nothing has been written."""
+    """Find out why a conditional update changed nothing."""
     budget = EventBudget.objects.filter(pk=wanted["budget"], deleted_at=None).first()
     if budget is None:
         return BudgetNotFound(wanted["budget"])
