@@ -2,8 +2,9 @@
 
 from django.contrib import admin
 from django.urls import include, path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularAPIView
 
+from budgetsite.api.docs import DocsView
 from budgetsite.api.health import healthz
 
 urlpatterns = [
@@ -14,10 +15,14 @@ urlpatterns = [
     path("api/v1/", include("budgets.api.urls")),
     path("api/v1/", include("alerts.api_urls")),
     re_path(r"^api/schema/?$", SpectacularAPIView.as_view(), name="api-schema"),
-    re_path(r"^api/docs/?$", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
+    re_path(r"^api/docs/?$", DocsView.as_view(), name="api-docs"),
     path("admin/", admin.site.urls),
     path("", include("budgetsite.accounts.urls")),
     path("", include("events.urls")),
     path("", include("budgets.urls")),
     path("", include("alerts.urls")),
 ]
+
+handler400 = "budgetsite.api.errors.bad_request"
+handler404 = "budgetsite.api.errors.page_not_found"
+handler500 = "budgetsite.api.errors.server_error"

@@ -1,0 +1,35 @@
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+
+from budgetsite.tenancy.models import TenantRow
+
+
+class KeptAnswer(TenantRow):
+    """What a POST with an `Idempotency-Key` answered, kept for two days so that a repeat gets the same answer.
+
+    Written in the transaction of the request itself: what was rolled back has answered nothing.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
+    path = models.CharField(max_length=500)
+    key = models.CharField(max_length=200)
+    fingerprint = models.BinaryField()
+    # 0 until the request has answered; nobody but its own transaction ever sees that.
+    status = models.PositiveSmallIntegerField(default=0)
+    body = models.TextField(blank=True)
+    headers = models.JSONField(default=dict)
+
+    class Meta(TenantRow.Meta):
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            # A second request with the key waits on this until the first has ended.
+            models.UniqueConstraint(fields=["tenant", "user", "path", "key"], name="api_keptanswer_one_per_key"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            # Pruning, across all tenants.
+            models.Index(fields=["created_at"], name="api_keptanswer_by_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.path} {self.key}"
