@@ -1,0 +1,162 @@
+from decimal import Decimal
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+
+from alerts.querysets import AlertRuleManager, BudgetAlertManager
+from budgets.models import BudgetLineItem, EventBudget
+from budgetsite.money.model_fields import AmountField, PercentageField
+from budgetsite.tenancy.history import TenantHistory
+from budgetsite.tenancy.models import TenantForeignKey, TenantModel
+
+
+class AlertType(models.TextChoices):
+    THRESHOLD_WARNING = "threshold_warning", "Nearly used up"
+    THRESHOLD_EXCEEDED = "threshold_exceeded", "Milestone reached"
+    OVER_BUDGET = "over_budget", "Over budget"
+    VARIANCE_HIGH = "variance_high", "Far above the plan"
+    LINE_ITEM_OVERRUN = "line_item_overrun", "Line overspent"
+
+
+class AlertLevel(models.TextChoices):
+    INFORMATION = "information", "Information"
+    WARNING = "warning", "Warning"
+    CRITICAL = "critical", "Critical"
+
+    @property
+    def rank(self) -> int:
+        """0 for information, rising with the urgency."""
+        return list(AlertLevel).index(self)
+
+
+class AlertRule(TenantModel):
+    """What raises an alert: the account's own rule (without a budget), or the one that replaces it for a budget.
+
+    An account that has never changed anything has no row: `DEFAULT_RULE` of `alerts.services.rule_values` holds then.
+    """
+
+    budget = TenantForeignKey(EventBudget, on_delete=models.CASCADE, null=True, blank=True, related_name="alert_rules")
+    alert_types = ArrayField(
+        models.CharField(max_length=30, choices=AlertType.choices),
+        blank=True,
+        help_text="The kinds of alert that are switched on.",
+    )
+    warning_threshold = PercentageField(help_text="Warn once this much of the budget is used, in percent.")
+    exceeded_thresholds = ArrayField(
+        PercentageField(), blank=True, help_text="Milestones of the budget's use, in percent."
+    )
+    high_variance_percentage = PercentageField(
+        help_text="How far spending may go above the plan, in percent of it, before it is far above."
+    )
+
+    objects: ClassVar[AlertRuleManager] = AlertRuleManager()
+    history = TenantHistory()
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            # One for the account (budget null) and one for each budget; also how an evaluation finds both.
+            models.UniqueConstraint(
+                fields=["tenant", "budget"],
+                condition=Q(deleted_at=None),
+                nulls_distinct=False,
+                name="alerts_alertrule_one_per_budget",
+            ),
+            models.CheckConstraint(
+                condition=Q(warning_threshold__gt=0, high_variance_percentage__gt=0),
+                name="alerts_alertrule_percentages_positive",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return "The account's alert rule" if self.budget_id is None else f"Alert rule of {self.budget_id}"
+
+
+class BudgetAlert(TenantModel):
+    """Something about a budget, or one of its lines, that people should know. It follows the state (design §9).
+
+    Open means not resolved. It is resolved by the figures when they fall back, or by a person; the evaluation of the
+    budget (`alerts.services.evaluation`) writes all but what people say about it.
+    """
+
+    budget = TenantForeignKey(EventBudget, on_delete=models.CASCADE, related_name="alerts")
+    line_item = TenantForeignKey(BudgetLineItem, on_delete=models.CASCADE, null=True, blank=True, related_name="alerts")
+    alert_type = models.CharField(max_length=30, choices=AlertType.choices)
+    level = models.CharField(max_length=20, choices=AlertLevel.choices)
+    # The percentage that was reached or passed: of use, and of variance for variance_high.
+    threshold = PercentageField()
+    # The budget's, or for a line's alert the line's.
+    utilization = PercentageField()
+    overrun_amount = AmountField(default=Decimal(0))
+    message = models.TextField()
+    raised_at = models.DateTimeField(null=True, editable=False)
+    times_raised = models.PositiveIntegerField(default=0, editable=False)
+    is_acknowledged = models.BooleanField(default=False)
+    # The last acknowledgement; kept when getting worse asks for another.
+    acknowledged_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    acknowledged_at = models.DateTimeField(null=True)
+    acknowledged_comment = models.TextField(blank=True)
+    resolved = models.BooleanField(default=False)
+    # Nobody, when the figures fell back by themselves.
+    resolved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    resolved_at = models.DateTimeField(null=True)
+    resolved_comment = models.TextField(blank=True)
+    # Whether what it reports is still so. Where a person resolved it meanwhile, it keeps the same news from being
+    # opened again until the figures get worse or have fallen back in between.
+    state_holds = models.BooleanField(default=True, editable=False)
+
+    objects: ClassVar[BudgetAlertManager] = BudgetAlertManager()
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Also serves the open alerts of a budget.
+            models.UniqueConstraint(
+                fields=["tenant", "budget", "alert_type", "line_item"],
+                condition=Q(resolved=False, deleted_at=None),
+                nulls_distinct=False,
+                name="alerts_budgetalert_one_open",
+            ),
+            models.CheckConstraint(
+                condition=Q(is_acknowledged=False) | Q(acknowledged_at__isnull=False),
+                name="alerts_budgetalert_acknowledged_has_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(resolved=False, state_holds=True, resolved_at=None)
+                | Q(resolved=True, resolved_at__isnull=False),
+                name="alerts_budgetalert_resolved_has_time",
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            # Lists, newest first.
+            models.Index("tenant", F("created_at").desc(), F("id").desc(), name="alerts_newest"),
+            # A budget's alerts, newest first; deleting a budget with its alerts.
+            models.Index("tenant", "budget", F("created_at").desc(), F("id").desc(), name="alerts_of_budget_newest"),
+            # Deleting a line with its alerts.
+            models.Index(fields=["tenant", "line_item"], condition=Q(line_item__isnull=False), name="alerts_of_line"),
+            # What an evaluation compares the figures with, in every posting.
+            models.Index(
+                fields=["tenant", "budget"],
+                condition=Q(state_holds=True, deleted_at=None),
+                name="alerts_that_hold",
+            ),
+            # Counts by level on the start page and in the navigation.
+            models.Index(
+                fields=["tenant", "level"],
+                condition=Q(resolved=False, is_acknowledged=False, deleted_at=None),
+                name="alerts_unacknowledged",
+            ),
+            models.Index("tenant", "alert_type", F("created_at").desc(), F("id").desc(), name="alerts_by_type"),
+        ]
+
+    def __str__(self) -> str:
+        return self.message
+
+    @property
+    def is_open(self) -> bool:
+        return not self.resolved

@@ -1,0 +1,50 @@
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from budgets.models import EventBudget
+from budgetsite.accounts.roles import BACK_OFFICE, Role
+from budgetsite.tenancy.models import LiveManager, TenantQuerySet
+
+if TYPE_CHECKING:
+    # Named in the base's brackets, which ruff does not read.
+    from alerts.models import AlertRule, BudgetAlert  # noqa: F401
+
+
+class BudgetAlertQuerySet(TenantQuerySet["BudgetAlert"]):
+    def newest_first(self) -> "BudgetAlertQuerySet":
+        return self.order_by("-created_at", "-id")
+
+    def visible_to(self, *, user_id: UUID, role: Role) -> "BudgetAlertQuerySet":
+        """The alerts of the budgets that the person sees."""
+        if role in BACK_OFFICE:
+            return self.all()
+        return self.filter(budget__in=EventBudget.objects.visible_to(user_id=user_id, role=role))
+
+    def open(self) -> "BudgetAlertQuerySet":
+        return self.filter(resolved=False)
+
+    def unacknowledged(self) -> "BudgetAlertQuerySet":
+        return self.filter(is_acknowledged=False)
+
+    def for_budget(self, budget_id: UUID) -> "BudgetAlertQuerySet":
+        return self.filter(budget_id=budget_id)
+
+    def for_event(self, event_id: UUID) -> "BudgetAlertQuerySet":
+        return self.filter(budget__event_id=event_id)
+
+
+class AlertRuleQuerySet(TenantQuerySet["AlertRule"]):
+    def accounts_first(self) -> "AlertRuleQuerySet":
+        """The account's own rule, then those of budgets, oldest first."""
+        return self.order_by("-budget__isnull", "created_at", "id")
+
+    def of_account(self) -> "AlertRuleQuerySet":
+        return self.filter(budget=None)
+
+
+class BudgetAlertManager(LiveManager.from_queryset(BudgetAlertQuerySet)):  # type: ignore[misc]
+    pass
+
+
+class AlertRuleManager(LiveManager.from_queryset(AlertRuleQuerySet)):  # type: ignore[misc]
+    pass

@@ -1,0 +1,164 @@
+"""Which alerts a budget's figures demand under a rule: arithmetic and words alone, no database."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from alerts.models import AlertLevel, AlertType
+from alerts.services.rule_values import RuleValues
+from budgets.services.figures import BudgetFigures, LineFigures
+from budgetsite.money import ratios
+from budgetsite.money.amounts import format_amount
+
+ZERO = Decimal(0)
+HUNDRED = Decimal("100.00")
+# Alerts are stored as they are written, and the site speaks English.
+_LOCALE = "en"
+
+# What tells alerts of one budget apart: at most one of each is open.
+Key = tuple[str, UUID | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """An alert that should be open, as it should read.
+
+    `threshold` is the step that was reached. `overrun` is in the budget's currency, 0 for the alerts about use.
+    """
+
+    alert_type: AlertType
+    line_item_id: UUID | None
+    level: AlertLevel
+    threshold: Decimal
+    utilization: Decimal
+    overrun: Decimal
+    message: str
+
+    @property
+    def key(self) -> Key:
+        return str(self.alert_type), self.line_item_id
+
+
+def demanded_alerts(budget: BudgetFigures, lines: Sequence[LineFigures], rule: RuleValues) -> dict[Key, Demand]:
+    """Return the alerts that the figures demand.
+
+    Thresholds of use (committed and actual) are inclusive: 80.00 % is a warning at 80. Overspend is strict: 100 % is
+    not over budget, and 20 % above the plan is not yet far above it at 20. Where nothing is budgeted there is no
+    percentage of the plan: over_budget and line_item_overrun say all there is to say.
+    """
+    found = [*_of_budget(budget, rule), *(_of_line(line, budget.currency, rule) for line in lines)]
+    return {demand.key: demand for demand in found if demand is not None and str(demand.alert_type) in rule.alert_types}
+
+
+def _of_budget(budget: BudgetFigures, rule: RuleValues) -> Iterator[Demand]:
+    used = budget.utilization_percentage
+    overrun = ratios.overrun(budget.budgeted, budget.actual)
+    if used >= rule.warning_threshold:
+        yield Demand(
+            alert_type=AlertType.THRESHOLD_WARNING,
+            line_item_id=None,
+            level=AlertLevel.WARNING,
+            threshold=rule.warning_threshold,
+            utilization=used,
+            overrun=ZERO,
+            message=f"Nearly used up (warning at {_short(rule.warning_threshold)} %): {_use(budget)}",
+        )
+    reached = [threshold for threshold in rule.exceeded_thresholds if used >= threshold]
+    if reached:
+        yield Demand(
+            alert_type=AlertType.THRESHOLD_EXCEEDED,
+            line_item_id=None,
+            level=_level_of_threshold(max(reached), rule),
+            threshold=max(reached),
+            utilization=used,
+            overrun=ZERO,
+            message=f"The {_short(max(reached))} % milestone is reached: {_use(budget)}",
+        )
+    if overrun:
+        yield Demand(
+            alert_type=AlertType.OVER_BUDGET,
+            line_item_id=None,
+            level=AlertLevel.CRITICAL,
+            threshold=HUNDRED,
+            utilization=used,
+            overrun=overrun,
+            message=f"{_amount(overrun, budget)} {budget.currency} over budget: {_spent(budget)}",
+        )
+    excess = _excess(budget.budgeted, budget.actual)
+    if excess is not None and excess > rule.high_variance_percentage:
+        limit = rule.high_variance_percentage
+        yield Demand(
+            alert_type=AlertType.VARIANCE_HIGH,
+            line_item_id=None,
+            level=AlertLevel.CRITICAL,
+            threshold=limit,
+            utilization=used,
+            overrun=overrun,
+            message=f"Spending is {excess} % above the plan (the limit is {_short(limit)} %): {_spent(budget)}",
+        )
+
+
+def _of_line(line: LineFigures, currency: str, rule: RuleValues) -> Demand | None:
+    if not line.overrun:
+        return None
+    excess = _excess(line.budgeted, line.actual)
+    far = excess is not None and excess > rule.high_variance_percentage
+    over, spent, planned = (
+        format_amount(amount, currency, _LOCALE) for amount in (line.overrun, line.actual, line.budgeted)
+    )
+    if excess is None:
+        message = f"“{line.name}” has no money planned: {spent} {currency} spent."
+    else:
+        share = ratios.share_percentage(line.actual, line.budgeted)
+        message = f"“{line.name}” is {over} {currency} over: {spent} spent of {planned} ({share} %)."
+    return Demand(
+        alert_type=AlertType.LINE_ITEM_OVERRUN,
+        line_item_id=line.line_item_id,
+        level=AlertLevel.CRITICAL if far else AlertLevel.WARNING,
+        threshold=HUNDRED,
+        utilization=ratios.utilization_percentage(line.budgeted, line.committed, line.actual),
+        overrun=line.overrun,
+        message=message,
+    )
+
+
+def _level_of_threshold(threshold: Decimal, rule: RuleValues) -> AlertLevel:
+    """A milestone below the warning is for information; one at 100 % or more is critical."""
+    if threshold >= HUNDRED:
+        return AlertLevel.CRITICAL
+    return AlertLevel.WARNING if threshold >= rule.warning_threshold else AlertLevel.INFORMATION
+
+
+def _excess(budgeted: Decimal, actual: Decimal) -> Decimal | None:
+    """Return by how many percent of the plan spending is above it (negative below), None without a plan."""
+    variance = ratios.variance_percentage(budgeted, actual)
+    return None if variance is None else -variance
+
+
+def _use(budget: BudgetFigures) -> str:
+    used = budget.committed + budget.actual
+    if not budget.budgeted:
+        return f"{_amount(used, budget)} {budget.currency} spent or promised, nothing budgeted."
+    left = budget.available
+    rest = f"{_amount(left, budget)} left" if left >= 0 else f"{_amount(-left, budget)} more than there is"
+    return (
+        f"{_amount(used, budget)} of {_amount(budget.budgeted, budget)} {budget.currency} spent or promised "
+        f"({budget.utilization_percentage} %), {rest}."
+    )
+
+
+def _spent(budget: BudgetFigures) -> str:
+    share = ratios.share_percentage(budget.actual, budget.budgeted)
+    of_plan = ", nothing budgeted" if share is None else f" of {_amount(budget.budgeted, budget)} ({share} %)"
+    promised = f"; {_amount(budget.committed, budget)} more promised" if budget.committed else ""
+    return f"{_amount(budget.actual, budget)} spent{of_plan}{promised}."
+
+
+def _amount(amount: Decimal, budget: BudgetFigures) -> str:
+    return format_amount(amount, budget.currency, _LOCALE)
+
+
+def _short(percentage: Decimal) -> str:
+    """Write 80.00 as 80 and 82.50 as 82.5."""
+    return format(percentage, "f").rstrip("0").rstrip(".") if "." in str(percentage) else str(percentage)

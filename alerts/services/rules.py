@@ -1,0 +1,159 @@
+"""Changing what raises an alert: the account's rule, and the ones that replace it for a budget.
+
+A change is in force at once: a budget's own rule evaluates that budget in the same transaction, the account's evaluates
+all others in the background.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from alerts.models import AlertRule, AlertType
+from alerts.services.evaluation import reevaluate_budget
+from alerts.services.problems import RuleExists
+from alerts.services.rule_values import DEFAULT_RULE, RuleValues
+from alerts.tasks import reevaluate_account
+from budgets.models import EventBudget
+from budgetsite.accounts.models import User
+from budgetsite.tenancy.deletion import soft_delete
+from budgetsite.tenancy.scope import current_scope
+
+RULE_FIELDS = frozenset({"alert_types", "warning_threshold", "exceeded_thresholds", "high_variance_percentage"})
+MOST_THRESHOLDS = 10
+LARGEST_PERCENTAGE = Decimal(1000)
+
+
+def governing_rule(budget_id: UUID | None) -> RuleValues:
+    """Return what raises alerts for a budget now, or (for None) for those that have no rule of their own."""
+    rules: dict[UUID | None, AlertRule] = {
+        rule.budget_id: rule
+        for rule in AlertRule.objects.filter(deleted_at=None)
+        if rule.budget_id in (None, budget_id)
+    }
+    rule = rules.get(budget_id) or rules.get(None)
+    return DEFAULT_RULE if rule is None else values_of(rule)
+
+
+def values_of(rule: AlertRule) -> RuleValues:
+    return RuleValues.from_mapping({name: getattr(rule, name) for name in RULE_FIELDS})
+
+
+@transaction.atomic
+def create_alert_rule(*, budget: EventBudget | None, acting_user: User, **fields: Any) -> AlertRule:
+    """Make the account's rule (`budget` None) or one that replaces it for a budget.
+
+    `fields` are those of `RULE_FIELDS`; what is left out is taken from the rule in force. Raises `RuleExists`,
+    `ValidationError` by field.
+    """
+    budget_id = None if budget is None else budget.pk
+    values = {**governing_rule(budget_id).as_fields(), **_checked(fields)}
+    rule = AlertRule(budget=budget, **values)
+    try:
+        with transaction.atomic():
+            rule.save(force_insert=True)
+    except IntegrityError as error:
+        if "alerts_alertrule_one_per_budget" not in str(error):
+            raise
+        existing = AlertRule.objects.filter(budget=budget, deleted_at=None).first()
+        raise RuleExists(budget_id=budget_id, rule_id=existing.pk if existing else None) from error
+    _apply(budget_id)
+    return _stored(rule)
+
+
+@transaction.atomic
+def update_alert_rule(*, rule: AlertRule, acting_user: User, **fields: Any) -> AlertRule:
+    """Change a rule. Raises `ValidationError` by field; nothing is stored then."""
+    changes = {name: value for name, value in _checked(fields).items() if getattr(rule, name) != value}
+    if not changes:
+        return rule
+    for name, value in changes.items():
+        setattr(rule, name, value)
+    rule.save(update_fields=list(changes))
+    _apply(rule.budget_id)
+    return _stored(rule)
+
+
+@transaction.atomic
+def delete_alert_rule(*, rule: AlertRule, acting_user: User, now: datetime) -> None:
+    """Go back to the account's rule for a budget, or to the default for the account."""
+    soft_delete(rule, now=now)
+    _apply(rule.budget_id)
+
+
+def _apply(budget_id: UUID | None) -> None:
+    if budget_id is not None:
+        reevaluate_budget(budget_id)
+        return
+    scope = current_scope()
+    # Robust: with the queue away the change is still made, and each budget follows with its next posting.
+    transaction.on_commit(
+        partial(
+            reevaluate_account.apply_async,
+            kwargs={
+                "tenant_id": str(scope.tenant_id),
+                "user_id": str(scope.user_id) if scope.user_id else None,
+            },
+        ),
+        robust=True,
+    )
+
+
+def _stored(rule: AlertRule) -> AlertRule:
+    """Read the rule back: its times are PostgreSQL's."""
+    stored: AlertRule = AlertRule.objects.get(pk=rule.pk)
+    return stored
+
+
+def _checked(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return model values for a request's fields. Raises `TypeError` for unknown ones: that is the caller's bug."""
+    unknown = fields.keys() - RULE_FIELDS
+    if unknown:
+        raise TypeError(f"not fields of a rule: {', '.join(sorted(unknown))}")
+    values = dict(fields)
+    errors: dict[str, ValidationError] = {}
+    for name, value in fields.items():
+        try:
+            if name == "alert_types":
+                values[name] = _types(value)
+            elif name == "exceeded_thresholds":
+                values[name] = _thresholds(value)
+            else:
+                values[name] = _percentage(value)
+        except ValidationError as error:
+            errors[name] = error
+    if errors:
+        raise ValidationError(errors)
+    return values
+
+
+def _types(wanted: Sequence[str]) -> list[str]:
+    known = [str(kind) for kind in AlertType]
+    for kind in wanted:
+        if kind not in known:
+            raise ValidationError(
+                f"“{kind}” is not a kind of alert. Choose from {', '.join(known)}.", code="invalid_choice"
+            )
+    return [kind for kind in known if kind in wanted]
+
+
+def _thresholds(wanted: Sequence[Decimal]) -> list[Decimal]:
+    if len(wanted) > MOST_THRESHOLDS:
+        raise ValidationError(f"Give at most {MOST_THRESHOLDS} milestones.", code="too_many")
+    return sorted({_percentage(threshold) for threshold in wanted})
+
+
+def _percentage(value: Decimal) -> Decimal:
+    if not value.is_finite() or not 0 < value <= LARGEST_PERCENTAGE:
+        raise ValidationError(
+            f"Give a percentage above 0 and up to {LARGEST_PERCENTAGE}, such as 80.", code="out_of_range"
+        )
+    rounded = value.quantize(Decimal("0.01"))
+    if rounded != value:
+        raise ValidationError("Give a percentage with at most two decimals.", code="too_many_decimals")
+    return rounded
