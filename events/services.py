@@ -108,4 +108,4 @@ def _save(event: Event) -> None:
 
 def _is_member(user_id: Any, role: Role | None = None) -> bool:
     memberships = Membership.objects.filter(user_id=user_id)
-    return (memberships.filter(role=role) if role else memberships).exists()
+    return bool((memberships.filter(role=role) if role else memberships).exists())

@@ -112,9 +112,10 @@ def ensure_categories(*, names: list[str], acting_user: User | None) -> list[Cat
     known = set(Category.objects.values_list(Lower("name"), flat=True))
     missing = {name.strip().lower(): name.strip() for name in names if name.strip().lower() not in known}
     start = len(known)
-    return Category.objects.bulk_create(
+    made: list[Category] = Category.objects.bulk_create(
         Category(name=name, sort_order=(start + position) * 10) for position, name in enumerate(missing.values(), 1)
     )
+    return made
 
 
 def _save(category: Category, **options: Any) -> Category:

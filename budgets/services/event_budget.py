@@ -57,7 +57,7 @@ def create_event_budget(
         # The lines are part of the first version, not a change of it.
         insert_lines(budget, line_items, version=budget.version)
         recalculate_budget(budget.pk, plan_changed=False)
-    return EventBudget.objects.select_related("event").get(pk=budget.pk)
+    return _with_event(budget.pk)
 
 
 @transaction.atomic
@@ -99,7 +99,7 @@ def update_event_budget(
         changed = _set_total(budget, total_budget_amount) or changed
     if changed:
         budget.save()
-    return EventBudget.objects.select_related("event").get(pk=budget.pk)
+    return _with_event(budget.pk)
 
 
 @transaction.atomic
@@ -134,3 +134,8 @@ def _set_total(budget: EventBudget, wanted: Decimal) -> bool:
             raise LinesExceedTotal(lines_total=budget.lines_total_amount, total=total, currency=budget.currency)
         budget.total_budget_amount = total
     return True
+
+
+def _with_event(budget_id: UUID) -> EventBudget:
+    budget: EventBudget = EventBudget.objects.select_related("event").get(pk=budget_id)
+    return budget

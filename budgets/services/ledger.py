@@ -183,7 +183,8 @@ def post(
 def _posted_before(budget_id: UUID, key: str) -> LedgerEntry | None:
     """Lock the budget, so that two postings with one key queue, and return what the key posted."""
     list(EventBudget.objects.filter(pk=budget_id).select_for_update(no_key=True).values_list("pk"))
-    return LedgerEntry.objects.filter(budget_id=budget_id, idempotency_key=key).first()
+    earlier: LedgerEntry | None = LedgerEntry.objects.filter(budget_id=budget_id, idempotency_key=key).first()
+    return earlier
 
 
 def _same_posting(

@@ -168,7 +168,8 @@ def _wrong_lines() -> Iterator[Discrepancy]:
 def _rows(query: str) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(query, _tenant())
-        return cursor.fetchall()
+        found: list[Any] = cursor.fetchall()
+        return found
 
 
 def _tenant() -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -62,7 +63,7 @@ def recalculate_budget(
         paused[budget_id] = max(paused.get(budget_id, 0), int(plan_changed))
         return None
     lock_budget_row(budget_id)
-    parameters = {
+    parameters: dict[str, Any] = {
         "tenant": require_tenant_id(),
         "budget": budget_id,
         "step": int(plan_changed),
@@ -99,15 +100,15 @@ def lock_budget_row(budget_id: UUID) -> int:
 
     `FOR NO KEY UPDATE`: a plain `FOR UPDATE` would make every insert that refers to the budget wait.
     """
-    row = (
+    version: int | None = (
         EventBudget.objects.filter(pk=budget_id)
         .select_for_update(no_key=True)
         .values_list("version", flat=True)
         .first()
     )
-    if row is None:
+    if version is None:
         raise BudgetNotFound(budget_id)
-    return row
+    return version
 
 
 def line_figures(line: BudgetLineItem) -> LineFigures:
@@ -122,7 +123,7 @@ def line_figures(line: BudgetLineItem) -> LineFigures:
     )
 
 
-def _lines_exceed_total(budget_id: UUID, parameters: dict[str, object]) -> Exception:
+def _lines_exceed_total(budget_id: UUID, parameters: dict[str, Any]) -> Exception:
     budget = EventBudget.objects.filter(pk=budget_id).first()
     if budget is None:
         return BudgetNotFound(budget_id)

@@ -59,4 +59,5 @@ def add_member(*, account: Account, email: str, role: Role, password: str | None
         existing = Membership.objects.filter(user=user).first()
         if existing is not None:
             raise AlreadyMember(existing, email)
-        return Membership.objects.create(user=user, role=Role(role))
+        membership: Membership = Membership.objects.create(user=user, role=Role(role))
+        return membership

@@ -9,7 +9,7 @@ from django.db import transaction
 from budgetsite.tenancy.scope import NOBODY, Scope, scope
 
 
-class TenantTask(Task):
+class TenantTask(Task):  # type: ignore[type-arg]  # Celery itself does not know its Task as generic
     """A task called with `tenant_id=…` (and `user_id=…`) runs in that scope; one without runs outside any tenant.
 
     Both are taken from the keyword arguments and are not handed on to the function.

@@ -53,18 +53,18 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _set_autocommit(self, autocommit: bool) -> None:
         self._told = None
-        super()._set_autocommit(autocommit)
+        super()._set_autocommit(autocommit)  # type: ignore[misc]  # unknown to the stubs
 
     def _commit(self) -> Any:
         self._told = None
-        return super()._commit()
+        return super()._commit()  # type: ignore[misc]  # unknown to the stubs
 
     def _rollback(self) -> Any:
         self._told = None
-        return super()._rollback()
+        return super()._rollback()  # type: ignore[misc]  # unknown to the stubs
 
     def _savepoint_rollback(self, sid: str) -> None:
-        super()._savepoint_rollback(sid)
+        super()._savepoint_rollback(sid)  # type: ignore[misc]  # unknown to the stubs
         self._told = None
 
     def connect(self) -> None:

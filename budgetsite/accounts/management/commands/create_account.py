@@ -5,6 +5,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
+from budgetsite.accounts.models import Account, Membership
 from budgetsite.accounts.roles import Role
 from budgetsite.accounts.selectors import UnknownAccount, find_account
 from budgetsite.accounts.services import AlreadyMember, add_member, create_account
@@ -24,28 +25,8 @@ class Command(BaseCommand):
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            account, account_exists = find_account(options["slug"]), True
-        except UnknownAccount:
-            account, account_exists = None, False
-        try:
-            if account is None:
-                account = create_account(
-                    name=options["name"],
-                    slug=options["slug"],
-                    currency=options["currency"],
-                    timezone=options["timezone"],
-                )
-            membership, owner_exists = (
-                add_member(
-                    account=account,
-                    email=options["owner_email"],
-                    role=Role.OWNER,
-                    password=options["password"],
-                ),
-                False,
-            )
-        except AlreadyMember as error:
-            membership, owner_exists = error.membership, True
+            account, account_exists = self._account(options)
+            membership, owner_exists = self._owner(account, options)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         self.stdout.write(
@@ -63,3 +44,24 @@ class Command(BaseCommand):
         )
         if account_exists:
             self.stderr.write(f"The account {account.slug} exists already; it was left as it is.")
+
+    def _account(self, options: dict[str, Any]) -> tuple[Account, bool]:
+        try:
+            return find_account(options["slug"]), True
+        except UnknownAccount:
+            made = create_account(
+                name=options["name"],
+                slug=options["slug"],
+                currency=options["currency"],
+                timezone=options["timezone"],
+            )
+            return made, False
+
+    def _owner(self, account: Account, options: dict[str, Any]) -> tuple[Membership, bool]:
+        try:
+            made = add_member(
+                account=account, email=options["owner_email"], role=Role.OWNER, password=options["password"]
+            )
+        except AlreadyMember as error:
+            return error.membership, True
+        return made, False
