@@ -1,13 +1,11 @@
 import io
-import os
 import signal
 import subprocess
 import sys
 from decimal import Decimal
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from openpyxl import Workbook
 
@@ -19,6 +17,7 @@ from budgetsite.accounts.roles import Role
 from budgetsite.sheets.columns import UnreadableSheet
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.budgets import make_budget, make_event, make_line, move
+from budgetsite.testing.other_process import environment
 from budgetsite.testing.people import make_account
 
 PLAN = """category,name,section,budgeted_amount,actual_amount,notes
@@ -357,7 +356,7 @@ with tenant_scope(sys.argv[1]), transaction.atomic(), open(sys.argv[3], "rb") as
     plan.write_text("category,name,budget,actual\nVenue,A,9,1\nVenue,B,9,2\nVenue,C,9,3\n")
     died = subprocess.run(
         [sys.executable, "-c", program, str(account.pk), str(event.pk), str(plan)],
-        env=os.environ | _test_database(),
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=60,
@@ -369,14 +368,3 @@ with tenant_scope(sys.argv[1]), transaction.atomic(), open(sys.argv[3], "rb") as
         # And the same file goes in afterwards.
         report = load(plan.read_bytes(), event=event, acting_user=None)
         assert (report.budget.total_budget_amount, report.budget.total_actual_amount) == (27, 6)
-
-
-def _test_database():
-    """Return the variables by which another process finds this run's database."""
-    name = connections["owner"].settings_dict["NAME"]
-    variables = ("DATABASE_URL", "DATABASE_APP_URL", "DATABASE_SERVICE_URL")
-    return {
-        variable: urlunsplit(urlsplit(os.environ[variable])._replace(path=f"/{name}"))
-        for variable in variables
-        if variable in os.environ
-    }
