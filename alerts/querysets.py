@@ -1,5 +1,8 @@
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
+
+from django.db.models import Count, Q
 
 from budgets.models import EventBudget
 from budgetsite.accounts.roles import BACK_OFFICE, Role
@@ -8,6 +11,14 @@ from budgetsite.tenancy.models import LiveManager, TenantQuerySet
 if TYPE_CHECKING:
     # Named in the base's brackets, which ruff does not read.
     from alerts.models import AlertRule, BudgetAlert  # noqa: F401
+
+
+@dataclass(frozen=True, slots=True)
+class AlertCount:
+    """How many alerts there are, and how many of these nobody has acknowledged."""
+
+    alerts: int = 0
+    unacknowledged: int = 0
 
 
 class BudgetAlertQuerySet(TenantQuerySet["BudgetAlert"]):
@@ -31,6 +42,15 @@ class BudgetAlertQuerySet(TenantQuerySet["BudgetAlert"]):
 
     def for_event(self, event_id: UUID) -> "BudgetAlertQuerySet":
         return self.filter(budget__event_id=event_id)
+
+    def count_by_level(self) -> dict[str, AlertCount]:
+        """Count the alerts by level, in one query; a level without any is left out."""
+        counted = (
+            self.order_by()
+            .values_list("level")
+            .annotate(alerts=Count("id"), unacknowledged=Count("id", filter=Q(is_acknowledged=False)))
+        )
+        return {level: AlertCount(alerts, unacknowledged) for level, alerts, unacknowledged in counted}
 
 
 class AlertRuleQuerySet(TenantQuerySet["AlertRule"]):

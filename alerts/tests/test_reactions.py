@@ -1,13 +1,14 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from threading import Barrier, Thread
+from threading import Barrier, Event
+from time import monotonic
 from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
 
-from alerts.models import BudgetAlert
-from alerts.selectors import alerts_for, open_alert_counts
+from alerts.models import AlertLevel, BudgetAlert
+from alerts.querysets import AlertCount
 from alerts.services.problems import AlertNotFound, AlreadyAcknowledged, AlreadyResolved
 from alerts.services.reactions import acknowledge_alert, acknowledge_alerts, resolve_alert, resolve_alerts
 from alerts.tests.figures import alert_of, all_of, spend, spend_up_to, stored_figures
@@ -15,6 +16,7 @@ from budgets.models import EventBudget
 from budgetsite.accounts.roles import Role
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.budgets import make_budget, make_event
+from budgetsite.testing.concurrency import run_at_once
 from budgetsite.testing.people import make_member
 
 NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
@@ -127,54 +129,42 @@ def test_several_are_resolved_at_once(alert, staff):
 
 def test_counts_are_by_level_and_leave_out_the_resolved(alert, staff, django_assert_num_queries):
     acknowledge_alert(alert_id=alert.pk, acting_user=staff, now=NOW)
-    warning = alert_of(alert.budget, "threshold_warning")
-    resolve_alert(alert_id=warning.pk, acting_user=staff, now=NOW)
+    spend_up_to(alert.budget, 13_000)
+    resolve_alert(alert_id=alert_of(alert.budget, "threshold_warning").pk, acting_user=staff, now=NOW)
     with django_assert_num_queries(1):
-        counts = open_alert_counts(user_id=staff.pk, role=Role.STAFF)
-    assert counts.open == {"information": 0, "warning": 1, "critical": 1}
-    assert counts.unacknowledged == {"information": 0, "warning": 1, "critical": 0}
-    assert (counts.total_open, counts.total_unacknowledged) == (2, 1)
+        counts = BudgetAlert.objects.visible_to(user_id=staff.pk, role=Role.STAFF).open().count_by_level()
+    assert counts == {
+        AlertLevel.CRITICAL: AlertCount(alerts=2, unacknowledged=1),
+        AlertLevel.WARNING: AlertCount(alerts=1, unacknowledged=1),
+    }
 
 
-def test_organizers_count_their_own_events_alerts_alone(account, owner, organizer, alert):
-    own = make_budget(account, organizer, event=make_event(account, owner, organizer=organizer))
+@pytest.mark.parametrize("role", [Role.ORGANIZER, Role.CLIENT])
+def test_others_than_the_back_office_see_their_own_events_alerts_alone(account, owner, alert, role):
+    person = make_member(account, role).user
+    field = "organizer" if role == Role.ORGANIZER else "client"
+    own = make_budget(account, owner, event=make_event(account, owner, **{field: person}))
     spend(own, 5_000)
-    assert open_alert_counts(user_id=organizer.pk, role=Role.ORGANIZER).total_open == 1
-    assert open_alert_counts(user_id=owner.pk, role=Role.OWNER).total_open == 4
-    visible = BudgetAlert.objects.visible_to(user_id=organizer.pk, role=Role.ORGANIZER)
-    assert {found.budget_id for found in visible} == {own.pk}
+    visible = BudgetAlert.objects.visible_to(user_id=person.pk, role=role)
+    assert [found.budget_id for found in visible] == [own.pk]
+    assert BudgetAlert.objects.visible_to(user_id=owner.pk, role=Role.OWNER).count() == 4
+
+
+def test_an_attendee_sees_no_alert(account, alert):
+    person = make_member(account, Role.ATTENDEE).user
+    assert list(BudgetAlert.objects.visible_to(user_id=person.pk, role=Role.ATTENDEE)) == []
 
 
 def test_a_budgets_alerts_come_newest_first(alert, owner):
     spend_up_to(alert.budget, 0)
     spend_up_to(alert.budget, 5_000)
-    found = list(alerts_for(alert.budget_id))
+    found = list(BudgetAlert.objects.for_event(alert.budget.event_id).newest_first())
     assert (found[0].alert_type, found[0].resolved) == ("threshold_exceeded", False)
+    assert [one.created_at for one in found] == sorted((one.created_at for one in found), reverse=True)
     assert len(found) == 4
 
 
 # --- Two at once ------------------------------------------------------------------------------------------------------
-
-
-def run_together(*tasks):
-    """Run each in a thread with a connection of its own; return what they returned or raised, in order."""
-    results = [None] * len(tasks)
-
-    def run(position, task):
-        try:
-            results[position] = task()
-        except Exception as error:
-            results[position] = error
-        finally:
-            connection.close()
-
-    threads = [Thread(target=run, args=(position, task)) for position, task in enumerate(tasks)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
-    assert not any(thread.is_alive() for thread in threads)
-    return results
 
 
 @pytest.fixture
@@ -193,20 +183,18 @@ def committed_alert(committed_db, account, owner, manager):
     ],
 )
 def test_of_two_people_at_once_one_wins(committed_alert, account, owner, manager, react, refusal, who):
-    barrier = Barrier(2)
+    both_have_looked = Barrier(2, timeout=20)
 
     def as_person(user):
         def run():
-            with tenant_scope(account.pk, user_id=user.pk), transaction.atomic():
-                # Both have looked before either changes anything.
-                assert BudgetAlert.objects.open().unacknowledged().filter(pk=committed_alert.pk).exists()
-                barrier.wait(timeout=20)
-                react(alert_id=committed_alert.pk, acting_user=user, now=NOW)
-                return user.pk
+            assert BudgetAlert.objects.open().unacknowledged().filter(pk=committed_alert.pk).exists()
+            both_have_looked.wait()
+            react(alert_id=committed_alert.pk, acting_user=user, now=NOW)
+            return user.pk
 
         return run
 
-    results = run_together(as_person(owner), as_person(manager))
+    results = run_at_once([as_person(owner), as_person(manager)], tenant_id=account.pk)
     refused = [result for result in results if isinstance(result, refusal)]
     winners = [result for result in results if not isinstance(result, Exception)]
     assert (len(refused), len(winners)) == (1, 1)
@@ -216,66 +204,56 @@ def test_of_two_people_at_once_one_wins(committed_alert, account, owner, manager
 
 def test_without_the_condition_in_the_update_both_would_win(committed_alert, account, owner, manager):
     """The negative control: looking first and changing afterwards lets the second overwrite the first."""
-    barrier = Barrier(2)
+    both_have_looked = Barrier(2, timeout=20)
 
     def as_person(user):
         def run():
-            with tenant_scope(account.pk, user_id=user.pk), transaction.atomic():
-                alert = BudgetAlert.objects.get(pk=committed_alert.pk)
-                barrier.wait(timeout=20)
-                if alert.is_acknowledged:
-                    raise AlreadyAcknowledged(alert_id=alert.pk, by=None, at=None)
-                return BudgetAlert.objects.filter(pk=alert.pk).update(
-                    is_acknowledged=True, acknowledged_by=user, acknowledged_at=NOW
-                )
+            alert = BudgetAlert.objects.get(pk=committed_alert.pk)
+            both_have_looked.wait()
+            if alert.is_acknowledged:
+                raise AlreadyAcknowledged(alert_id=alert.pk, by=None, at=None)
+            return BudgetAlert.objects.filter(pk=alert.pk).update(
+                is_acknowledged=True, acknowledged_by=user, acknowledged_at=NOW
+            )
 
         return run
 
-    assert run_together(as_person(owner), as_person(manager)) == [1, 1]
+    assert run_at_once([as_person(owner), as_person(manager)], tenant_id=account.pk) == [1, 1]
 
 
 def test_resolving_waits_for_a_posting_that_has_looked_at_the_alert(committed_alert, account, owner):
     """The posting's look locks the alert: otherwise it would raise one that is resolved by then, and open none."""
-    looked, tried = Barrier(2), Barrier(2)
+    posted = Event()
 
     def post():
-        with tenant_scope(account.pk), transaction.atomic():
-            spend(committed_alert.budget, 1_000)
-            looked.wait(timeout=20)
-            with connection.cursor() as cursor:
-                tried.wait(timeout=20)
-                # Until the other connection is seen waiting for this one's lock, nothing is committed.
-                while True:
-                    cursor.execute(
-                        "SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))"
-                    )
-                    if cursor.fetchone()[0]:
-                        return
+        spend(committed_alert.budget, 1_000)
+        posted.set()
+        return wait_until_somebody_waits_for_this_connection()
 
     def resolve():
-        looked.wait(timeout=20)
-        with tenant_scope(account.pk, user_id=owner.pk), transaction.atomic():
-            tried.wait(timeout=20)
-            return resolve_alert(alert_id=committed_alert.pk, acting_user=owner, now=NOW).utilization
+        assert posted.wait(timeout=20)
+        return resolve_alert(alert_id=committed_alert.pk, acting_user=owner, now=NOW).utilization
 
-    assert run_together(post, resolve) == [None, Decimal("130.00")]
+    assert run_at_once([post, resolve], tenant_id=account.pk) == [True, Decimal("130.00")]
     with transaction.atomic():
         (stored,) = all_of(committed_alert.budget, "over_budget")
         assert (stored.resolved, stored.overrun_amount) == (True, Decimal(3000))
 
 
+def wait_until_somebody_waits_for_this_connection():
+    deadline = monotonic() + 20
+    with connection.cursor() as cursor:
+        while monotonic() < deadline:
+            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))")
+            if cursor.fetchone()[0]:
+                return True
+    return False
+
+
 def test_many_postings_at_once_leave_one_open_alert_of_each_kind(committed_db, account, owner):
     with transaction.atomic():
         budget = make_budget(account, owner, total="1000")
-    barrier = Barrier(8)
-
-    def post():
-        barrier.wait(timeout=20)
-        for _ in range(5):
-            with tenant_scope(account.pk), transaction.atomic():
-                spend(budget, 50)
-
-    assert run_together(*[post] * 8) == [None] * 8
+    assert run_at_once([lambda: spend(budget, 125)] * 16, tenant_id=account.pk) == [None] * 16
     with transaction.atomic():
         assert EventBudget.objects.get(pk=budget.pk).total_actual_amount == Decimal(2000)
         assert sorted(BudgetAlert.objects.values_list("alert_type", "utilization", "resolved")) == [
