@@ -1,13 +1,18 @@
 """Reading alerts for the start page, the navigation and a budget's page."""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Case, Count, Q, QuerySet, When
 
 from alerts.models import AlertLevel, BudgetAlert
 from alerts.querysets import BudgetAlertQuerySet
+from budgetsite.accounts.models import Account
+from budgetsite.accounts.permissions import may
 from budgetsite.accounts.roles import Role
+
+_GRAVEST_FIRST = Case(When(level=AlertLevel.CRITICAL, then=0), When(level=AlertLevel.WARNING, then=1), default=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +55,33 @@ def alerts_for(budget_id: UUID) -> BudgetAlertQuerySet:
         .newest_first()
     )
     return alerts
+
+
+def open_alerts_of(budget_id: UUID) -> QuerySet[BudgetAlert]:
+    """The open alerts of a budget, those to acknowledge before the others, the gravest first."""
+    alerts: QuerySet[BudgetAlert] = (
+        BudgetAlert.objects.open()
+        .for_budget(budget_id)
+        .select_related("acknowledged_by")
+        .order_by("is_acknowledged", _GRAVEST_FIRST, "-created_at", "-id")
+    )
+    return alerts
+
+
+def alerts_to_answer(*, user_id: UUID, role: Role) -> QuerySet[BudgetAlert]:
+    """Open alerts that nobody has acknowledged, the gravest first, with budget and event."""
+    if not may(role, "alerts.view"):
+        return BudgetAlert.objects.none()
+    alerts: QuerySet[BudgetAlert] = (
+        BudgetAlert.objects.visible_to(user_id=user_id, role=role)
+        .open()
+        .unacknowledged()
+        .select_related("budget__event")
+        .order_by(_GRAVEST_FIRST, "-created_at", "-id")
+    )
+    return alerts
+
+
+def alerts_open(*, account: Account, user_id: UUID, role: Role) -> QuerySet[Any] | None:
+    """The alerts that wait for this person, to be counted; None for a role that sees none."""
+    return alerts_to_answer(user_id=user_id, role=role) if may(role, "alerts.view") else None
