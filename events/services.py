@@ -27,6 +27,7 @@ EVENT_FIELDS = frozenset(
         "organizer",
     }
 )
+VENUE_FIELDS = frozenset({"name", "address", "city", "country", "timezone", "capacity", "notes"})
 
 
 class VenueInUse(ValueError):
@@ -69,12 +70,39 @@ def restore_event(*, event: Event, acting_user: User) -> None:
 
 
 @transaction.atomic
+def create_venue(*, acting_user: User, **fields: Any) -> Venue:
+    """Raises `ValidationError` by field."""
+    return _save_venue(Venue(), fields)
+
+
+@transaction.atomic
+def update_venue(*, venue: Venue, acting_user: User, **fields: Any) -> Venue:
+    """Change a venue. Raises `ValidationError` by field; nothing is stored then."""
+    return _save_venue(venue, fields)
+
+
+def restore_venue(*, venue: Venue, acting_user: User) -> None:
+    restore(venue)
+
+
+@transaction.atomic
 def delete_venue(*, venue: Venue, acting_user: User, now: datetime) -> None:
     """Soft-delete a venue. Raises `VenueInUse` while live events take place there."""
     events = Event.objects.filter(venue=venue).count()
     if events:
         raise VenueInUse(venue, events)
     soft_delete(venue, now=now)
+
+
+def _save_venue(venue: Venue, fields: dict[str, Any]) -> Venue:
+    unknown = fields.keys() - VENUE_FIELDS
+    if unknown:
+        raise TypeError(f"not fields of a venue: {', '.join(sorted(unknown))}")
+    for name, value in fields.items():
+        setattr(venue, name, value)
+    venue.clean_fields(exclude=["tenant"])
+    venue.save()
+    return venue
 
 
 def _known(fields: dict[str, Any]) -> dict[str, Any]:
