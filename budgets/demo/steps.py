@@ -1,0 +1,82 @@
+"""Steps that both stories take, each by the person whose role it is."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from budgets.demo.people import Cast
+from budgets.models import BudgetLineItem, EntryKind, EntrySource, EventBudget
+from budgets.services import ledger
+from budgets.services.workflow import move_budget
+from budgetsite.accounts.roles import Role
+
+# Who makes which move. Submitting and approving are two people's: four eyes.
+_MOVERS = {
+    "submit": Role.ORGANIZER,
+    "approve": Role.MANAGER,
+    "reject": Role.MANAGER,
+    "activate": Role.ORGANIZER,
+    "revise": Role.ORGANIZER,
+    "finalize": Role.MANAGER,
+    "archive": Role.OWNER,
+}
+
+
+def take_steps(cast: Cast, budget: EventBudget, *actions: str, now: datetime, reason: str = "") -> None:
+    """Make these moves of the budget's status, one after the other."""
+    for action in actions:
+        role = _MOVERS[action]
+        with cast.acting(role) as user:
+            move_budget(
+                action=action,
+                budget_id=budget.pk,
+                version=EventBudget.objects.get(pk=budget.pk).version,
+                acting_user=user,
+                acting_role=role,
+                account=cast.account,
+                now=now,
+                reason=reason,
+            )
+
+
+def spend(line: BudgetLineItem, amount: Decimal, *, description: str, occurred_at: datetime, **options: Any) -> None:
+    """Post an actual on a line, as whoever acts."""
+    ledger.post(
+        budget_id=line.budget_id,
+        line_item_id=line.pk,
+        kind=EntryKind.ACTUAL,
+        actual_delta=amount,
+        currency=line.currency,
+        description=description,
+        occurred_at=occurred_at,
+        **{"source": EntrySource.MANUAL, **options},
+    )
+
+
+def promise(line: BudgetLineItem, amount: Decimal, *, description: str, occurred_at: datetime) -> None:
+    """Post a commitment on a line, as whoever acts."""
+    ledger.post(
+        budget_id=line.budget_id,
+        line_item_id=line.pk,
+        kind=EntryKind.COMMIT,
+        committed_delta=amount,
+        currency=line.currency,
+        source=EntrySource.MANUAL,
+        description=description,
+        occurred_at=occurred_at,
+    )
+
+
+def settle(line: BudgetLineItem, amount: Decimal, *, description: str, occurred_at: datetime) -> None:
+    """Post the invoice of what was promised: the promise is gone, the same amount is spent."""
+    ledger.post(
+        budget_id=line.budget_id,
+        line_item_id=line.pk,
+        kind=EntryKind.SETTLE,
+        committed_delta=-amount,
+        actual_delta=amount,
+        currency=line.currency,
+        source=EntrySource.MANUAL,
+        description=description,
+        occurred_at=occurred_at,
+    )

@@ -1,0 +1,280 @@
+import csv
+import signal
+import subprocess
+import sys
+from collections import defaultdict
+from datetime import UTC, datetime
+from decimal import Decimal
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import transaction
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.models import AlertType, BudgetAlert
+from budgets.demo import mesa_y_luna, our_networks
+from budgets.demo.loading import load_demo
+from budgets.demo.our_networks import share_out
+from budgets.demo.people import PASSWORD
+from budgets.models import BudgetDecision, BudgetLineItem, EventBudget, LedgerEntry
+from budgets.services.ledger_proof import verify_ledger
+from budgetsite.accounts.models import Membership, User
+from budgetsite.accounts.roles import Role
+from budgetsite.accounts.selectors import all_accounts, memberships_of
+from budgetsite.accounts.services import create_account
+from budgetsite.tenancy.scope import tenant_scope
+from budgetsite.testing.other_process import environment
+from events.models import Event
+
+NOW = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def demo(db):
+    load_demo(now=NOW)
+
+
+def scope_of(house):
+    """Enter the account as its owner."""
+    user = User.objects.get(email=house.people[0].email)
+    return tenant_scope(memberships_of(user)[0].tenant_id, user_id=user.pk)
+
+
+@pytest.fixture
+def conference(demo):
+    with scope_of(our_networks.HOUSE):
+        yield EventBudget.objects.select_related("event").get()
+
+
+@pytest.fixture
+def rival(demo):
+    with scope_of(mesa_y_luna.HOUSE):
+        yield
+
+
+def data(name):
+    return list(csv.DictReader((our_networks.DATA / name).read_text(encoding="utf-8").splitlines()))
+
+
+def sums_by_category(budget):
+    planned, spent = defaultdict(Decimal), defaultdict(Decimal)
+    for line in BudgetLineItem.objects.filter(budget=budget).select_related("category"):
+        planned[line.category.name] += line.budgeted_amount
+        spent[line.category.name] += line.actual_amount
+    return planned, spent
+
+
+def test_the_conference_is_over_budget_by_what_was_published(conference):
+    assert conference.event.name == "Our Networks 2018"
+    assert conference.status == "active"
+    assert conference.total_budget_amount == Decimal(7570)
+    assert conference.total_actual_amount == Decimal("9037.85")
+    assert conference.overrun_amount == Decimal("1467.85")
+    assert conference.variance_percentage == Decimal("-19.39")
+    assert verify_ledger() == []
+
+
+def test_the_conferences_plan_is_the_organisers(conference):
+    lines = BudgetLineItem.objects.filter(budget=conference).order_by("sort_order", "id").select_related("category")
+    stored = [(line.section, line.category.name, line.name, line.budgeted_amount) for line in lines]
+    planned = [
+        (row["group"], row["category"], row["name"], Decimal(row["budgeted_amount"])) for row in data("plan.csv")
+    ]
+    assert (len(planned), sum(row[3] for row in planned)) == (20, Decimal(7570))
+    assert stored == [*planned, ("Not planned", "Registration", "Registration (not planned)", Decimal(0))]
+
+
+def test_each_published_difference_comes_out_of_the_lines(conference):
+    planned, spent = sums_by_category(conference)
+    # The kickoff's security, planned under Space, was published as Yami-ichi.
+    stands_under = {"Yami-ichi": "Space"}
+    published, found = {}, {}
+    for row in data("actuals.csv"):
+        category = stands_under.get(row["category"], row["category"])
+        published[category] = (Decimal(row["actual_amount"]), Decimal(row["published_difference_from_plan"]))
+        found[category] = (spent[category], spent[category] - planned[category])
+    assert found == published
+    assert sum(difference for _amount, difference in found.values()) == Decimal("1467.85")
+    assert set(spent) == set(published)
+
+
+def test_the_kickoffs_security_stands_where_it_was_planned(conference):
+    line = BudgetLineItem.objects.get(budget=conference, name="Security")
+    assert (line.section, line.budgeted_amount, line.actual_amount) == ("Yami-ichi Kickoff", 400, 2508)
+    entry = LedgerEntry.objects.get(line_item=line)
+    assert "reported by the organisers under “Yami-ichi”" in entry.description
+    assert (entry.source, entry.source_id) == ("import", "actuals.csv Yami-ichi")
+    assert "Yami-ichi" in conference.notes
+    assert "CC BY-SA 4.0" in conference.notes
+
+
+def test_what_nobody_planned_is_a_line_with_nothing_planned(conference):
+    line = BudgetLineItem.objects.get(budget=conference, category__name="Registration")
+    assert (line.budgeted_amount, line.actual_amount, line.overrun_amount) == (0, 50, 50)
+
+
+def test_four_eyes_approved_the_plan_and_its_revision(conference):
+    decisions = BudgetDecision.objects.filter(budget=conference).order_by("created_at", "id").select_related("actor")
+    omid, marek = "Omid Karimi", "Marek Dvořák"
+    assert [(each.action, each.actor.name, each.revision) for each in decisions] == [
+        ("submit", omid, 1),
+        ("approve", marek, 1),
+        ("activate", omid, 1),
+        ("revise", omid, 1),
+        ("submit", omid, 2),
+        ("approve", marek, 2),
+        ("activate", omid, 2),
+    ]
+    assert (conference.submitted_by.name, conference.approved_by.name, conference.revision) == (omid, marek, 2)
+
+
+def test_history_and_ledger_name_the_people(conference):
+    history = BudgetLineItem.history.filter(budget_id=conference.pk).select_related("history_user")
+    assert {record.history_user.name for record in history} == {"Omid Karimi"}
+    entries = LedgerEntry.objects.filter(budget=conference).select_related("actor")
+    assert {entry.actor.name for entry in entries} == {"Siobhán O'Brien"}
+    days = list(entries.order_by("seq").values_list("occurred_at", flat=True))
+    assert days == sorted(days)
+    assert {day.year for day in days} == {2018}
+
+
+def test_the_overspend_has_raised_its_alerts(conference):
+    alerts = BudgetAlert.objects.filter(budget=conference, resolved=False)
+    of_the_budget = set(alerts.filter(line_item=None).values_list("alert_type", flat=True))
+    assert {AlertType.OVER_BUDGET, AlertType.THRESHOLD_EXCEEDED} <= of_the_budget
+    overrun = alerts.filter(alert_type=AlertType.LINE_ITEM_OVERRUN).values_list("line_item__name", flat=True)
+    assert {"Security", "Registration (not planned)"} <= set(overrun)
+    assert alerts.get(alert_type=AlertType.OVER_BUDGET).utilization == Decimal("119.39")
+
+
+def test_the_rivals_budgets_stand_in_every_state(rival):
+    found = dict(EventBudget.objects.values_list("event__name", "status"))
+    assert found == {
+        "Boda de Zoë y Mateo": "active",
+        "Sommerfest der Käfer & Söhne GmbH": "active",
+        "Gala benéfica de otoño": "review",
+        "Wesele Łukasza i Oli": "approved",
+        "花見の会": "draft",
+        "Quinceañera de Lucía": "draft",
+        "Aniversario O'Brien & Söderström": "finalized",
+        "Fête des vendanges": "archived",
+    }
+    assert Event.objects.count() == 9
+    assert verify_ledger() == []
+
+
+def test_the_rivals_figures_show_every_case(rival):
+    budgets = {budget.event.name: budget for budget in EventBudget.objects.select_related("event")}
+    wedding = budgets["Boda de Zoë y Mateo"]
+    assert (wedding.lines_total_amount, wedding.total_budget_amount) == (Decimal(26000), Decimal(26000))
+    # 15,590.00 promised, of which 4,650.00 are billed; 2,528.50 spent besides.
+    assert (wedding.total_committed_amount, wedding.total_actual_amount) == (Decimal(10940), Decimal("7178.5"))
+    assert budgets["Sommerfest der Käfer & Söhne GmbH"].overrun_amount == Decimal("1775.40")
+    assert budgets["花見の会"].total_budget_amount == 0
+    assert {budget.currency for budget in budgets.values()} == {"EUR"}
+    assert BudgetAlert.objects.filter(alert_type=AlertType.OVER_BUDGET, resolved=False).count() == 2
+
+
+def test_a_rejection_shows_who_and_why(rival):
+    decision = BudgetDecision.objects.get(action="reject")
+    assert decision.actor.name == "Jörg Weiß"
+    assert decision.reason.startswith("The DJ costs twice")
+
+
+@pytest.mark.parametrize("house", [our_networks.HOUSE, mesa_y_luna.HOUSE], ids=lambda house: house.slug)
+def test_there_is_somebody_for_every_role(demo, house):
+    with scope_of(house):
+        members = dict(Membership.objects.values_list("user__email", "role"))
+    assert members == {person.email: person.role for person in house.people}
+    assert set(members.values()) == set(Role.values)
+
+
+def test_everybody_signs_in_with_what_is_printed(demo):
+    for each in load_demo(now=NOW):
+        assert User.objects.get(email=each.email).check_password(each.password)
+
+
+def test_one_account_sees_nothing_of_the_other(conference):
+    assert EventBudget.objects.count() == 1
+    assert not Event.objects.filter(name__startswith="Boda").exists()
+
+
+def test_a_second_load_changes_nothing_and_prints_the_same(committed_db):
+    first, second = StringIO(), StringIO()
+    call_command("load_demo", stdout=first)
+    before = _everything()
+    call_command("load_demo", stdout=second)
+    assert second.getvalue() == first.getvalue()
+    assert _everything() == before
+    assert [account.slug for account in all_accounts()] == ["mesa-y-luna", "our-networks"]
+    assert f"Everybody's password is {PASSWORD}" in first.getvalue()
+    for line in ("Owner      ana.owner@our-networks.example", "Attendee   thora.attendee@mesa-y-luna.example"):
+        assert f"    {line}" in first.getvalue()
+
+
+def _everything():
+    rows = {}
+    for house in (our_networks.HOUSE, mesa_y_luna.HOUSE):
+        with scope_of(house), transaction.atomic():
+            rows[house.slug] = [
+                list(model.objects.order_by("pk").values())
+                for model in (Event, EventBudget, BudgetLineItem, LedgerEntry, BudgetDecision, BudgetAlert, Membership)
+            ]
+    return rows
+
+
+def test_a_load_that_is_killed_is_made_up_for_by_the_next(committed_db):
+    program = """
+import os, signal
+import django
+django.setup()
+from budgets.models import LedgerEntry
+from budgets.signals import budget_recalculated
+from django.core.management import call_command
+
+def die_in_the_second_account(sender, figures, **kwargs):
+    if figures.currency == "EUR" and LedgerEntry.objects.count() == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+budget_recalculated.connect(die_in_the_second_account)
+call_command("load_demo")
+"""
+    died = subprocess.run(
+        [sys.executable, "-c", program], env=environment(), capture_output=True, text=True, timeout=120
+    )
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    assert [account.slug for account in all_accounts()] == ["our-networks"]
+    call_command("load_demo", stdout=StringIO())
+    assert [account.slug for account in all_accounts()] == ["mesa-y-luna", "our-networks"]
+    call_command("verify_ledger", stdout=StringIO())
+    with scope_of(mesa_y_luna.HOUSE), transaction.atomic():
+        assert EventBudget.objects.count() == 8
+
+
+def test_an_account_of_somebody_elses_is_left_alone(committed_db):
+    with transaction.atomic():
+        account = create_account(name="Ours", slug="our-networks", currency="USD", timezone="UTC")
+    with pytest.raises(CommandError, match="There is an account 'our-networks' that is not the demo's"):
+        call_command("load_demo")
+    with tenant_scope(account.pk), transaction.atomic():
+        assert not Event.objects.exists()
+        assert not Membership.objects.exists()
+
+
+@given(
+    st.integers(min_value=0, max_value=10**9),
+    st.lists(st.integers(min_value=1, max_value=10**6), min_size=1, max_size=8),
+)
+def test_shares_add_up_and_are_within_a_cent_of_proportion(cents, weights):
+    amount, planned = Decimal(cents) / 100, [Decimal(weight) for weight in weights]
+    shares = share_out(amount, planned)
+    assert sum(shares) == amount
+    for share, weight in zip(shares, planned, strict=True):
+        assert abs(share - amount * weight / sum(planned)) < Decimal("0.01")
+
+
+def test_nothing_can_be_shared_out_by_nothing():
+    with pytest.raises(ValueError, match="nothing to share out by"):
+        share_out(Decimal(1), [Decimal(0), Decimal(0)])
