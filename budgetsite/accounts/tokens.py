@@ -12,8 +12,8 @@ from django.utils.crypto import constant_time_compare
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
-from budgetsite.accounts.models import Account, User
-from budgetsite.accounts.roles import Role
+from budgetsite.accounts.models import User
+from budgetsite.accounts.sign_in import Standing
 
 TENANT_CLAIM = "tenant_id"
 ROLE_CLAIM = "role"
@@ -41,14 +41,22 @@ class Claims:
             raise InvalidToken("The password was changed after this token was given. Sign in again.")
 
 
-def issue_tokens(*, user: User, account: Account, role: Role) -> tuple[str, str]:
-    """Return a new access token and a new refresh token, signed, for `user` as `role` in `account`."""
-    refresh = RefreshToken()
-    refresh[_USER_CLAIM] = str(user.pk)
-    refresh[TENANT_CLAIM] = str(account.pk)
-    refresh[ROLE_CLAIM] = role.value
-    refresh[PASSWORD_CLAIM] = _password_mark(user)
-    return str(refresh.access_token), str(refresh)
+def issue_refresh_token(standing: Standing) -> str:
+    """Return a new refresh token, signed, for a person in an account."""
+    return str(_fill(RefreshToken(), standing))
+
+
+def issue_access_token(standing: Standing) -> str:
+    """Return a new access token, signed, for a person in an account."""
+    return str(_fill(AccessToken(), standing))
+
+
+def _fill(token: Any, standing: Standing) -> Any:
+    token[_USER_CLAIM] = str(standing.user.pk)
+    token[TENANT_CLAIM] = str(standing.account.pk)
+    token[ROLE_CLAIM] = standing.role.value
+    token[PASSWORD_CLAIM] = _password_mark(standing.user)
+    return token
 
 
 def read_access_token(token: str) -> Claims:

@@ -6,11 +6,11 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
-from budgetsite.accounts.middleware import place_request
-from budgetsite.accounts.models import Membership, User
+from budgetsite.accounts.models import User
 from budgetsite.accounts.outside_issuer import IssuerUnavailable, is_from_outside, read_outside_token
 from budgetsite.accounts.roles import Role
 from budgetsite.accounts.selectors import membership_in, memberships_of
+from budgetsite.accounts.sign_in import Standing, current_standing
 from budgetsite.accounts.tokens import InvalidToken, read_access_token
 from budgetsite.tenancy.scope import Scope, enter_scope
 
@@ -44,61 +44,51 @@ class BearerAuthentication(authentication.BaseAuthentication):
             raise exceptions.AuthenticationFailed("Send the header as “Authorization: Bearer <token>”.")
         try:
             token = words[1].decode("ascii")
-            user = self._place_outside(request, token) if is_from_outside(token) else self._place(request, token)
+            standing = _standing_of(token)
         except IssuerUnavailable as error:
             raise SignInUnavailable(error) from error
         except UnicodeDecodeError as error:
             raise exceptions.AuthenticationFailed(str(InvalidToken())) from error
         except InvalidToken as error:
             raise exceptions.AuthenticationFailed(str(error)) from error
-        return user, token
+        enter_scope(Scope(tenant_id=standing.account.pk, user_id=standing.user.pk))
+        # On Django's own request, which middleware and logs see; the framework's request reads through to it.
+        django_request: Any = request._request
+        django_request.account, django_request.role = standing.account, standing.role
+        return standing.user, token
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="Budgetsite"'
 
-    def _place(self, request: Request, token: str) -> User:
-        claims = read_access_token(token)
-        membership = membership_in(claims.tenant_id, user_id=claims.user_id)
-        if membership is not None:
-            claims.require_current_password(membership.user)
-            role = Role.OWNER if membership.user.is_superuser else Role(membership.role)
-            return _place_member(request, membership.user, membership, role)
-        user = User.objects.filter(pk=claims.user_id, is_active=True, is_superuser=True).first()
-        if user is None:
-            raise exceptions.AuthenticationFailed(NO_MEMBERSHIP)
-        claims.require_current_password(user)
-        place_request(request._request, user, str(claims.tenant_id))
-        if request._request.account is None:  # type: ignore[attr-defined]
-            raise exceptions.AuthenticationFailed(NO_MEMBERSHIP)
-        return user
 
-    def _place_outside(self, request: Request, token: str) -> User:
-        """Let a member in by their membership alone: an outside issuer makes nobody a platform superuser."""
-        claims = read_outside_token(token)
-        user = User.objects.filter(email=claims.email, is_active=True).first()
-        if user is None:
-            raise exceptions.AuthenticationFailed("Nobody here has this token's e-mail address.")
-        if claims.tenant_id is not None:
-            membership = membership_in(claims.tenant_id, user_id=user.pk)
-            if membership is None:
-                raise exceptions.AuthenticationFailed(NO_MEMBERSHIP)
-            return _place_member(request, user, membership, Role(membership.role))
-        memberships = memberships_of(user)
-        if len(memberships) != 1:
-            raise exceptions.AuthenticationFailed(
-                "You belong to several accounts: ask the sign-in service for a token with a tenant_id."
-                if memberships
-                else "You don't belong to any account yet. Ask an account's owner to add you."
-            )
-        return _place_member(request, user, memberships[0], Role(memberships[0].role))
+def _standing_of(token: str) -> Standing:
+    if is_from_outside(token):
+        return _outside_standing(token)
+    claims = read_access_token(token)
+    standing = current_standing(user_id=claims.user_id, tenant_id=claims.tenant_id)
+    if standing is None:
+        raise InvalidToken(NO_MEMBERSHIP)
+    claims.require_current_password(standing.user)
+    return standing
 
 
-def _place_member(request: Request, user: User, membership: Membership, role: Role) -> User:
-    account = membership.tenant
-    enter_scope(Scope(tenant_id=account.pk, user_id=user.pk))
-    # On Django's own request, which middleware and logs see; the framework's request reads through to it.
-    request._request.account, request._request.role = account, role  # type: ignore[attr-defined]
-    return user
+def _outside_standing(token: str) -> Standing:
+    """Let a member in by their membership alone: an outside issuer makes nobody a platform superuser."""
+    claims = read_outside_token(token)
+    user = User.objects.filter(email=claims.email, is_active=True).first()
+    if user is None:
+        raise InvalidToken("Nobody here has this token's e-mail address.")
+    if claims.tenant_id is not None:
+        membership = membership_in(claims.tenant_id, user_id=user.pk)
+        if membership is None:
+            raise InvalidToken(NO_MEMBERSHIP)
+        return Standing(user, membership.tenant, Role(membership.role))
+    memberships = memberships_of(user)
+    if not memberships:
+        raise InvalidToken("You don't belong to any account yet. Ask an account's owner to add you.")
+    if len(memberships) > 1:
+        raise InvalidToken("You belong to several accounts: ask for a token that names one as its tenant_id.")
+    return Standing(user, memberships[0].tenant, Role(memberships[0].role))
 
 
 class SessionAuthentication(authentication.SessionAuthentication):

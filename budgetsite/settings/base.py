@@ -64,10 +64,11 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "budgetsite.accounts.middleware.CurrentAccountMiddleware",
+    "budgetsite.accounts.security_headers.SecurityHeadersMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    # Last, so that a locked-out sign-in is answered by axes itself.
+    # Last: the sign-in views answer a locked-out attempt themselves.
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -121,6 +122,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "budgetsite.api.tasks.prune_kept_answers",
         "schedule": timedelta(hours=1),
     },
+    "clear expired sign-ins": {
+        "task": "budgetsite.accounts.tasks.clear_expired_sign_ins",
+        "schedule": timedelta(days=1),
+    },
 }
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 5}
 
@@ -142,6 +147,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+PASSWORD_RESET_TIMEOUT = 2 * 3600
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "sign-in"
@@ -155,8 +161,17 @@ CSRF_COOKIE_SAMESITE = "Lax"
 AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"
 AXES_FAILURE_LIMIT = env.int("SIGN_IN_FAILURE_LIMIT", default=5)
 AXES_COOLOFF_TIME = timedelta(minutes=env.int("SIGN_IN_LOCK_MINUTES", default=15))
+# By the person alone: guesses at one password come from many addresses. One address guessing at many people is held
+# back by THROTTLE_SIGN_IN instead; locking addresses would lock out everybody behind a venue's router. That is what
+# axes.W006 warns of.
 AXES_LOCKOUT_PARAMETERS = ["username"]
+SILENCED_SYSTEM_CHECKS = ["axes.W006"]
+# Going on guessing doesn't prolong the lock, and a new password by mail lifts it: nobody is kept out for good.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
+AXES_USERNAME_CALLABLE = "budgetsite.accounts.sign_in.username_of"
+AXES_CLIENT_IP_CALLABLE = "budgetsite.api.throttling.client_address"
+AXES_LOCKOUT_CALLABLE = "budgetsite.accounts.views.locked_out"
 AXES_USERNAME_FORM_FIELD = "username"
 AXES_HTTP_RESPONSE_CODE = 429
 AXES_VERBOSE = False
@@ -269,12 +284,19 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Budgetsite <no-reply
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "budgetsite.api.request_id.RequestIdFilter"}},
+    "filters": {
+        "request_id": {"()": "budgetsite.api.request_id.RequestIdFilter"},
+        "secrets_hidden": {"()": "budgetsite.api.log_redaction.SecretsHidden"},
+    },
     "formatters": {
         "plain": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"},
     },
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["request_id"]},
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "plain",
+            "filters": ["request_id", "secrets_hidden"],
+        },
     },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
 }

@@ -1,0 +1,54 @@
+"""A real mail server for tests: what the site sends over SMTP, as its receiver reads it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+
+
+@dataclass
+class Mailbox:
+    """Everything that has arrived, oldest first."""
+
+    messages: list[EmailMessage] = field(default_factory=list)
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  (the library's name)
+        self.messages.append(message_from_bytes(envelope.content, policy=policy.default))
+        return "250 Message accepted"
+
+    def only(self) -> EmailMessage:
+        """Return the one message that has arrived."""
+        (message,) = self.messages
+        return message
+
+
+class _OnAnyPort(Controller):
+    def _trigger_server(self) -> None:
+        # The port is the system's choice, known once the server listens.
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
+
+
+def text_of(message: EmailMessage, kind: str = "plain") -> str:
+    """Return the text (`plain`) or the HTML (`html`) of a message, decoded."""
+    part = message.get_body(preferencelist=(kind,))
+    assert part is not None, f"The message has no {kind} part."
+    return str(part.get_content())
+
+
+@pytest.fixture
+def mailbox(settings: Any) -> Iterator[Mailbox]:
+    """Receive the site's mail over SMTP on this machine."""
+    box = Mailbox()
+    server = _OnAnyPort(box, hostname="127.0.0.1", port=0)
+    server.start()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
+    settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
+    settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
+    yield box
+    server.stop()
