@@ -6,3 +6,7 @@ class BudgetsConfig(AppConfig):
 
     def ready(self) -> None:
         from budgets import receivers  # noqa: F401  (connects the signals)
+        from budgets.selectors.approvals import approvals_waiting
+        from budgetsite.pages.navigation import register_counter
+
+        register_counter("approvals_waiting", approvals_waiting)

@@ -117,9 +117,7 @@ def form_errors(form: BaseForm) -> dict[str, Any]:
 
 
 @register.inclusion_tag("components/nav_link.html", takes_context=True)
-def nav_link(
-    context: Context, view_name: str, label: str, icon_name: str, count: int | None = None
-) -> dict[str, Any]:
+def nav_link(context: Context, view_name: str, label: str, icon_name: str, count: int | None = None) -> dict[str, Any]:
     """`{% nav_link "events:list" "Events" "calendar" %}`: marks the section that the reader is in.
 
     The pages below an address belong to its section. Where the site has no such page there is no link.

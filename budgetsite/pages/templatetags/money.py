@@ -19,6 +19,19 @@ def amount(value: Decimal | None, currency: str) -> str:
 
 
 @register.filter
+def signed_amount(value: Decimal, currency: str) -> str:
+    """`{{ entry.actual_delta|signed_amount:currency }}`: a change, with its sign in front."""
+    text = amounts.format_amount(value, currency)
+    return f"+{text}" if value > 0 else text
+
+
+@register.filter
+def absolute_amount(value: Decimal, currency: str) -> str:
+    """`{{ delta|absolute_amount:currency }}`: without its sign, where the sentence says which way it went."""
+    return amounts.format_amount(abs(value), currency)
+
+
+@register.filter
 def money(value: Decimal | None, currency: str) -> str:
     """`{{ total|money:currency }}`: with the currency's symbol, for prose outside tables."""
     return amounts.NOTHING if value is None else amounts.format_money(value, currency)

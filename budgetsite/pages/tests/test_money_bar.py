@@ -29,15 +29,13 @@ def stretches(drawn: MoneyBar) -> list[tuple[str, str, str]]:
             "7570",
             "800",
             "9037.85",
-            "9,037.85 spent and 800.00 promised of 7,570.00 CAD: "
-            "1,467.85 over budget, 2,267.85 with what is promised",
+            "9,037.85 spent and 800.00 promised of 7,570.00 CAD: 1,467.85 over budget, 2,267.85 with what is promised",
         ),
         (
             "7570",
             "1500",
             "7000",
-            "7,000.00 spent and 1,500.00 promised of 7,570.00 CAD: "
-            "930.00 over budget once the promises are invoiced",
+            "7,000.00 spent and 1,500.00 promised of 7,570.00 CAD: 930.00 over budget once the promises are invoiced",
         ),
         ("7570", "570", "7000", "7,000.00 spent and 570.00 promised of 7,570.00 CAD: nothing left"),
         ("0", "0", "0", "0.00 spent of 0.00 CAD: nothing budgeted yet"),
@@ -45,9 +43,7 @@ def stretches(drawn: MoneyBar) -> list[tuple[str, str, str]]:
         ("1000", "300", "-140", "140.00 refunded and 300.00 promised of 1,000.00 CAD: 840.00 left"),
     ],
 )
-def test_the_sentence_says_what_the_bar_shows(
-    budgeted: str, committed: str, actual: str, sentence: str
-) -> None:
+def test_the_sentence_says_what_the_bar_shows(budgeted: str, committed: str, actual: str, sentence: str) -> None:
     assert bar(budgeted, committed, actual).sentence == sentence
 
 

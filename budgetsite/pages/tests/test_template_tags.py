@@ -42,9 +42,7 @@ def render(source: str, **context: object) -> str:
         ("999999999999.999", "KWD", "999,999,999,999.999"),
     ],
 )
-def test_an_amount_has_groups_and_the_currencys_decimals_and_no_symbol(
-    value: str, currency: str, text: str
-) -> None:
+def test_an_amount_has_groups_and_the_currencys_decimals_and_no_symbol(value: str, currency: str, text: str) -> None:
     assert render("{{ value|amount:currency }}", value=Decimal(value), currency=currency) == text
 
 
@@ -67,9 +65,7 @@ def test_money_carries_the_symbol_of_its_currency(value: str, currency: str, tex
     assert render("{{ value|money:currency }}", value=Decimal(value), currency=currency) == text
 
 
-@pytest.mark.parametrize(
-    ("value", "currency", "text"), [("-1234.5", "USD", "-1234.50"), ("1234.5", "JPY", "1235")]
-)
+@pytest.mark.parametrize(("value", "currency", "text"), [("-1234.5", "USD", "-1234.50"), ("1234.5", "JPY", "1235")])
 def test_an_amount_in_a_form_field_can_be_typed_and_parsed(value: str, currency: str, text: str) -> None:
     assert render("{{ value|plain_amount:currency }}", value=Decimal(value), currency=currency) == text
 
@@ -83,9 +79,7 @@ def test_a_percentage_keeps_its_two_decimals(value: str, text: str) -> None:
 
 
 def test_no_value_is_a_dash_and_an_empty_field() -> None:
-    source = (
-        "{{ value|amount:'USD' }} {{ value|money:'USD' }} {{ value|percentage }} {{ value|variance:'USD' }}"
-    )
+    source = "{{ value|amount:'USD' }} {{ value|money:'USD' }} {{ value|percentage }} {{ value|variance:'USD' }}"
 
     assert render(source, value=None) == " ".join(["\N{EN DASH}"] * 4)
     assert render("{{ value|plain_amount:'USD' }}", value=None) == ""
@@ -172,9 +166,7 @@ def test_no_template_has_an_inline_style_or_script() -> None:
     }
 
     assert "base.html" in pages
-    inline = re.compile(
-        r"\sstyle=|<style|\son[a-z]+=|<script(?![^>]*\ssrc=)|hx-on|javascript:", re.IGNORECASE
-    )
+    inline = re.compile(r"\sstyle=|<style|\son[a-z]+=|<script(?![^>]*\ssrc=)|hx-on|javascript:", re.IGNORECASE)
     assert {name: inline.findall(text) for name, text in pages.items() if inline.search(text)} == {}
 
 
@@ -221,9 +213,7 @@ def test_a_form_without_errors_has_no_summary() -> None:
 
 
 def test_what_people_typed_is_escaped() -> None:
-    html = render(
-        "{% include 'components/toast.html' with level='error' text=text %}", text="<script>O'Brien</script>"
-    )
+    html = render("{% include 'components/toast.html' with level='error' text=text %}", text="<script>O'Brien</script>")
 
     assert "&lt;script&gt;O&#x27;Brien&lt;/script&gt;" in html
     assert "<script>" not in html

@@ -1,0 +1,31 @@
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+
+from budgetsite.money.form_fields import AmountFormField
+
+FOLLOWS_HELP = "The ceiling that the lines have to fit within. Left empty, it follows the lines."
+
+
+class NewBudgetForm(forms.Form):
+    total_budget_amount = AmountFormField(label="Total", required=False, minimum=Decimal(0), help_text=FOLLOWS_HELP)
+    notes = forms.CharField(label="Notes", required=False, max_length=10000, widget=forms.Textarea)
+
+    def __init__(self, *args: Any, currency: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["total_budget_amount"].currency = currency  # type: ignore[attr-defined]
+
+
+class BudgetForm(NewBudgetForm):
+    """The total and the notes; without `plan_open` the notes alone. An empty total follows the lines."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, plan_open: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not plan_open:
+            del self.fields["total_budget_amount"]
+
+    def clean_total_budget_amount(self) -> Decimal:
+        return self.cleaned_data["total_budget_amount"] or Decimal(0)

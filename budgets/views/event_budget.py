@@ -1,0 +1,156 @@
+"""One event's budget: its page, its total and notes, opening it, deleting and restoring it."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from budgets.forms.event_budget import BudgetForm, NewBudgetForm
+from budgets.models import EventBudget
+from budgets.selectors.budget_page import budget_for_page, decisions_of, plan_page
+from budgets.services.event_budget import (
+    create_event_budget,
+    delete_event_budget,
+    restore_event_budget,
+    update_event_budget,
+)
+from budgets.services.problems import BudgetExists, BudgetProblem, LinesExceedTotal, StaleVersion
+from budgets.views.page_parts import figures_context, tabs_of
+from budgets.views.rights import rights_on
+from budgetsite.accounts.permissions import may
+from budgetsite.pages.access import PageRequest, page, visible
+from budgetsite.tenancy.scope import deleted_rows_visible
+from events.models import Event
+
+
+def budget_or_404(request: PageRequest, budget_id: UUID) -> EventBudget:
+    """Return the budget as its page shows it; to whoever may not see it there is none."""
+    if not may(request.role, "budgets.view"):
+        raise Http404
+    budget = budget_for_page(budget_id, **visible(request))
+    if budget is None:
+        raise Http404
+    return budget
+
+
+@page()
+@require_http_methods(["GET", "HEAD"])
+def budget_detail(request: PageRequest, budget_id: UUID) -> HttpResponse:
+    budget = budget_or_404(request, budget_id)
+    plan = plan_page(budget.pk, number=page_number(request))
+    context = figures_context(request, budget, plan) | {
+        "tabs": tabs_of(budget, "budget", request),
+        "decisions": decisions_of(budget.pk),
+    }
+    return render(request, "budgets/detail.html", context)
+
+
+def page_number(request: PageRequest) -> int:
+    text = request.GET.get("page", "1")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 1
+
+
+@page("budgets.change")
+@require_http_methods(["GET", "HEAD", "POST"])
+def budget_create(request: PageRequest, event_id: UUID) -> HttpResponse:
+    event = get_object_or_404(Event.objects.visible_to(**visible(request)), pk=event_id)
+    form = NewBudgetForm(request.POST or None, currency=event.currency)
+    status = 200
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            try:
+                budget = create_event_budget(event=event, acting_user=request.user, **form.cleaned_data)
+            except BudgetExists as problem:
+                messages.info(request, "This event has a budget already; here it is.")
+                return redirect("budgets:detail", problem.budget_id)
+            messages.success(request, "Budget opened. Add its lines, then submit it for approval.")
+            return redirect("budgets:detail", budget.pk)
+    context = {"form": form, "event": event, "cancel_url": reverse("events:detail", args=[event.pk])}
+    return render(request, "budgets/create.html", context, status=status)
+
+
+@page("budgets.change")
+@require_http_methods(["GET", "HEAD", "POST"])
+def budget_edit(request: PageRequest, budget_id: UUID) -> HttpResponse:
+    budget = budget_or_404(request, budget_id)
+    rights = rights_on(budget, request)
+    initial = {
+        "total_budget_amount": None if budget.total_follows_lines else budget.total_budget_amount,
+        "notes": budget.notes,
+        "version": budget.version,
+    }
+    form = BudgetForm(request.POST or None, initial=initial, currency=budget.currency, plan_open=rights.plan)
+    status = 200
+    stale = False
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            try:
+                update_event_budget(
+                    budget_id=budget.pk,
+                    version=form.cleaned_data.pop("version"),
+                    acting_user=request.user,
+                    **form.cleaned_data,
+                )
+            except StaleVersion:
+                stale, status = True, 409
+                data = request.POST.copy()
+                data["version"] = str(budget.version)
+                form = BudgetForm(data, initial=initial, currency=budget.currency, plan_open=rights.plan)
+            except LinesExceedTotal as problem:
+                form.add_error("total_budget_amount", str(problem))
+            except BudgetProblem as problem:
+                form.add_error(None, str(problem))
+            else:
+                messages.success(request, "Budget saved.")
+                return redirect("budgets:detail", budget.pk)
+    context = {"form": form, "budget": budget, "rights": rights, "stale": stale}
+    return render(request, "budgets/edit.html", context, status=status)
+
+
+@page("budgets.change")
+@require_http_methods(["GET", "HEAD", "POST"])
+def budget_delete(request: PageRequest, budget_id: UUID) -> HttpResponse:
+    budget = budget_or_404(request, budget_id)
+    problem = None
+    if request.method == "POST":
+        try:
+            delete_event_budget(budget_id=budget.pk, acting_user=request.user, now=timezone.now())
+        except BudgetProblem as refusal:
+            problem = refusal
+        else:
+            undo = reverse("budgets:restore", args=[budget.pk]) if may(request.role, "budgets.restore") else ""
+            messages.success(request, f"The budget of {budget.event} is deleted.", extra_tags=undo)
+            return redirect("events:detail", budget.event_id)
+    context: dict[str, Any] = {
+        "budget": budget,
+        "problem": problem,
+        "lines_count": budget.line_items.count(),
+        "confirm_title": f"Delete the budget of {budget.event}?",
+        "confirm_label": "Delete the budget",
+        "confirm_tone": "danger",
+        "cancel_url": reverse("budgets:detail", args=[budget.pk]),
+    }
+    return render(request, "budgets/delete.html", context, status=409 if problem else 200)
+
+
+@page("budgets.restore")
+@require_POST
+def budget_restore(request: PageRequest, budget_id: UUID) -> HttpResponse:
+    with deleted_rows_visible():
+        budget = get_object_or_404(
+            EventBudget.objects.visible_to(**visible(request)).select_related("event"), pk=budget_id
+        )
+    try:
+        restore_event_budget(budget=budget, acting_user=request.user)
+    except BudgetProblem as problem:
+        messages.error(request, str(problem))
+        return redirect("events:detail", budget.event_id)
+    messages.success(request, "The budget is back, with its lines.")
+    return redirect("budgets:detail", budget.pk)

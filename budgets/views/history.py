@@ -1,0 +1,40 @@
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from budgets.selectors.history_page import Position, story_page
+from budgets.views.event_budget import budget_or_404
+from budgets.views.page_parts import tabs_of
+from budgetsite.accounts.permissions import may
+from budgetsite.pages.access import PageRequest, page
+from budgetsite.pages.keyset import position, position_in
+
+
+@page("budgets.view")
+@require_safe
+def budget_history(request: PageRequest, budget_id: UUID) -> HttpResponse:
+    budget = budget_or_404(request, budget_id)
+    story = story_page(budget, before=_position(request), with_ledger=may(request.role, "ledger.view"))
+    older = story.older
+    context = {
+        "budget": budget,
+        "event": budget.event,
+        "currency": budget.currency,
+        "steps": story.steps,
+        "newer_url": "?" if "older" in request.GET else "",
+        "older_url": f"?older={position(older.at, f'{older.rank}.{older.key}')}" if older else "",
+        "tabs": tabs_of(budget, "history", request),
+    }
+    return render(request, "budgets/history.html", context)
+
+
+def _position(request: PageRequest) -> Position | None:
+    found = position_in(request, "older", key=_rank_and_key)
+    return None if found is None else Position(found[0], *found[1])
+
+
+def _rank_and_key(text: str) -> tuple[int, int]:
+    rank, key = text.split(".")
+    return int(rank), int(key)

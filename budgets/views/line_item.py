@@ -1,0 +1,306 @@
+"""The lines of a budget: a row to read or to edit, in place with htmx and on a page of its own without."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from budgets.forms.line_item import LineItemForm
+from budgets.models import BudgetLineItem, Category, EventBudget
+from budgets.selectors.budget_page import group_of_lines, order_after_move, page_of_line, plan_page
+from budgets.selectors.line_changes import LineChange, changes_since
+from budgets.services.line_item import (
+    add_line_item,
+    delete_line_item,
+    reorder_line_items,
+    restore_line_item,
+    update_line_item,
+)
+from budgets.services.problems import (
+    BudgetProblem,
+    LineHasCommitments,
+    LineNotFound,
+    LinesExceedTotal,
+    StaleVersion,
+)
+from budgets.views.event_budget import budget_or_404
+from budgets.views.page_parts import figures_context
+from budgets.views.rights import rights_on
+from budgetsite.pages.access import PageRequest, page
+from budgetsite.tenancy.scope import deleted_rows_visible
+
+
+@dataclass(slots=True)
+class Answer:
+    """How a form comes back: what is wrong with it, or what someone else changed meanwhile."""
+
+    form: LineItemForm
+    status: int = 200
+    change: LineChange | None = None
+
+
+@page()
+@require_safe
+def line_detail(request: PageRequest, budget_id: UUID, line_item_id: UUID) -> HttpResponse:
+    """The row for reading: what Cancel brings back."""
+    budget = budget_or_404(request, budget_id)
+    line = _line_or_404(budget, line_item_id)
+    if not request.htmx:
+        return redirect(_address(budget, line))
+    return render(request, "budgets/parts/row.html", _row_context(request, budget, line))
+
+
+@page("budgets.change")
+@require_http_methods(["GET", "HEAD", "POST"])
+def line_edit(request: PageRequest, budget_id: UUID, line_item_id: UUID) -> HttpResponse:
+    budget = budget_or_404(request, budget_id)
+    line = _line_or_404(budget, line_item_id)
+    rights = rights_on(budget, request)
+    form = LineItemForm(request.POST or None, budget=budget, categories=_categories(), line=line, plan_open=rights.plan)
+    if request.method != "POST":
+        return _form_answer(request, budget, line, Answer(form))
+    if not form.is_valid():
+        return _form_answer(request, budget, line, Answer(form, 422))
+    if form.changes_actual and form.cleaned_data["actual_read"] != line.actual_amount:
+        return _form_answer(request, budget, line, _stale(request, budget, line, rights.plan))
+    try:
+        saved = update_line_item(
+            budget_id=budget.pk,
+            line_item_id=line.pk,
+            version=form.cleaned_data["version"] or 0,
+            acting_user=request.user,
+            **form.line_fields(),
+        )
+    except StaleVersion:
+        return _form_answer(request, budget, line, _stale(request, budget, line, rights.plan))
+    except LineNotFound as problem:
+        raise Http404 from problem
+    except BudgetProblem as problem:
+        return _form_answer(request, budget, line, _refused(form, problem))
+    messages.success(request, f"“{saved.name}” saved.")
+    if not request.htmx:
+        return redirect(_address(budget, saved))
+    if saved.category_id != line.category_id:
+        return _whole_table(request, budget)
+    return _row_answer(request, budget, saved)
+
+
+@page("budgets.change")
+@require_http_methods(["GET", "HEAD", "POST"])
+def line_add(request: PageRequest, budget_id: UUID) -> HttpResponse:
+    budget = budget_or_404(request, budget_id)
+    rights = rights_on(budget, request)
+    if not rights.plan:
+        messages.error(request, "The plan is fixed just now: lines can be added while the budget is a draft.")
+        return _to_page(request, budget)
+    group = _group_named(request)
+    form = LineItemForm(
+        request.POST or None,
+        budget=budget,
+        categories=_categories(),
+        initial={"category": group},
+        auto_id=f"line-new-{group or 'any'}-%s",
+    )
+    if request.method != "POST":
+        return _form_answer(request, budget, None, Answer(form), group=group)
+    if not form.is_valid():
+        return _form_answer(request, budget, None, Answer(form, 422), group=group)
+    try:
+        line = add_line_item(budget_id=budget.pk, acting_user=request.user, **form.line_fields())
+    except BudgetProblem as problem:
+        return _form_answer(request, budget, None, _refused(form, problem), group=group)
+    messages.success(request, f"“{line.name}” added.")
+    if not request.htmx:
+        return redirect(_address(budget, line))
+    if str(line.category_id) != group:
+        return _whole_table(request, budget)
+    return _row_answer(request, budget, line, is_new=True)
+
+
+@page()
+@require_safe
+def line_add_cancel(request: PageRequest, budget_id: UUID) -> HttpResponse:
+    """The place where a new line's row opens, closed again."""
+    budget = budget_or_404(request, budget_id)
+    if not request.htmx:
+        return redirect("budgets:detail", budget.pk)
+    return render(request, "budgets/parts/new_row.html", {"key": _group_named(request) or "any"})
+
+
+@page("budgets.change")
+@require_POST
+def line_move(request: PageRequest, budget_id: UUID, line_item_id: UUID) -> HttpResponse:
+    budget = budget_or_404(request, budget_id)
+    line = _line_or_404(budget, line_item_id)
+    order = order_after_move(budget.pk, line, up=request.POST.get("direction") == "up")
+    try:
+        reorder_line_items(budget_id=budget.pk, line_item_ids=order, acting_user=request.user)
+    except BudgetProblem as problem:
+        messages.error(request, str(problem))
+    if not request.htmx:
+        return redirect(_address(budget, line))
+    context = _row_context(request, _again(request, budget), line)
+    response = render(request, "budgets/parts/group_answer.html", context)
+    return _aimed(response, f"#group-{line.category_id}", "outerHTML")
+
+
+@page("budgets.change")
+@require_POST
+def line_remove(request: PageRequest, budget_id: UUID, line_item_id: UUID) -> HttpResponse:
+    budget = budget_or_404(request, budget_id)
+    line = _line_or_404(budget, line_item_id)
+    try:
+        delete_line_item(budget_id=budget.pk, line_item_id=line.pk, acting_user=request.user, now=timezone.now())
+    except LineHasCommitments as problem:
+        messages.error(request, f"“{line.name}” was not removed. {problem}")
+        return _to_page(request, budget)
+    except BudgetProblem as problem:
+        messages.error(request, str(problem))
+        return _to_page(request, budget)
+    undo = reverse("budgets:line_restore", args=[budget.pk, line.pk])
+    messages.success(request, f"“{line.name}” removed.", extra_tags=undo)
+    if not request.htmx:
+        return redirect("budgets:detail", budget.pk)
+    return _whole_table(request, budget)
+
+
+@page("budgets.change")
+@require_POST
+def line_restore(request: PageRequest, budget_id: UUID, line_item_id: UUID) -> HttpResponse:
+    budget = budget_or_404(request, budget_id)
+    with deleted_rows_visible():
+        line = _line_or_404(budget, line_item_id)
+    try:
+        restore_line_item(line=line, acting_user=request.user)
+    except BudgetProblem as problem:
+        messages.error(request, f"“{line.name}” was not brought back. {problem}")
+        return redirect("budgets:detail", budget.pk)
+    messages.success(request, f"“{line.name}” is back.")
+    return redirect(_address(budget, line))
+
+
+def _line_or_404(budget: EventBudget, line_item_id: UUID) -> BudgetLineItem:
+    line: BudgetLineItem | None = (
+        BudgetLineItem.objects.filter(pk=line_item_id, budget=budget).select_related("category").first()
+    )
+    if line is None:
+        raise Http404
+    return line
+
+
+def _categories() -> list[Category]:
+    return list(Category.objects.order_by("sort_order", "name", "id"))
+
+
+def _group_named(request: PageRequest) -> str:
+    """The category whose group the row for a new line stands in; empty where the reader chooses one."""
+    try:
+        return str(UUID(request.GET.get("category", "")))
+    except ValueError:
+        return ""
+
+
+def _address(budget: EventBudget, line: BudgetLineItem) -> str:
+    number = page_of_line(budget.pk, line.pk)
+    query = f"?page={number}" if number > 1 else ""
+    return f"{reverse('budgets:detail', args=[budget.pk])}{query}#line-{line.pk}"
+
+
+def _refused(form: LineItemForm, problem: BudgetProblem) -> Answer:
+    """Put a refusal where it belongs: an amount that does not fit stands at the amount."""
+    at_amount = isinstance(problem, LinesExceedTotal) and "budgeted_amount" in form.fields
+    form.add_error("budgeted_amount" if at_amount else None, str(problem))
+    return Answer(form, 422 if at_amount else 409)
+
+
+def _stale(request: PageRequest, budget: EventBudget, line: BudgetLineItem, plan_open: bool) -> Answer:
+    """Keep what was typed, take over what only the other person changed, and say what that was."""
+    sent = LineItemForm(request.POST, budget=budget, categories=_categories(), line=line, plan_open=plan_open)
+    sent.is_valid()
+    change = changes_since(
+        line, version=sent.cleaned_data.get("version") or 0, actual_read=sent.cleaned_data.get("actual_read")
+    )
+    data = request.POST.copy()
+    fresh = LineItemForm(budget=budget, categories=_categories(), line=line, plan_open=plan_open)
+    for name in ("version", "actual_read"):
+        data[name] = str(fresh.get_initial_for_field(fresh.fields[name], name))
+    for name in fresh.fields:
+        if name in change.before and sent.cleaned_data.get(name) == change.before[name]:
+            data[name] = str(fresh.get_initial_for_field(fresh.fields[name], name))
+    form = LineItemForm(data, budget=budget, categories=_categories(), line=line, plan_open=plan_open)
+    return Answer(form, 409, change)
+
+
+def _form_answer(
+    request: PageRequest, budget: EventBudget, line: BudgetLineItem | None, answer: Answer, *, group: str = ""
+) -> HttpResponse:
+    if line is None:
+        query = f"?category={group}" if group else ""
+        save_url = reverse("budgets:line_add", args=[budget.pk]) + query
+        cancel_url = reverse("budgets:line_add_cancel", args=[budget.pk]) + query
+    else:
+        save_url = reverse("budgets:line_edit", args=[budget.pk, line.pk])
+        cancel_url = reverse("budgets:line", args=[budget.pk, line.pk])
+    context = _row_context(request, budget, line) | {
+        "form": answer.form,
+        "change": answer.change,
+        "save_url": save_url,
+        "cancel_url": cancel_url,
+        "new_key": f"new-{group or 'any'}",
+    }
+    template = "budgets/parts/row_form.html" if request.htmx else "budgets/line_form.html"
+    return render(request, template, context, status=answer.status)
+
+
+def _row_context(request: PageRequest, budget: EventBudget, line: BudgetLineItem | None) -> dict[str, Any]:
+    context = figures_context(request, budget)
+    if line is not None:
+        group = group_of_lines(budget.pk, line.category_id)
+        rows = group.rows if group else []
+        context |= {"line": line, "group": group, "row": next((r for r in rows if r.line.pk == line.pk), None)}
+    return context
+
+
+def _again(request: PageRequest, budget: EventBudget) -> EventBudget:
+    """The budget as it is after a change of its lines."""
+    return budget_or_404(request, budget.pk)
+
+
+def _row_answer(
+    request: PageRequest, budget: EventBudget, line: BudgetLineItem, *, is_new: bool = False
+) -> HttpResponse:
+    """The saved row, and beside it every figure that moved with it."""
+    context = _row_context(request, _again(request, budget), line) | {"is_new": is_new}
+    return render(request, "budgets/parts/row_answer.html", context)
+
+
+def _whole_table(request: PageRequest, budget: EventBudget) -> HttpResponse:
+    budget = _again(request, budget)
+    number = request.htmx.current_url_abs_path or ""
+    plan = plan_page(budget.pk, number=_page_in(number))
+    response = render(request, "budgets/parts/table_answer.html", figures_context(request, budget, plan))
+    return _aimed(response, "#plan", "outerHTML")
+
+
+def _page_in(address: str) -> int:
+    _, _, number = address.partition("page=")
+    digits = number.split("&")[0].split("#")[0]
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 6 else 1
+
+
+def _to_page(request: PageRequest, budget: EventBudget) -> HttpResponse:
+    if request.htmx:
+        return _whole_table(request, budget)
+    return redirect("budgets:detail", budget.pk)
+
+
+def _aimed(response: HttpResponse, target: str, swap: str) -> HttpResponse:
+    response["HX-Retarget"] = target
+    response["HX-Reswap"] = swap
+    return response

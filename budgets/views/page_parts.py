@@ -1,0 +1,41 @@
+"""What the budget's page and its pieces, swapped in after a change, are drawn from."""
+
+from typing import Any
+
+from django.urls import reverse
+
+from alerts.selectors import open_alerts_of
+from budgets.models import EventBudget
+from budgets.selectors.budget_page import PlanPage
+from budgets.views.rights import rights_on
+from budgets.views.verdict import verdict_on
+from budgetsite.accounts.permissions import may
+from budgetsite.pages.access import PageRequest
+
+
+def figures_context(request: PageRequest, budget: EventBudget, plan: PlanPage | None = None) -> dict[str, Any]:
+    """What stands above and around the lines: the answer, the figures and what one may do."""
+    rights = rights_on(budget, request)
+    alerts = list(open_alerts_of(budget.pk)) if may(request.role, "alerts.view") else []
+    return {
+        "alerts": alerts,
+        "budget": budget,
+        "event": budget.event,
+        "currency": budget.currency,
+        "rights": rights,
+        "verdict": verdict_on(budget),
+        "plan": plan,
+        "not_on_lines": budget.total_budget_amount - budget.lines_total_amount,
+    }
+
+
+def tabs_of(budget: EventBudget, current: str, request: PageRequest) -> list[dict[str, Any]]:
+    names = [("budget", "Budget", "budgets:detail"), ("history", "History", "budgets:history")]
+    if may(request.role, "ledger.view"):
+        names.append(("ledger", "Ledger", "budgets:ledger"))
+    tabs = [
+        {"label": label, "url": reverse(view, args=[budget.pk]), "current": name == current}
+        for name, label, view in names
+    ]
+    tabs.append({"label": "Event", "url": reverse("events:detail", args=[budget.event_id]), "current": False})
+    return tabs

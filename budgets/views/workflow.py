@@ -1,0 +1,123 @@
+"""The moves of a budget, each on a page that shows its consequences first; and what waits for approval."""
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from budgets.forms.workflow import MoveForm
+from budgets.models import EventBudget
+from budgets.selectors.approvals import waiting_for_approval
+from budgets.services.problems import BudgetProblem, InvalidTransition, OwnSubmission, StaleVersion
+from budgets.services.workflow import MOVES, VARIANCE_LIMIT, RoleNotAllowed, move_budget
+from budgets.views.event_budget import budget_or_404
+from budgetsite.accounts.permissions import may
+from budgetsite.pages.access import PageRequest, demand, page, visible, who_may
+
+QUESTIONS = {
+    "submit": ("Submit this budget for approval?", "Submit for approval", "Submitted for approval."),
+    "approve": ("Approve this budget?", "Approve", "Approved."),
+    "reject": ("Send this budget back?", "Send back", "Sent back to draft, with your reason."),
+    "activate": ("Activate this budget?", "Activate", "The budget is active."),
+    "finalize": ("Finalize this budget?", "Finalize for good", "Finalized: the budget is closed."),
+    "archive": ("Archive this budget?", "Archive", "Archived."),
+    "revise": ("Revise the plan?", "Open the plan", "The plan is open again, as a draft."),
+}
+
+
+@page()
+@require_http_methods(["GET", "HEAD", "POST"])
+def budget_move(request: PageRequest, budget_id: UUID, action: str) -> HttpResponse:
+    if action not in MOVES:
+        raise Http404
+    budget = budget_or_404(request, budget_id)
+    demand(request.role, f"budgets.{action}")
+    needs_override = action == "finalize" and _too_far_off(budget)
+    may_override = may(request.role, "budgets.override_finalize")
+    options: dict[str, Any] = {
+        "action": action,
+        "needs_override": needs_override and may_override,
+        "initial": {"version": budget.version},
+    }
+    form = MoveForm(request.POST or None, **options)
+    problem: BudgetProblem | None = None
+    status = 200
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            try:
+                moved = move_budget(
+                    action=action,
+                    budget_id=budget.pk,
+                    version=form.cleaned_data["version"],
+                    acting_user=request.user,
+                    acting_role=request.role,
+                    account=request.account,
+                    now=timezone.now(),
+                    reason=form.cleaned_data.get("reason", ""),
+                    override=bool(form.cleaned_data.get("override")),
+                )
+            except RoleNotAllowed as refusal:
+                raise PermissionDenied(str(refusal)) from refusal
+            except StaleVersion as refusal:
+                problem, status = refusal, 409
+                data = request.POST.copy()
+                data["version"] = str(budget.version)
+                form = MoveForm(data, **options)
+            except BudgetProblem as refusal:
+                problem, status = refusal, 409
+            else:
+                messages.success(request, f"{budget.event}: {QUESTIONS[action][2]}")
+                for warning in moved.warnings:
+                    messages.warning(request, warning["detail"])
+                return redirect("budgets:detail", budget.pk)
+    title, label, _ = QUESTIONS[action]
+    possible = budget.status in MOVES[action].from_statuses
+    own = action == "approve" and request.account.four_eyes and budget.submitted_by_id == request.user.pk
+    if problem is None and not possible:
+        problem = InvalidTransition(action=action, status=budget.status, allowed=[])
+    elif problem is None and own:
+        problem = OwnSubmission()
+    context = {
+        "form": form,
+        "budget": budget,
+        "event": budget.event,
+        "currency": budget.currency,
+        "action": action,
+        "problem": problem,
+        "is_stale": isinstance(problem, StaleVersion),
+        "needs_override": needs_override,
+        "may_override": may_override,
+        "who_may_override": who_may("budgets.override_finalize"),
+        "may_confirm": possible and not own and not (needs_override and not may_override),
+        "variance_limit": VARIANCE_LIMIT,
+        "lines_count": budget.line_items.count(),
+        "confirm_title": title,
+        "confirm_label": label,
+        "confirm_tone": "danger" if action == "finalize" else "",
+        "cancel_url": reverse("budgets:detail", args=[budget.pk]),
+    }
+    return render(request, "budgets/move.html", context, status=status)
+
+
+@page("budgets.approve")
+@require_safe
+def approvals(request: PageRequest) -> HttpResponse:
+    waiting = list(waiting_for_approval(**visible(request)))
+    own = [budget for budget in waiting if request.account.four_eyes and budget.submitted_by_id == request.user.pk]
+    others = [budget for budget in waiting if budget not in own]
+    return render(request, "budgets/approvals.html", {"waiting": others, "own": own})
+
+
+def _too_far_off(budget: EventBudget) -> bool:
+    percentage = budget.variance_percentage
+    if percentage is None:
+        return budget.total_actual_amount != Decimal(0)
+    return abs(percentage) > VARIANCE_LIMIT

@@ -1,0 +1,142 @@
+"""The story of a row for people: who changed what from what to what, newest first.
+
+Built from django-simple-history's rows, which lie under the tenants' policies like the rows that they tell of.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.text import capfirst
+
+from budgetsite.money.model_fields import AmountField, PercentageField
+from budgetsite.pages.amounts import NOTHING, format_money, format_percentage
+
+PAGE = 100
+# Told by other means: the acting user, the reason, or not a fact about the row.
+_UNTOLD = frozenset({"id", "tenant", "version", "deleted_at", "currency", "created_by"})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    label: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    when: datetime
+    who: str
+    subject: str
+    what: str
+    reason: str
+    changes: Sequence[Change]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The history of one model: `rows` are its history rows that belong to the story, `named` tells whose they are."""
+
+    rows: models.QuerySet[Any]
+    named: str = ""
+    currency: str = ""
+
+
+def story(sources: Iterable[Source], *, before: datetime | None = None, limit: int = PAGE) -> list[Entry]:
+    """Return the newest entries of all sources together (those before a moment, where one is given)."""
+    entries = [entry for source in sources for entry in _entries(source, before, limit)]
+    entries.sort(key=lambda entry: entry.when, reverse=True)
+    return entries[:limit]
+
+
+def _entries(source: Source, before: datetime | None, limit: int) -> list[Entry]:
+    versions = source.rows.model._default_manager
+    earlier = versions.filter(id=models.OuterRef("id"), history_id__lt=models.OuterRef("history_id"))
+    rows = (
+        source.rows.select_related("history_user")
+        .annotate(previous_id=models.Subquery(earlier.order_by("-history_id").values("history_id")[:1]))
+        .order_by("-history_date", "-history_id")
+    )
+    if before is not None:
+        rows = rows.filter(history_date__lt=before)
+    shown = list(rows[:limit])
+    if not shown:
+        return []
+    previous = versions.filter(history_id__in=[row.previous_id for row in shown]).in_bulk()
+    names = _names_of_related(type(shown[0]), [*shown, *previous.values()])
+    return [_entry(row, previous.get(row.previous_id), source, names) for row in shown]
+
+
+def _entry(row: Any, previous: Any, source: Source, names: dict[tuple[type, Any], str]) -> Entry:
+    currency = getattr(row, "currency", "") or source.currency
+    changes = [] if previous is None else list(_changes(row, previous, currency, names))
+    what, reason = _what(row, previous)
+    return Entry(
+        when=row.history_date,
+        who=str(row.history_user) if row.history_user_id else "the system",
+        subject=f"{capfirst(source.named)} “{row.name}”" if source.named else "",
+        what=what,
+        reason=reason,
+        changes=changes,
+    )
+
+
+def _what(row: Any, previous: Any) -> tuple[str, str]:
+    reason = row.history_change_reason or ""
+    if reason in {"deleted", "restored", "reordered"}:
+        return capfirst(reason), ""
+    if row.history_type == "+":
+        return "Added", reason
+    action, _, words = reason.partition(": ")
+    return "Changed", words or action
+
+
+def _changes(row: Any, previous: Any, currency: str, names: dict[tuple[type, Any], str]) -> Iterable[Change]:
+    for field in row.instance_type._meta.concrete_fields:
+        if field.name in _UNTOLD or not hasattr(row, field.attname):
+            continue
+        old, new = getattr(previous, field.attname), getattr(row, field.attname)
+        if old != new:
+            yield Change(
+                capfirst(str(field.verbose_name)),
+                _in_words(field, old, currency, names),
+                _in_words(field, new, currency, names),
+            )
+
+
+def _in_words(field: Any, value: Any, currency: str, names: dict[tuple[type, Any], str]) -> str:
+    if value is None or value == "":
+        return NOTHING
+    if isinstance(field, AmountField):
+        return format_money(value, currency) if currency else str(value)
+    if isinstance(field, PercentageField):
+        return format_percentage(value)
+    if isinstance(field, models.BooleanField):
+        return "yes" if value else "no"
+    if isinstance(field, models.DateTimeField):
+        return date_format(timezone.localtime(value), "j M Y, H:i")
+    if isinstance(field, models.ForeignKey):
+        return names.get((field.related_model, value), "someone or something that is gone")
+    if field.choices:
+        return str(dict(field.flatchoices).get(value, value))
+    return str(value)
+
+
+def _names_of_related(history_model: Any, rows: list[Any]) -> dict[tuple[type, Any], str]:
+    """Return the names of everything that foreign keys of `rows` point to: one query for each model."""
+    wanted: dict[type, set[Any]] = {}
+    for field in history_model.instance_type._meta.concrete_fields:
+        if isinstance(field, models.ForeignKey) and field.name not in _UNTOLD and hasattr(rows[0], field.attname):
+            ids = {getattr(row, field.attname) for row in rows} - {None}
+            if ids:
+                wanted.setdefault(field.related_model, set()).update(ids)
+    return {
+        (model, found.pk): str(found)
+        for model, ids in wanted.items()
+        for found in model._base_manager.filter(pk__in=ids)
+    }

@@ -1,0 +1,131 @@
+"""The admin site: who enters, what they see first, and what every page is wrapped in."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import update_wrapper
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.contrib.auth import logout as end_session
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, resolve_url
+from django.template.response import SimpleTemplateResponse
+from django.utils import timezone
+from unfold.sites import UnfoldAdminSite
+
+from budgetsite.accounts.permissions import may
+from budgetsite.tenancy.scope import current_scope, scope
+
+# The theme's toggles and menus are small scripts in attributes, which its script library evaluates.
+_THEME_NEEDS = {"script-src": ["'unsafe-eval'"]}
+
+
+@dataclass(frozen=True, slots=True)
+class PanelRow:
+    """One line of a panel: where it leads, what it is called, and what stands beside it.
+
+    `figures` are the keywords of the tag `money_bar`, None for a row without money.
+    """
+
+    url: str
+    title: str
+    note: str = ""
+    badge: str = ""
+    tone: str = "neutral"
+    figures: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A question of the start page with its answer; `empty` says what nothing means, or what to do then."""
+
+    title: str
+    rows: Sequence[PanelRow]
+    empty: str
+    more_url: str = ""
+    more_label: str = ""
+    has_more: bool = False
+    links: Sequence[tuple[str, str]] = field(default_factory=tuple)
+
+
+PANEL_ROWS = 6
+
+
+class StaffAdminSite(UnfoldAdminSite):
+    """Entered by the back office of the account chosen, and by platform staff who have chosen one."""
+
+    index_title = "What waits for you"
+    index_template = "admin/start.html"
+
+    def __init__(self, name: str = "admin") -> None:
+        super().__init__(name)
+        self._panels: list[tuple[int, Callable[[HttpRequest], Panel | None]]] = []
+
+    def panel(self, order: int) -> Callable[[Callable[[HttpRequest], Panel | None]], Any]:
+        """`@admin.site.panel(10)` puts a function's panel on the start page, lowest first."""
+
+        def register(build: Callable[[HttpRequest], Panel | None]) -> Any:
+            self._panels.append((order, build))
+            return build
+
+        return register
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        return bool(
+            request.user.is_active
+            and getattr(request, "account", None) is not None
+            and may(request.role, "admin.enter")
+        )
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+        inner = super().admin_view(view, cacheable)
+
+        def entered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            turned_away = self._turn_away(request)
+            if turned_away is not None:
+                return turned_away
+            # A view may widen the scope (deleted rows) or change the zone (an event's) up to the end of its page.
+            with scope(current_scope()), timezone.override(ZoneInfo(request.account.timezone)):
+                response = inner(request, *args, **kwargs)
+                if isinstance(response, SimpleTemplateResponse):
+                    response.render()
+            response._csp_update = _THEME_NEEDS
+            return response
+
+        return update_wrapper(entered, view)
+
+    def _turn_away(self, request: HttpRequest) -> HttpResponse | None:
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path(), resolve_url(settings.LOGIN_URL))
+        if request.account is None:
+            return redirect_to_login(request.get_full_path(), resolve_url(settings.CHOOSE_ACCOUNT_URL))
+        if not self.has_permission(request):
+            raise PermissionDenied(f"The back office is for the owners, managers and staff of {request.account}.")
+        return None
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """There is one sign-in for the whole site."""
+        return redirect_to_login(request.GET.get("next") or "/admin/", resolve_url(settings.LOGIN_URL))
+
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        end_session(request)
+        return redirect(settings.LOGOUT_REDIRECT_URL)
+
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        # The theme's own search caches its answers by person, across accounts; each list has a search of its own.
+        raise Http404
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        panels = [build(request) for _, build in sorted(self._panels, key=lambda entry: entry[0])]
+        shown = [panel for panel in panels if panel is not None]
+        return super().index(request, {"panels": shown, **(extra_context or {})})
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        context = super().each_context(request)
+        # The colours lie in our stylesheet: the theme would write them into each page as an inline style.
+        context["colors"] = {}
+        context["choose_account_url"] = resolve_url(settings.CHOOSE_ACCOUNT_URL)
+        return context

@@ -1,0 +1,40 @@
+"""The first page: are we within budget, and what waits for me."""
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from alerts.selectors import alerts_to_answer
+from budgets.selectors.approvals import waiting_for_approval
+from budgets.selectors.event_list import budgets_over, drafts_to_finish, upcoming_events
+from budgetsite.accounts.permissions import may
+from budgetsite.accounts.roles import Role
+from budgetsite.pages.access import PageRequest, page, visible
+from events.views.event import event_list
+
+SHOWN = 5
+
+
+@page()
+@require_safe
+def home(request: PageRequest) -> HttpResponse:
+    if request.role in (Role.CLIENT, Role.ATTENDEE):
+        # Nothing waits for them here: their events are the answer.
+        return event_list(request)
+    asking = visible(request)
+    approvals = []
+    if may(request.role, "budgets.approve"):
+        waiting = waiting_for_approval(**asking)
+        if request.account.four_eyes:
+            waiting = waiting.exclude(submitted_by=request.user)
+        approvals = list(waiting[:SHOWN])
+    context = {
+        "approvals": approvals,
+        "alerts": list(alerts_to_answer(**asking)[:SHOWN]),
+        "over": budgets_over(**asking, limit=SHOWN),
+        "drafts": drafts_to_finish(**asking, limit=SHOWN),
+        "upcoming": upcoming_events(**asking, now=timezone.now(), limit=SHOWN),
+        "may_change": may(request.role, "events.change"),
+    }
+    return render(request, "events/home.html", context)
