@@ -127,6 +127,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(days=1),
     },
 }
+CELERY_BEAT_SCHEDULE = {
+    "prune answers kept for idempotency keys": {
+        "task": "budgetsite.api.tasks.prune_kept_answers",
+        "schedule": timedelta(hours=1),
+    },
+}
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 5}
 
 # --- People ---------------------------------------------------------------------------------------------------------
@@ -216,6 +222,12 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "PREPROCESSING_HOOKS": ["budgetsite.api.schema.contract_endpoints"],
+    # Sets of choices whose fields have the same name, or one set under two.
+    "ENUM_NAME_OVERRIDES": {
+        "AlertType": "alerts.models.AlertType",
+        "BudgetStatus": "budgets.models.BudgetStatus",
+        "EventStatus": "events.querysets.EventStatus.ALL",
+    },
 }
 DRF_STANDARDIZED_ERRORS = {
     "EXCEPTION_HANDLER_CLASS": "budgetsite.api.errors.ContractExceptionHandler",

@@ -1,0 +1,131 @@
+"""`/event-budgets`, `/event-budgets/summary`, `/event-budgets/{id}`."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import Http404
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from budgets.api import answers
+from budgets.api.filters import EventBudgetFilter
+from budgets.api.inputs import BudgetChangesInput, BudgetInput, EventOfBudgetInput, VersionInput
+from budgets.models import BudgetStatus, EventBudget
+from budgets.selectors.event_budgets import budgets_in_sight, sums_by_category, sums_by_status
+from budgets.services.event_budget import create_event_budget, delete_event_budget, update_event_budget
+from budgetsite.api.versions import IF_MATCH, etag, required_version, sent_version
+from budgetsite.api.views import ContractViewSet
+from events.models import Event
+
+
+class BudgetViewSet(ContractViewSet):
+    """What all views below `/event-budgets` have in common: the budgets that the asking person may see."""
+
+    model = EventBudget
+    tags = ["event budgets"]
+
+    def visible(self) -> QuerySet[Any]:
+        return budgets_in_sight(user_id=self.user.pk, role=self.role).newest_first()  # type: ignore[attr-defined]
+
+    def detail(self, budget_id: UUID, *, status: int = 200, **members: Any) -> Response:
+        """Answer the budget as it is now, with its lines and its version."""
+        budget = self.find(budget_id)
+        return Response({**answers.budget_detail(budget), **members}, status=status, headers=etag(budget.version))
+
+
+class EventBudgetViewSet(BudgetViewSet):
+    actions = {
+        "list": "budgets.view",
+        "create": "budgets.change",
+        "summary": "budgets.view",
+        "retrieve": "budgets.view",
+        "partial_update": "budgets.change",
+        "destroy": "budgets.change",
+    }
+    filterset_class = EventBudgetFilter
+    search_fields = ["event__name"]
+    ordering_fields = {
+        "created_at": "created_at",
+        "event_date": "event__event_date",
+        "event_name": "event__name",
+        "status": "status",
+        "total_budget_amount": "total_budget_amount",
+        "total_committed_amount": "total_committed_amount",
+        "total_actual_amount": "total_actual_amount",
+        "variance_amount": "variance_amount",
+        "variance_percentage": "variance_percentage",
+    }
+    # Where a sum of lines above the total is said.
+    amount_attrs = {"create": "line_items"}
+
+    @extend_schema(summary="List budgets, newest first", responses=answers.BudgetAnswer(many=True))
+    def list(self, request: Request) -> Response:
+        return self.page_of(self.get_queryset(), answers.budget_answer)
+
+    @extend_schema(summary="Open an event's budget", request=BudgetInput, responses={201: answers.BudgetDetailAnswer})
+    def create(self, request: Request) -> Response:
+        event_id = self.read(EventOfBudgetInput)["event_id"]
+        event = Event.objects.visible_to(user_id=self.user.pk, role=self.role).filter(pk=event_id).first()
+        if event is None:
+            raise Http404
+        values = self.read(BudgetInput, currency=event.currency)
+        budget = create_event_budget(
+            event=event,
+            acting_user=self.user,
+            total_budget_amount=values.get("total_budget_amount"),
+            notes=values.get("notes", ""),
+            line_items=values.get("line_items", []),
+        )
+        return self.detail(budget.pk, status=201)
+
+    @extend_schema(
+        summary="Counts by status, sums by status and category",
+        responses=answers.SummaryAnswer,
+        filters=True,
+    )
+    def summary(self, request: Request) -> Response:
+        budgets = EventBudget.objects.visible_to(user_id=self.user.pk, role=self.role)
+        budgets = self.filter_queryset(budgets).order_by()
+        by_status = sums_by_status(budgets)
+        counts = dict.fromkeys(BudgetStatus.values, 0)
+        for row in by_status:
+            counts[row["status"]] += row["count"]
+        return Response(
+            {
+                "count": sum(counts.values()),
+                "over_budget": budgets.over_budget().count(),
+                "counts": counts,
+                "by_status": [answers.with_amounts(row) for row in by_status],
+                "by_category": [
+                    {"category": row.pop("category_name"), **answers.with_amounts(row)}
+                    for row in sums_by_category(budgets)
+                ],
+            }
+        )
+
+    @extend_schema(summary="Read a budget with its lines", responses=answers.BudgetDetailAnswer)
+    def retrieve(self, request: Request, budget_id: UUID) -> Response:
+        return self.detail(budget_id)
+
+    @extend_schema(
+        summary="Change a budget's total or notes",
+        request=BudgetChangesInput,
+        responses=answers.BudgetDetailAnswer,
+        parameters=[IF_MATCH],
+    )
+    def partial_update(self, request: Request, budget_id: UUID) -> Response:
+        budget = self.find(budget_id)
+        values = self.read(BudgetChangesInput, currency=budget.currency)
+        version = required_version(request, values)
+        update_event_budget(budget_id=budget_id, version=version, acting_user=self.user, **values)
+        return self.detail(budget_id)
+
+    @extend_schema(summary="Delete a budget with its lines", request=None, responses={204: None}, parameters=[IF_MATCH])
+    def destroy(self, request: Request, budget_id: UUID) -> Response:
+        self.find(budget_id)
+        version = sent_version(request, self.read(VersionInput, may_be_empty=True))
+        delete_event_budget(budget_id=budget_id, acting_user=self.user, now=timezone.now(), version=version)
+        return Response(status=204)

@@ -1,0 +1,128 @@
+"""`/event-budgets/{id}/line-items`, its `bulk` and `reorder`, and each line."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from budgets.api import answers
+from budgets.api.event_budget import BudgetViewSet
+from budgets.api.inputs import LineItemChangesInput, LineItemsInput, NewLineItemInput, OrderInput, VersionInput
+from budgets.models import BudgetLineItem
+from budgets.selectors.event_budgets import lines_in_order
+from budgets.services.line_item import (
+    add_line_item,
+    add_line_items,
+    delete_line_item,
+    reorder_line_items,
+    update_line_item,
+)
+from budgetsite.api.versions import IF_MATCH, etag, required_version, sent_version
+
+
+class LineItemViewSet(BudgetViewSet):
+    actions = {
+        "list": "budgets.view",
+        "create": "budgets.change",
+        "bulk": "budgets.change",
+        "reorder": "budgets.change",
+        "retrieve": "budgets.view",
+        "partial_update": "budgets.change",
+        "destroy": "budgets.change",
+    }
+    tags = ["line items"]
+    filterset_class = None
+    amount_attrs = {"create": "budgeted_amount", "bulk": "line_items", "partial_update": "budgeted_amount"}
+
+    @extend_schema(summary="List a budget's lines in their order", responses=answers.LineItemAnswer(many=True))
+    def list(self, request: Request, budget_id: UUID) -> Response:
+        self.find(budget_id)
+        return self.page_of(lines_in_order(budget_id), answers.line_answer)
+
+    @extend_schema(
+        summary="Add a line",
+        request=NewLineItemInput,
+        responses={201: answers.LineItemAnswer},
+        parameters=[IF_MATCH],
+    )
+    def create(self, request: Request, budget_id: UUID) -> Response:
+        values = self.read(NewLineItemInput, currency=self.find(budget_id).currency)
+        version = sent_version(request, values)
+        line = add_line_item(budget_id=budget_id, acting_user=self.user, version=version, **values)
+        return self._line(line, status=201)
+
+    @extend_schema(
+        summary="Add several lines, all or none",
+        request=LineItemsInput,
+        responses={201: answers.LineItemsAnswer},
+        parameters=[IF_MATCH],
+    )
+    def bulk(self, request: Request, budget_id: UUID) -> Response:
+        values = self.read(LineItemsInput, currency=self.find(budget_id).currency)
+        version = sent_version(request, values)
+        lines = add_line_items(
+            budget_id=budget_id, acting_user=self.user, version=version, line_items=values["line_items"]
+        )
+        return self._lines(budget_id, lines, status=201)
+
+    @extend_schema(
+        summary="Put the lines into an order",
+        request=OrderInput,
+        responses=answers.LineItemsAnswer,
+        parameters=[IF_MATCH],
+    )
+    def reorder(self, request: Request, budget_id: UUID) -> Response:
+        self.find(budget_id)
+        values = self.read(OrderInput)
+        version = sent_version(request, values)
+        reorder_line_items(budget_id=budget_id, line_item_ids=values["order"], acting_user=self.user, version=version)
+        return self._lines(budget_id, lines_in_order(budget_id), status=200)
+
+    @extend_schema(summary="Read a line", responses=answers.LineItemAnswer)
+    def retrieve(self, request: Request, budget_id: UUID, line_item_id: UUID) -> Response:
+        self.find(budget_id)
+        line = lines_in_order(budget_id).filter(pk=line_item_id).first()
+        if line is None:
+            raise Http404
+        return self._line(line)
+
+    @extend_schema(
+        summary="Change a line",
+        request=LineItemChangesInput(partial=True),
+        responses=answers.LineItemAnswer,
+        parameters=[IF_MATCH],
+    )
+    def partial_update(self, request: Request, budget_id: UUID, line_item_id: UUID) -> Response:
+        """`actual_amount` posts the difference to the ledger and leaves the version alone."""
+        currency = self.find(budget_id).currency
+        values = self.read(LineItemChangesInput, partial=True, currency=currency)
+        version = required_version(request, values)
+        line = update_line_item(
+            budget_id=budget_id, line_item_id=line_item_id, version=version, acting_user=self.user, **values
+        )
+        return self._line(line)
+
+    @extend_schema(summary="Delete a line", request=None, responses={204: None}, parameters=[IF_MATCH])
+    def destroy(self, request: Request, budget_id: UUID, line_item_id: UUID) -> Response:
+        self.find(budget_id)
+        version = sent_version(request, self.read(VersionInput, may_be_empty=True))
+        delete_line_item(
+            budget_id=budget_id,
+            line_item_id=line_item_id,
+            acting_user=self.user,
+            now=timezone.now(),
+            version=version,
+        )
+        return Response(status=204)
+
+    def _line(self, line: BudgetLineItem, *, status: int = 200) -> Response:
+        return Response(answers.line_answer(line), status=status, headers=etag(line.version))
+
+    def _lines(self, budget_id: UUID, lines: Any, *, status: int) -> Response:
+        version = self.find(budget_id).version
+        answer = {"version": version, "line_items": [answers.line_answer(line) for line in lines]}
+        return Response(answer, status=status, headers=etag(version))

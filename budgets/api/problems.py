@@ -1,0 +1,41 @@
+"""What the refusals of the budgets' services mean to a client."""
+
+from typing import Any
+
+from rest_framework.exceptions import APIException
+
+from budgets.api.answers import budget_detail
+from budgets.selectors.event_budgets import budgets_in_sight
+from budgets.services import problems
+from budgets.services.workflow import RoleNotAllowed
+from budgetsite.api.errors import conflict, field_error, forbidden, not_found, translate_problems
+from budgetsite.api.refusals import Conflict, field_refusal
+
+
+def _stale_version(error: problems.StaleVersion, view: Any) -> APIException:
+    """Answer with the budget as it is now, as its own address answers it, so that the client can go on from there."""
+    request = view.request
+    budget = budgets_in_sight(user_id=request.user.pk, role=request.role).get(pk=error.budget_id)
+    return Conflict(error.code, str(error), current=budget_detail(budget))
+
+
+def _lines_exceed_total(error: problems.LinesExceedTotal, view: Any) -> APIException:
+    attr = getattr(view, "amount_attrs", {}).get(getattr(view, "action", None), "total_budget_amount")
+    return field_refusal(attr, error.code, str(error))
+
+
+translate_problems(
+    {
+        problems.BudgetProblem: conflict(),
+        problems.BudgetNotFound: not_found,
+        problems.LineNotFound: not_found,
+        problems.StaleVersion: _stale_version,
+        problems.LinesExceedTotal: _lines_exceed_total,
+        problems.TotalOutOfRange: field_error("non_field_errors"),
+        problems.UnknownCategory: field_error("category"),
+        problems.ReasonRequired: field_error("reason"),
+        problems.BudgetExists: conflict("budget_id"),
+        problems.InvalidTransition: conflict("allowed"),
+        RoleNotAllowed: forbidden,
+    }
+)

@@ -1,0 +1,51 @@
+"""Changing an event together with the money that it says it has."""
+
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+
+from budgets.models import EventBudget
+from budgets.services.event_budget import create_event_budget, update_event_budget
+from budgets.services.guards import lock_budget
+from budgets.services.problems import BudgetProblem
+from budgetsite.accounts.models import User
+from events.models import Event
+from events.services import update_event
+
+
+class CurrencyFixed(BudgetProblem):
+    """The event's budget is kept in its currency; amounts are never converted."""
+
+    code = "currency_fixed"
+
+    def __init__(self, currency: str) -> None:
+        self.currency = currency
+        super().__init__(f"The event's budget is kept in {currency}. Delete the budget before you change the currency.")
+
+
+@transaction.atomic
+def change_event(
+    *, event: Event, acting_user: User, event_budget_amount: Decimal | None = None, **event_fields: Any
+) -> Event:
+    """Change an event and, when an amount is given, the ceiling of its budget, which is opened if there is none.
+
+    An amount that is the ceiling already changes nothing, so that what was read can be sent back. Raises
+    `ValidationError` by field, `CurrencyFixed`, and as `update_event_budget`; nothing is stored then.
+    """
+    budget: EventBudget | None = EventBudget.objects.filter(event=event).first()
+    if budget is not None and event_fields.get("currency", budget.currency) != budget.currency:
+        raise CurrencyFixed(budget.currency)
+    event = update_event(event=event, acting_user=acting_user, **event_fields)
+    if event_budget_amount is None:
+        return event
+    if budget is None:
+        create_event_budget(event=event, acting_user=acting_user, total_budget_amount=event_budget_amount)
+    elif event_budget_amount != budget.total_budget_amount:
+        update_event_budget(
+            budget_id=budget.pk,
+            version=lock_budget(budget.pk).version,
+            acting_user=acting_user,
+            total_budget_amount=event_budget_amount,
+        )
+    return event
