@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -82,27 +82,26 @@ def _percentage(**kwargs: Any) -> serializers.DecimalField:
     )
 
 
-class RuleChangeRequest(serializers.Serializer):
+# The schema knows the kinds by one name, that of a single alert's field.
+@extend_schema_field({"type": "array", "items": {"$ref": "#/components/schemas/AlertTypeEnum"}})
+class AlertTypesField(serializers.ListField):
+    child = serializers.ChoiceField(choices=AlertType.choices)
+
+
+class RuleRequest(serializers.Serializer):
     """What is left out stays as it is; in a new rule it is what holds so far."""
 
-    alert_types = serializers.ListField(
-        child=serializers.ChoiceField(choices=AlertType.choices), required=False, help_text="Those switched on."
-    )
+    budget_id = serializers.UUIDField(required=False, allow_null=True, help_text="None for the account's own rule.")
+    alert_types = AlertTypesField(required=False, help_text="Those switched on.")
     warning_threshold = _percentage(required=False)
     exceeded_thresholds = serializers.ListField(child=_percentage(), required=False, max_length=MOST_THRESHOLDS)
     high_variance_percentage = _percentage(required=False)
 
 
-class RuleRequest(RuleChangeRequest):
-    budget_id = serializers.UUIDField(
-        required=False, allow_null=True, default=None, help_text="None for the account's own rule."
-    )
-
-
 class AlertRuleAnswer(serializers.Serializer):
     id = serializers.UUIDField()
     budget_id = serializers.UUIDField(allow_null=True, help_text="Null: the account's own rule.")
-    alert_types = serializers.ListField(child=serializers.ChoiceField(choices=AlertType.choices))
+    alert_types = AlertTypesField()
     warning_threshold = PercentageField()
     exceeded_thresholds = serializers.ListField(child=PercentageField())
     high_variance_percentage = PercentageField()
@@ -203,20 +202,20 @@ class AlertRuleViewSet(ContractViewSet):
     def create(self, request: Request) -> Response:
         """For the account, or for one budget. What is left out is taken from the rule in force so far."""
         asked = self.read(RuleRequest, may_be_empty=True)
-        rule = create_alert_rule(budget=self._budget(asked.pop("budget_id")), acting_user=self.user, **asked)
+        rule = create_alert_rule(budget=self._budget(asked.pop("budget_id", None)), acting_user=self.user, **asked)
         return Response(_rule_answer(rule), status=status.HTTP_201_CREATED)
 
     @extend_schema(
         operation_id="alert_rules_change",
         summary="Change an alert rule",
-        request=RuleChangeRequest,
+        request=RuleRequest,
         responses=AlertRuleAnswer,
     )
     def partial_update(self, request: Request, pk: UUID) -> Response:
         """In force at once. Whose rule it is doesn't change."""
-        asked = self.read(RuleChangeRequest, partial=True)
+        asked = self.read(RuleRequest, partial=True)
         rule = self.find(pk)
-        if "budget_id" in request.data and request.data["budget_id"] != (rule.budget_id and str(rule.budget_id)):
+        if "budget_id" in asked and asked.pop("budget_id") != rule.budget_id:
             raise field_refusal("budget_id", "fixed", "A rule stays with its budget. Make another for another budget.")
         return Response(_rule_answer(update_alert_rule(rule=rule, acting_user=self.user, **asked)))
 

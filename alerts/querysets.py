@@ -2,7 +2,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import BooleanField, Count, ExpressionWrapper, Q
 
 from budgets.models import EventBudget
 from budgetsite.accounts.roles import BACK_OFFICE, Role
@@ -56,7 +56,7 @@ class BudgetAlertQuerySet(TenantQuerySet["BudgetAlert"]):
 class AlertRuleQuerySet(TenantQuerySet["AlertRule"]):
     def accounts_first(self) -> "AlertRuleQuerySet":
         """The account's own rule, then those of budgets, oldest first."""
-        return self.order_by("-budget__isnull", "created_at", "id")
+        return self.order_by(ExpressionWrapper(Q(budget=None), BooleanField()).desc(), "created_at", "id")
 
     def of_account(self) -> "AlertRuleQuerySet":
         return self.filter(budget=None)

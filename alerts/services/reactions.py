@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -98,10 +99,25 @@ def _react(
                 "comment": comment.strip(),
             },
         )
-        news = [AlertNews(*row, user.pk) for row in sorted(cursor.fetchall())]
+        news = [_news(row, by=user.pk) for row in sorted(cursor.fetchall())]
     for item in news:
         signal.send(sender=BudgetAlert, news=item)
     return [item.alert_id for item in news]
+
+
+def _news(row: tuple[Any, ...], *, by: UUID) -> AlertNews:
+    alert_id, budget_id, line_item_id, alert_type, level, threshold, utilization, message = row
+    return AlertNews(
+        alert_id=alert_id,
+        budget_id=budget_id,
+        line_item_id=line_item_id,
+        alert_type=alert_type,
+        level=level,
+        threshold=threshold,
+        utilization=utilization,
+        message=message,
+        by=by,
+    )
 
 
 def _reactions(alert_ids: Collection[UUID], done: list[UUID]) -> Reactions:

@@ -7,7 +7,6 @@ all others in the background.
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -18,11 +17,10 @@ from alerts.models import AlertRule, AlertType
 from alerts.services.evaluation import reevaluate_budget
 from alerts.services.problems import RuleExists
 from alerts.services.rule_values import DEFAULT_RULE, RuleValues
-from alerts.tasks import reevaluate_account
+from alerts.tasks import reevaluate_account_soon
 from budgets.models import EventBudget
 from budgetsite.accounts.models import User
 from budgetsite.tenancy.deletion import soft_delete
-from budgetsite.tenancy.scope import current_scope
 
 RULE_FIELDS = frozenset({"alert_types", "warning_threshold", "exceeded_thresholds", "high_variance_percentage"})
 MOST_THRESHOLDS = 10
@@ -87,21 +85,10 @@ def delete_alert_rule(*, rule: AlertRule, acting_user: User, now: datetime) -> N
 
 
 def _apply(budget_id: UUID | None) -> None:
-    if budget_id is not None:
+    if budget_id is None:
+        reevaluate_account_soon()
+    else:
         reevaluate_budget(budget_id)
-        return
-    scope = current_scope()
-    # Robust: with the queue away the change is still made, and each budget follows with its next posting.
-    transaction.on_commit(
-        partial(
-            reevaluate_account.apply_async,
-            kwargs={
-                "tenant_id": str(scope.tenant_id),
-                "user_id": str(scope.user_id) if scope.user_id else None,
-            },
-        ),
-        robust=True,
-    )
 
 
 def _stored(rule: AlertRule) -> AlertRule:
