@@ -1,10 +1,13 @@
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from django.http import HttpRequest
 
 from budgetsite.accounts.permissions import may
-from budgetsite.pages.navigation import accounts_of, counter_names, navigation_counts
+from budgetsite.pages.navigation import counter_names, shell_facts
+
+# The sections of the navigation that not everybody has, and what one has to be allowed to do there.
+SECTIONS = {"approvals": "budgets.approve", "alerts": "alerts.view", "import": "budgets.import"}
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
@@ -20,16 +23,12 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     user_id = request.user.pk
 
     @cache
-    def counts() -> dict[str, int]:
-        return navigation_counts(account=account, user_id=user_id, role=role)
+    def facts() -> dict[str, Any]:
+        return shell_facts(account=account, user_id=user_id, role=role)
 
-    @cache
-    def accounts() -> list[dict[str, Any]]:
-        return accounts_of(user_id)
+    def fact(name: str) -> Any:
+        return facts()[name]
 
-    def count_of(name: str) -> Any:
-        return lambda: counts()[name]
-
-    context["accounts"] = accounts
     context["works_in_admin"] = may(role, "admin.enter")
-    return context | {name: count_of(name) for name in counter_names()}
+    context["sections"] = {name: may(role, action) for name, action in SECTIONS.items()}
+    return context | {name: partial(fact, name) for name in ("accounts", *counter_names())}

@@ -3,8 +3,9 @@
 from typing import Any, Protocol
 from uuid import UUID
 
-from django.db.models import Count, F, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Count, QuerySet, Subquery, TextField, Value
+from django.db.models.functions import Cast, Coalesce, JSONObject
 
 from budgetsite.accounts.models import Account, Membership
 from budgetsite.accounts.roles import Role
@@ -27,26 +28,26 @@ def counter_names() -> list[str]:
     return list(_counters)
 
 
-def navigation_counts(*, account: Account, user_id: UUID, role: Role) -> dict[str, int]:
-    """Return every registered count, all in one statement."""
-    counted = {}
+def shell_facts(*, account: Account, user_id: UUID, role: Role) -> dict[str, Any]:
+    """Return every registered count by its name, and `accounts`, all in one statement.
+
+    `accounts` are those that the person may switch to (`pk`, `name`), by name: people see their own memberships in
+    every account.
+    """
+    facts: dict[str, Any] = {"accounts": ArraySubquery(_memberships(user_id))}
     for name, counter in _counters.items():
         rows = counter(account=account, user_id=user_id, role=role)
         if rows is not None:
-            counted[name] = _count(rows)
-    found: dict[str, int] = {}
-    if counted:
-        found = Account.objects.filter(pk=account.pk).values(**counted).get()
-    return {name: found.get(name, 0) for name in _counters}
+            facts[name] = _count(rows)
+    return dict.fromkeys(_counters, 0) | Account.objects.filter(pk=account.pk).values(**facts).get()
 
 
-def accounts_of(user_id: UUID) -> list[dict[str, Any]]:
-    """Return the accounts (`pk`, `name`) that a person may switch to. People see their own memberships everywhere."""
-    return list(
+def _memberships(user_id: UUID) -> QuerySet[Any, Any]:
+    return (
         QuerySet(Membership)
         .filter(user_id=user_id, deleted_at=None)
         .order_by("tenant__name", "tenant_id")
-        .values(pk=F("tenant_id"), name=F("tenant__name"))
+        .values(choice=JSONObject(pk=Cast("tenant_id", TextField()), name="tenant__name"))
     )
 
 
