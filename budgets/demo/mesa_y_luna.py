@@ -13,7 +13,7 @@ from budgets.services.categories import WEDDING_BENCHMARKS
 from budgets.services.event_budget import create_event_budget
 from budgetsite.accounts.roles import Role
 from events.models import Event, EventType, Venue
-from events.services import create_event
+from events.services import create_event, create_venue
 
 MADRID = ZoneInfo("Europe/Madrid")
 UP_TO_APPROVAL = ("submit", "approve")
@@ -214,8 +214,8 @@ EVENTS = (
 
 def tell(cast: Cast, *, now: datetime) -> None:
     """Open the events one by one and bring each budget as far as its plan says."""
-    with cast.acting(Role.STAFF):
-        venues = {fields["name"]: Venue.objects.create(**fields) for fields in VENUES}
+    with cast.acting(Role.STAFF) as staff:
+        venues = {fields["name"]: create_venue(acting_user=staff, **fields) for fields in VENUES}
     for plan in EVENTS:
         with cast.acting(Role.ORGANIZER) as organizer:
             event = _open_event(cast, plan, venues.get(plan.venue), now=now)
