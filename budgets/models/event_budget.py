@@ -119,7 +119,8 @@ class EventBudget(ProjectedModel):
         ]
 
     def __str__(self) -> str:
-        return f"Budget {self.pk}"
+        # A name must not cost a query.
+        return f"Budget of {self.event}" if "event" in self._state.fields_cache else f"Budget {self.pk}"
 
     @property
     def available_amount(self) -> Decimal:

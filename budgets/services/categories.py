@@ -12,7 +12,7 @@ from django.db.models.functions import Lower
 from budgets.models import BudgetLineItem, Category
 from budgets.services.problems import CategoryExists, CategoryInUse, UnknownCategory
 from budgetsite.accounts.models import User
-from budgetsite.tenancy.deletion import soft_delete
+from budgetsite.tenancy.deletion import restore, soft_delete
 
 EVENT_CATEGORIES = (
     "Food & Beverage",
@@ -104,6 +104,18 @@ def delete_category(*, category: Category, acting_user: User, now: datetime) -> 
     if lines:
         raise CategoryInUse(category.name, lines)
     soft_delete(category, now=now)
+
+
+@transaction.atomic
+def restore_category(*, category: Category, acting_user: User) -> None:
+    """Bring a deleted category back. Raises `CategoryExists` when another one has its name now."""
+    try:
+        with transaction.atomic():
+            restore(category)
+    except IntegrityError as error:
+        if "budgets_category_one_per_name" in str(error):
+            raise CategoryExists(category.name) from error
+        raise
 
 
 @transaction.atomic

@@ -37,6 +37,8 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "alert_rules.change": _MANAGERS,
     "people.view": BACK_OFFICE,
     "people.change": _MANAGERS,
+    "account.view": BACK_OFFICE,
+    "account.change": frozenset({Role.OWNER}),
     "admin.enter": BACK_OFFICE,
 }
 

@@ -7,6 +7,7 @@ import environ
 from csp.constants import NONE, SELF
 
 from budgetsite.settings.databases import database_settings
+from budgetsite.settings.staff_admin import *  # noqa: F403  (the admin's settings are settings)
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 env = environ.Env()
@@ -22,11 +23,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     # Before Django's own: `migrate` runs as the database's owner.
     "budgetsite.tenancy",
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
-    "unfold.contrib.simple_history",
-    "django.contrib.admin",
+    "budgetsite.pages.back_office.apps.BackOfficeConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",
@@ -125,12 +125,6 @@ CELERY_BEAT_SCHEDULE = {
     "clear expired sign-ins": {
         "task": "budgetsite.accounts.tasks.clear_expired_sign_ins",
         "schedule": timedelta(days=1),
-    },
-}
-CELERY_BEAT_SCHEDULE = {
-    "prune answers kept for idempotency keys": {
-        "task": "budgetsite.api.tasks.prune_kept_answers",
-        "schedule": timedelta(hours=1),
     },
 }
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 5}

@@ -1,0 +1,9 @@
+"""The staff's pages for money: one file per aggregate."""
+
+from budgets.admin import panels
+from budgets.admin.category import CategoryAdmin
+from budgets.admin.decision import BudgetDecisionAdmin
+from budgets.admin.event_budget import EventBudgetAdmin
+from budgets.admin.ledger_entry import LedgerEntryAdmin
+
+__all__ = ["BudgetDecisionAdmin", "CategoryAdmin", "EventBudgetAdmin", "LedgerEntryAdmin", "panels"]

@@ -1,0 +1,66 @@
+"""How staff narrow the list of budgets."""
+
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+from unfold.contrib.filters.admin import RangeDateFilter
+
+from budgets.models import BudgetLineItem, Category, EventBudget
+
+
+class OverBudgetFilter(admin.SimpleListFilter):
+    title = "spending"
+    parameter_name = "over_budget"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Over budget"), ("no", "Within budget")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[EventBudget] | None:
+        if self.value() == "yes":
+            return queryset.over_budget()
+        return queryset.within_budget() if self.value() == "no" else None
+
+
+class CategoryFilter(admin.SimpleListFilter):
+    """Budgets with a line in a category."""
+
+    title = "category"
+    parameter_name = "category"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        names = Category.objects.order_by("sort_order", "name", "id").values_list("pk", "name")
+        return [(str(pk), name) for pk, name in names]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[EventBudget] | None:
+        if self.value() is None:
+            return None
+        if self.value() not in dict(self.lookup_choices):
+            return queryset.none()
+        lines = BudgetLineItem.objects.filter(budget=OuterRef("pk"), category=self.value())
+        return queryset.filter(Exists(lines))
+
+
+class DayRangeFilter(RangeDateFilter):
+    """From one day to another, both included, in the account's time zone. What is no date narrows nothing."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        since, until = self._day("from"), self._day("to")
+        if since is not None:
+            queryset = queryset.filter(**{f"{self.parameter_name}__gte": since})
+        if until is not None:
+            queryset = queryset.filter(**{f"{self.parameter_name}__lt": until + timedelta(days=1)})
+        return queryset
+
+    def _day(self, end: str) -> datetime | None:
+        try:
+            day = parse_date(self.used_parameters.get(f"{self.parameter_name}_{end}") or "")
+        except ValueError:
+            return None
+        if day is None or not 1900 <= day.year <= 9000:
+            return None
+        return timezone.make_aware(datetime.combine(day, time.min))

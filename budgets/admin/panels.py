@@ -1,0 +1,110 @@
+"""What the start page says about money: each panel is one or two statements, whatever the size of the account."""
+
+from django.contrib import admin
+from django.db.models import Prefetch
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+
+from budgets.admin.moves import STATUS_TONES, STATUS_WORDS, figures_of
+from budgets.models import BudgetStatus, EventBudget
+from budgets.services.workflow import MOVES
+from budgetsite.pages.amounts import format_money
+from budgetsite.pages.back_office.displays import moment
+from budgetsite.pages.back_office.site import PANEL_ROWS, Panel, PanelRow
+from events.models import Event
+
+
+@admin.site.panel(10)
+def budgets_to_approve(request: HttpRequest) -> Panel | None:
+    if request.role not in MOVES["approve"].roles:
+        return None
+    waiting = EventBudget.objects.filter(status=BudgetStatus.REVIEW)
+    if request.account.four_eyes:
+        waiting = waiting.exclude(submitted_by_id=request.user.pk)
+    budgets = list(waiting.select_related("event", "submitted_by").order_by("submitted_at", "id")[: PANEL_ROWS + 1])
+    return Panel(
+        title="Budgets to approve",
+        rows=[
+            PanelRow(
+                url=_budget_url(budget),
+                title=budget.event.name,
+                note=f"Submitted by {budget.submitted_by}, {moment(budget.submitted_at)}",
+                figures=figures_of(budget),
+            )
+            for budget in budgets[:PANEL_ROWS]
+        ],
+        empty="Nothing waits for your approval. What others submit appears here.",
+        more_url=_list_url("status__exact=review") if len(budgets) > PANEL_ROWS else "",
+        more_label="All budgets in review",
+    )
+
+
+@admin.site.panel(30)
+def budgets_over_budget(request: HttpRequest) -> Panel:
+    budgets = list(
+        EventBudget.objects.over_budget()
+        .exclude(status=BudgetStatus.ARCHIVED)
+        .select_related("event")
+        .order_by("variance_amount", "id")[: PANEL_ROWS + 1]
+    )
+    return Panel(
+        title="Events over budget",
+        rows=[
+            PanelRow(
+                url=_budget_url(budget),
+                title=budget.event.name,
+                note=f"{format_money(budget.overrun_amount, budget.currency)} over",
+                badge=STATUS_WORDS[budget.status],
+                tone=STATUS_TONES[budget.status],
+                figures=figures_of(budget),
+            )
+            for budget in budgets[:PANEL_ROWS]
+        ],
+        empty="No event has spent more than was planned for it.",
+        more_url=_list_url("over_budget=yes") if len(budgets) > PANEL_ROWS else "",
+        more_label="All budgets over budget",
+    )
+
+
+@admin.site.panel(40)
+def upcoming_events(request: HttpRequest) -> Panel:
+    events = list(
+        Event.objects.filter(event_date__gt=timezone.now())
+        .prefetch_related(Prefetch("budgets", queryset=EventBudget.objects.order_by("id")))
+        .order_by("event_date", "id")[: PANEL_ROWS + 1]
+    )
+    return Panel(
+        title="Upcoming events",
+        rows=[_event_row(event) for event in events[:PANEL_ROWS]],
+        empty="No event lies ahead. Add one, then give it a budget.",
+        more_url=reverse("admin:events_event_changelist" if events else "admin:events_event_add"),
+        more_label="All events" if events else "Add an event",
+    )
+
+
+def _event_row(event: Event) -> PanelRow:
+    budget = next(iter(event.budgets.all()), None)
+    begins = moment(event.event_date, event.timezone)
+    if budget is None:
+        return PanelRow(
+            url=reverse("admin:events_event_change", args=[event.pk]),
+            title=event.name,
+            note=f"{begins}. It has no budget yet.",
+        )
+    return PanelRow(
+        url=_budget_url(budget),
+        title=event.name,
+        note=begins,
+        badge=STATUS_WORDS[budget.status],
+        tone=STATUS_TONES[budget.status],
+        figures=figures_of(budget),
+    )
+
+
+def _budget_url(budget: EventBudget) -> str:
+    return reverse("admin:budgets_eventbudget_change", args=[budget.pk])
+
+
+def _list_url(query: str) -> str:
+    return f"{reverse('admin:budgets_eventbudget_changelist')}?{query}"

@@ -1,0 +1,91 @@
+"""The staff's admin: its look and its menu."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+# Lists across tenants have no place in an account's admin: failed sign-ins are for the operator's shell.
+AXES_ENABLE_ADMIN = False
+
+CHOOSE_ACCOUNT_URL = "choose-account"
+
+
+def _allowed(action: str) -> Any:
+    def asks(request: HttpRequest) -> bool:
+        from budgetsite.accounts.permissions import may
+
+        return may(getattr(request, "role", None), action)
+
+    return asks
+
+
+def _item(title: str, icon: str, view_name: str, action: str) -> dict[str, Any]:
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{view_name}"),
+        "permission": _allowed(action),
+    }
+
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Budgetsite back office",
+    "SITE_HEADER": "Budgetsite",
+    "SITE_SUBHEADER": "Back office",
+    "SITE_URL": "/",
+    "SITE_SYMBOL": "account_balance",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("budgetsite/favicon.svg")}
+    ],
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "STYLES": [lambda request: static("budgetsite/back_office.css")],
+    "BORDER_RADIUS": "6px",
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Organizer's pages", "link": "/"},
+            {"title": "Change password", "link": reverse_lazy("password-change")},
+        ]
+    },
+    "COMMAND": {"search_models": False, "show_history": False},
+    "SIDEBAR": {
+        "show_search": False,
+        "command_search": False,
+        "show_all_applications": False,
+        "navigation": [
+            {
+                "items": [_item("What waits for you", "inbox", "index", "admin.enter")],
+            },
+            {
+                "title": "Money",
+                "separator": True,
+                "items": [
+                    _item("Event budgets", "account_balance_wallet", "budgets_eventbudget_changelist", "budgets.view"),
+                    _item("Alerts", "notifications", "alerts_budgetalert_changelist", "alerts.view"),
+                    _item("Ledger", "receipt_long", "budgets_ledgerentry_changelist", "ledger.view"),
+                    _item("Decisions", "gavel", "budgets_budgetdecision_changelist", "budgets.view"),
+                    _item("Categories", "category", "budgets_category_changelist", "categories.view"),
+                ],
+            },
+            {
+                "title": "Events",
+                "separator": True,
+                "items": [
+                    _item("Events", "event", "events_event_changelist", "events.view"),
+                    _item("Venues", "location_on", "events_venue_changelist", "venues.view"),
+                ],
+            },
+            {
+                "title": "Account",
+                "separator": True,
+                "items": [
+                    _item("People", "group", "accounts_membership_changelist", "people.view"),
+                    _item("Teams", "groups", "accounts_team_changelist", "people.view"),
+                    _item("Settings", "settings", "accounts_account_changelist", "account.view"),
+                ],
+            },
+        ],
+    },
+}
