@@ -1,0 +1,136 @@
+"""The real site behind a real gunicorn, and a client that keeps its connection.
+
+One worker with one thread: what is measured is the cost of a request, not how many processors there are.
+"""
+
+import http.client
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote
+
+from django.conf import settings
+from django.db import connections
+
+from budgetsite.local.processes import free_port, last_lines, spawn, stop
+from budgetsite.testing.benchmarks.scenery import Scene
+
+_START_SECONDS = 60
+_STOP_SECONDS = 15
+_ANSWER_SECONDS = 30
+# One person asks as fast as they can; the limit is looked at all the same.
+_NO_THROTTLE = "1000000/min"
+
+
+class SiteFailed(RuntimeError):
+    """The site did not start, or answered with an error."""
+
+
+class Site:
+    """A context manager: the site answers within it."""
+
+    def __enter__(self) -> "Site":
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+            self.port = free_port()
+            self._log = folder / "gunicorn.log"
+            process = spawn(
+                [
+                    sys.executable, "-m", "gunicorn", "budgetsite.wsgi:application",
+                    "--bind", f"127.0.0.1:{self.port}", "--worker-class", "gthread", "--workers", "1",
+                    "--threads", "1", "--keep-alive", "75", "--log-level", "warning", "--no-control-socket",
+                ],
+                environ=environment(),
+                log=self._log,
+                cwd=settings.BASE_DIR,
+            )  # fmt: skip
+            stack.callback(stop, process, signal.SIGTERM, seconds=_STOP_SECONDS)
+            until = time.monotonic() + _START_SECONDS
+            while not self._is_healthy():
+                if process.poll() is not None or time.monotonic() > until:
+                    raise SiteFailed(f"The site did not start. Its log ends with:\n{last_lines(self._log, 30)}")
+                time.sleep(0.05)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def sign_in(self, scene: Scene) -> "Client":
+        """Return a client with the token of the scene's manager."""
+        client = Client(self.port, self._log)
+        answer = client.call(
+            "POST",
+            "/api/v1/auth/token",
+            {"username": scene.user.email, "password": scene.password, "account": scene.account.slug},
+        )
+        client.token = f"Bearer {answer['access']}"
+        return client
+
+    def _is_healthy(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+
+class Client:
+    """Asks over one connection, which is opened again by itself when the site has closed it."""
+
+    def __init__(self, port: int, log: Path) -> None:
+        self._log = log
+        # As the Authorization header wants it.
+        self.token = ""
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_SECONDS)
+
+    def get(self, path: str) -> bytes:
+        """Return the body, unread: what a client makes of it is not the site's cost."""
+        return self._ask("GET", path, None)
+
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        return json.loads(self._ask(method, path, None if body is None else json.dumps(body).encode()))
+
+    def _ask(self, method: str, path: str, body: bytes | None) -> bytes:
+        headers = {"Authorization": self.token} if self.token else {}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        self._connection.request(method, path, body=body, headers=headers)
+        response = self._connection.getresponse()
+        answer = response.read()
+        if response.status >= 400:
+            text = answer.decode("utf-8", "replace")[:1000]
+            log = f"\nThe site's log ends with:\n{last_lines(self._log, 30)}" if response.status >= 500 else ""
+            raise SiteFailed(f"{method} {path} was answered with {response.status}: {text}{log}")
+        return answer
+
+
+def environment() -> dict[str, str]:
+    """Return what leads the site to this process's database, wherever its settings came from."""
+    logins = {"owner": "DATABASE_URL", "default": "DATABASE_APP_URL", "service": "DATABASE_SERVICE_URL"}
+    return {
+        **os.environ,
+        **{variable: _address(alias) for alias, variable in logins.items()},
+        "REDIS_URL": settings.REDIS_URL,
+        "SECRET_KEY": settings.SECRET_KEY,
+        "THROTTLE_USER": _NO_THROTTLE,
+        "THROTTLE_SIGN_IN": _NO_THROTTLE,
+    }
+
+
+def _address(alias: str) -> str:
+    login = connections[alias].settings_dict
+    user, password = quote(login["USER"], safe=""), quote(login["PASSWORD"], safe="")
+    return f"postgres://{user}:{password}@{login['HOST']}:{login['PORT']}/{login['NAME']}"

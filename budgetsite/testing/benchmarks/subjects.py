@@ -1,0 +1,16 @@
+"""Everything that can be measured, by the name that `--only` takes, in the order of the report."""
+
+from collections.abc import Callable
+
+from budgetsite.testing.benchmarks import budget_page, growth, ledger_posting, line_edit, lists, recomputing
+from budgetsite.testing.benchmarks.report import Row
+from budgetsite.testing.benchmarks.run import Run
+
+SUBJECTS: dict[str, Callable[[Run], list[Row]]] = {
+    "page": budget_page.measure,
+    "edit": line_edit.measure,
+    "posting": ledger_posting.measure,
+    "list": lists.measure,
+    "recompute": recomputing.measure,
+    "growth": growth.measure,
+}

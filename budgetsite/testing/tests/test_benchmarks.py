@@ -1,0 +1,200 @@
+"""Plain SQL does the same work as the site, and a run of a few operations tells the truth."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from decimal import Decimal
+
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from django.db import transaction
+
+from budgets.management.commands import bench
+from budgets.models import BudgetLineItem, EventBudget, LedgerEntry
+from budgets.services.ledger_proof import verify_ledger
+from budgets.services.line_item import update_line_item
+from budgets.services.recalculation import recalculate_budget
+from budgetsite.accounts.selectors import all_accounts
+from budgetsite.tenancy.scope import tenant_scope
+from budgetsite.testing.benchmarks import ledger_posting
+from budgetsite.testing.benchmarks.plain_sql import PlainSql
+from budgetsite.testing.benchmarks.report import Limit, statements
+from budgetsite.testing.benchmarks.scenery import CURRENCY, TOTAL, add_budget, add_many_budgets, line_ids, open_scene
+from budgetsite.testing.benchmarks.site import environment
+
+AMOUNT = Decimal("12.34")
+
+
+@pytest.fixture
+def scene(committed_db):
+    scene = open_scene("test")
+    with tenant_scope(scene.tenant_id, user_id=scene.user.pk):
+        yield scene
+
+
+@pytest.fixture
+def plain(scene):
+    plain = PlainSql(scene.tenant_id, scene.user.pk)
+    yield plain
+    plain.close()
+
+
+def stored(model, pk, *ignored):
+    """Return a row's values without what can't be the same twice."""
+    left_out = {"id", "created_at", "updated_at", "event_id", "budget_id", *ignored}
+    with transaction.atomic():
+        row = model.objects.filter(pk=pk).values().get()
+    return {name: value for name, value in row.items() if name not in left_out}
+
+
+@transaction.atomic
+def history_of(line_id):
+    history = BudgetLineItem.history.filter(id=line_id).order_by("history_id").values()
+    unique = {"id", "history_id", "history_date", "budget_id"}
+    return [{name: value for name, value in row.items() if name not in unique} for row in history]
+
+
+@transaction.atomic
+def entries_of(budget_id):
+    entries = LedgerEntry.objects.filter(budget_id=budget_id).values()
+    unique = {"id", "budget_id", "line_item_id", "created_at", "occurred_at", "hash"}
+    return [{name: value for name, value in entry.items() if name not in unique} for entry in entries]
+
+
+def test_a_posting_by_hand_leaves_what_the_sites_own_leaves(scene, plain):
+    ours, by_hand = add_budget(scene, lines=2).pk, add_budget(scene, lines=2).pk
+    our_line, plain_line = line_ids(scene, ours)[0], line_ids(scene, by_hand)[0]
+
+    ledger_posting.posting(scene, ours, our_line)()
+    plain.post(by_hand, plain_line, ledger_posting.AMOUNT, CURRENCY)
+
+    assert entries_of(by_hand) == entries_of(ours)
+    assert stored(BudgetLineItem, plain_line) == stored(BudgetLineItem, our_line)
+    assert stored(EventBudget, by_hand, "ledger_hash") == stored(EventBudget, ours, "ledger_hash")
+    with transaction.atomic():
+        assert verify_ledger() == []
+
+
+def test_an_edit_by_hand_leaves_what_the_sites_own_leaves(scene, plain):
+    ours, by_hand = add_budget(scene, lines=2).pk, add_budget(scene, lines=2).pk
+    our_line, plain_line = line_ids(scene, ours)[0], line_ids(scene, by_hand)[0]
+
+    update_line_item(budget_id=ours, line_item_id=our_line, version=1, acting_user=scene.user, budgeted_amount=AMOUNT)
+    version = plain.edit_line(by_hand, plain_line, AMOUNT, 1)
+
+    assert version == 2
+    assert stored(BudgetLineItem, plain_line) == stored(BudgetLineItem, our_line)
+    assert stored(EventBudget, by_hand) == stored(EventBudget, ours)
+    assert history_of(plain_line) == history_of(our_line)
+    assert len(history_of(plain_line)) == 2
+
+
+def test_a_stale_edit_by_hand_changes_nothing(scene, plain):
+    budget_id = add_budget(scene, lines=1).pk
+    line_id = line_ids(scene, budget_id)[0]
+    plain.edit_line(budget_id, line_id, AMOUNT, 1)
+
+    with pytest.raises(LookupError):
+        plain.edit_line(budget_id, line_id, Decimal(1), 1)
+
+    assert stored(BudgetLineItem, line_id)["budgeted_amount"] == AMOUNT
+
+
+def test_a_recompute_by_hand_leaves_what_the_sites_own_leaves(scene, plain):
+    ours, by_hand = add_budget(scene, lines=3).pk, add_budget(scene, lines=3).pk
+
+    with transaction.atomic():
+        recalculate_budget(ours)
+    plain.recompute(by_hand)
+
+    assert stored(EventBudget, by_hand) == stored(EventBudget, ours)
+    assert stored(EventBudget, by_hand)["version"] == 2
+
+
+def test_what_is_read_by_hand_is_the_accounts_own(scene, plain):
+    budget_id = add_budget(scene, lines=3).pk
+    add_many_budgets(scene, 4)
+    other = open_scene("other")
+    foreign_id = add_budget(other, lines=1).pk
+
+    page, listed = json.loads(plain.read_budget(budget_id)), json.loads(plain.list_budgets(2))
+
+    assert [line["name"] for line in page["line_items"]] == ["Line 1", "Line 2", "Line 3"]
+    assert Decimal(page["available_amount"]) == TOTAL
+    assert page["alerts_open"] == 0
+    assert listed["count"] == 5
+    assert len(listed["results"]) == 2
+    with pytest.raises(LookupError):
+        plain.read_budget(foreign_id)
+
+
+def test_budgets_made_in_bulk_are_as_sound_as_those_made_one_by_one(scene):
+    add_many_budgets(scene, 3)
+
+    with transaction.atomic():
+        assert EventBudget.objects.count() == 3
+        assert verify_ledger() == []
+
+
+def test_a_lost_posting_is_noticed(scene):
+    budget_id = add_budget(scene, lines=1).pk
+    ledger_posting.posting(scene, budget_id, line_ids(scene, budget_id)[0])()
+
+    complete, one_lost = (ledger_posting.proofs(scene, budget_id, posted)[0] for posted in (1, 2))
+
+    assert complete.verdict == "kept"
+    assert one_lost.verdict == "MISSED"
+
+
+def test_a_database_with_other_accounts_is_refused(committed_db, account):
+    with pytest.raises(CommandError, match=r"holds another account.*--force-database"):
+        call_command("bench")
+
+    assert all_accounts() == [account]
+
+
+def test_a_missed_limit_ends_with_an_error(committed_db, monkeypatch, capsys):
+    missed = {"page": lambda run: [statements("statements of reading", 9, Limit(at_most=8))]}
+    monkeypatch.setattr(bench, "SUBJECTS", missed)
+
+    with pytest.raises(CommandError, match=r"Missed: statements of reading\."):
+        call_command("bench")
+
+    assert "MISSED" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_short_run_measures_everything_and_loses_nothing(committed_db):
+    arguments = ["bench", "--quick", "--seconds", "0.01", "--clients", "3"]
+    run = subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=settings.BASE_DIR,
+        env={**environment(), "DJANGO_SETTINGS_MODULE": os.environ["DJANGO_SETTINGS_MODULE"]},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    verdicts = {
+        re.sub(r"[0-9]+", "N", line[:60].split("  ")[0].strip()): line.split("  ")[-1].strip()
+        for line in run.stdout.splitlines()
+        if line.endswith(("kept", "MISSED", "no limit set"))
+    }
+    # How fast it is on a busy machine is not this test's affair; what is counted is.
+    assert verdicts.keys() >= {
+        "read a budget of N lines (API)",
+        "edit one of N lines (API)",
+        "post to the ledger, N client",
+        "post to one budget, N clients at once",
+        "list N budgets (API)",
+        "recompute a budget of N → N lines",
+        "list of one budget (API), account of N → N budgets",
+    }, run.stdout + run.stderr
+    assert verdicts["statements of reading N lines"] == "kept"
+    assert verdicts["statements of a list of N"] == "kept"
+    assert verdicts["statements of a posting"] == "kept"
+    assert verdicts["postings found of N made"] == "kept"
+    assert run.returncode == int("MISSED" in verdicts.values()), run.stderr
