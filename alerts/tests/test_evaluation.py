@@ -450,15 +450,21 @@ def test_signals_tell_what_happened(budget, staff, heard):
     ]
 
 
-def test_a_posting_that_opens_and_raises_takes_five_statements(budget, owner):
+def test_a_posting_that_opens_and_raises_takes_six_statements(account, budget, owner):
     line = make_line(budget, owner, budgeted_amount=Decimal(100))
     spend(budget, 7_000)
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with tenant_scope(account.pk, user_id=owner.pk), CaptureQueriesContext(connection) as queries:
         spend(budget, 6_000, line=line)
-    # Budget, line, entry, and two for the alerts; telling the tenant would be the sixth.
-    assert len(queries) == 5
+    starts = [query["sql"].split()[0:2] for query in queries]
+    # The tenant's setting, budget, line, entry; then the look at the alerts and what it leads to.
+    assert starts == [
+        ["SELECT", "set_config('app.tenant_id',"],
+        ["UPDATE", "budgets_eventbudget"],
+        ["UPDATE", "budgets_budgetlineitem"],
+        ["INSERT", "INTO"],
+        ["WITH", "held"],
+        ["WITH", "changed"],
+    ]
     assert open_types(budget) == [
         "line_item_overrun",
         "over_budget",
