@@ -12,6 +12,7 @@ from budgetsite.settings.base import *  # noqa: E402, F403  (the environment has
 
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 # Static files come straight from the source tree: nothing has to be collected before the first page.
+STATIC_ROOT = None
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 STORAGES = {
