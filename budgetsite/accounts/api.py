@@ -20,7 +20,7 @@ from budgetsite.accounts.sign_in import (
     sign_in_without_session,
 )
 from budgetsite.accounts.tokens import InvalidToken, issue_access_token, issue_refresh_token, read_refresh_token
-from budgetsite.api.authentication import NO_MEMBERSHIP, BearerAuthentication
+from budgetsite.api.authentication import AUTHENTICATE_HEADER, NO_MEMBERSHIP
 from budgetsite.api.errors import field_refusal, translate_problems
 from budgetsite.api.throttling import SignInThrottle
 
@@ -34,13 +34,19 @@ class TooManyFailures(exceptions.APIException):
         self.wait = locked.seconds
 
 
+def _unauthorized(detail: str, code: str) -> exceptions.AuthenticationFailed:
+    refusal = exceptions.AuthenticationFailed(detail, code)
+    refusal.auth_header = AUTHENTICATE_HEADER  # type: ignore[attr-defined]
+    return refusal
+
+
 translate_problems(
     {
-        WrongPassword: lambda error, view: exceptions.AuthenticationFailed(str(error), "wrong_password"),
+        WrongPassword: lambda error, view: _unauthorized(str(error), "wrong_password"),
         LockedOut: lambda error, view: TooManyFailures(error),
         AccountNeeded: lambda error, view: field_refusal("account", "account_needed", str(error)),
         NotAMember: lambda error, view: exceptions.PermissionDenied(str(error), "not_a_member"),
-        InvalidToken: lambda error, view: exceptions.AuthenticationFailed(str(error), "invalid_token"),
+        InvalidToken: lambda error, view: _unauthorized(str(error), "invalid_token"),
     }
 )
 
@@ -93,14 +99,11 @@ class MeAnswer(serializers.Serializer):
 
 
 class SignInView(APIView):
-    """Whoever calls isn't signed in yet: limited by address, and refused with 401."""
+    """Whoever calls isn't signed in yet: limited by address."""
 
     authentication_classes = ()
     permission_classes = (permissions.AllowAny,)
     throttle_classes = (SignInThrottle,)
-
-    def get_authenticate_header(self, request: Request) -> str:
-        return BearerAuthentication().authenticate_header(request)
 
 
 class TokenView(SignInView):

@@ -14,6 +14,7 @@ from budgetsite.accounts.sign_in import Standing, current_standing
 from budgetsite.accounts.tokens import InvalidToken, read_access_token
 from budgetsite.tenancy.scope import Scope, enter_scope
 
+AUTHENTICATE_HEADER = 'Bearer realm="Budgetsite"'
 NO_MEMBERSHIP = "You don't belong to this account any more. Sign in again and choose another account."
 
 
@@ -58,7 +59,7 @@ class BearerAuthentication(authentication.BaseAuthentication):
         return standing.user, token
 
     def authenticate_header(self, request: Request) -> str:
-        return 'Bearer realm="Budgetsite"'
+        return AUTHENTICATE_HEADER
 
 
 def _standing_of(token: str) -> Standing:

@@ -37,7 +37,7 @@ def text_of(message: EmailMessage, kind: str = "plain") -> str:
     """Return the text (`plain`) or the HTML (`html`) of a message, decoded."""
     part = message.get_body(preferencelist=(kind,))
     assert part is not None, f"The message has no {kind} part."
-    return str(part.get_content())
+    return str(part.get_content()).replace("\r\n", "\n")
 
 
 @pytest.fixture
