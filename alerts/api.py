@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -82,17 +82,13 @@ def _percentage(**kwargs: Any) -> serializers.DecimalField:
     )
 
 
-# The schema knows the kinds by one name, that of a single alert's field.
-@extend_schema_field({"type": "array", "items": {"$ref": "#/components/schemas/AlertTypeEnum"}})
-class AlertTypesField(serializers.ListField):
-    child = serializers.ChoiceField(choices=AlertType.choices)
-
-
 class RuleRequest(serializers.Serializer):
     """What is left out stays as it is; in a new rule it is what holds so far."""
 
     budget_id = serializers.UUIDField(required=False, allow_null=True, help_text="None for the account's own rule.")
-    alert_types = AlertTypesField(required=False, help_text="Those switched on.")
+    alert_types = serializers.ListField(
+        child=serializers.ChoiceField(choices=AlertType.choices), required=False, help_text="Those switched on."
+    )
     warning_threshold = _percentage(required=False)
     exceeded_thresholds = serializers.ListField(child=_percentage(), required=False, max_length=MOST_THRESHOLDS)
     high_variance_percentage = _percentage(required=False)
@@ -101,7 +97,7 @@ class RuleRequest(serializers.Serializer):
 class AlertRuleAnswer(serializers.Serializer):
     id = serializers.UUIDField()
     budget_id = serializers.UUIDField(allow_null=True, help_text="Null: the account's own rule.")
-    alert_types = AlertTypesField()
+    alert_types = serializers.ListField(child=serializers.ChoiceField(choices=AlertType.choices))
     warning_threshold = PercentageField()
     exceeded_thresholds = serializers.ListField(child=PercentageField())
     high_variance_percentage = PercentageField()
