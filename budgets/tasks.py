@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 def verify_ledgers() -> None:
     """Start one verification per account: each runs in its own tenant, and one that fails stops no other."""
     for account in all_accounts():
-        verify_ledger_of_account.delay(tenant_id=str(account.pk))
+        verify_ledger_of_account.apply_async(kwargs={"tenant_id": str(account.pk)})
 
 
 # `tenant_id` is TenantTask's to take; Celery would miss it among the function's own arguments.

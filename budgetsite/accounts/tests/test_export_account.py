@@ -162,7 +162,7 @@ def scratch(django_db_setup, django_db_blocker):
         manage.url = variables["DATABASE_URL"]
         yield manage
         with owner.cursor() as cursor:
-            cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)).as_string(None))
+            cursor.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)).as_string(None))
         owner.close()
 
 
