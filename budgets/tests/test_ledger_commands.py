@@ -131,3 +131,9 @@ def test_a_message_names_the_tenant_of_its_verification(accounts, caplog):
     assert [record.getMessage() for record in caplog.records if record.name == "budgets.tasks"] == [
         f"ledger of account {accounts[1].pk}: all right: 1 budgets, 2 lines, 2 entries"
     ]
+
+
+def test_the_verification_is_scheduled_for_every_night(settings):
+    (entry,) = (each for each in settings.CELERY_BEAT_SCHEDULE.values() if each["task"] == verify_ledgers.name)
+    assert entry["schedule"].hour == {3}
+    assert verify_ledgers.name in app.tasks

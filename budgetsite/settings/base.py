@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import environ
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
 from budgetsite.settings.databases import database_settings
@@ -118,6 +119,10 @@ CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE = {
+    "prove every account's ledger": {
+        "task": "budgets.tasks.verify_ledgers",
+        "schedule": crontab(hour=3, minute=15),
+    },
     "prune answers kept for idempotency keys": {
         "task": "budgetsite.api.tasks.prune_kept_answers",
         "schedule": timedelta(hours=1),
