@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.db import IntegrityError, transaction
+
 from budgets.models import Category
 from budgets.services.categories import CategoryFinder, ensure_categories
 from budgets.services.problems import UnknownCategory
@@ -103,10 +105,20 @@ class CategoriesInFile:
             raise InvalidCell("too_long", f"Shorten this to 100 characters; it has {len(name)}.")
         return self._new.setdefault(name.lower(), name)
 
-    def make(self, acting_user: User) -> dict[str, Category]:
-        """Make the new ones and return all, by name."""
-        made = ensure_categories(names=self.new_names, acting_user=acting_user) if self._new else []
-        return {category.name: category for category in (*self._finder.by_key.values(), *made)}
+    def make_new(self, acting_user: User) -> None:
+        """Make the new ones. Those that somebody else has made since the file was read are taken as they are."""
+        if not self._new:
+            return
+        try:
+            with transaction.atomic():
+                ensure_categories(names=self.new_names, acting_user=acting_user)
+        except IntegrityError:
+            # Made by somebody else in this very moment: by now it is there to be seen.
+            ensure_categories(names=self.new_names, acting_user=acting_user)
+        self._finder = CategoryFinder.load()
+
+    def find(self, name: str) -> Category:
+        return self._finder.find(name)
 
 
 def as_import_problem(problem: Problem, columns: list[Column]) -> ImportProblem:

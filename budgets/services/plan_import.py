@@ -278,8 +278,8 @@ def _store(
     not true a moment later.
     """
     budget = report.budget
-    by_name = categories.make(acting_user)
-    fields = [_fields(line) | {"category": by_name[line.category]} for line in report.lines]
+    categories.make_new(acting_user)
+    fields = [_fields(line) | {"category": categories.find(line.category)} for line in report.lines]
     if budget is None:
         budget = create_event_budget(event=event, acting_user=acting_user, total_budget_amount=total)
         # The lines are part of the first version, not a change of it.

@@ -17,8 +17,9 @@ from budgetsite.accounts.roles import Role
 from budgetsite.sheets.columns import UnreadableSheet
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.budgets import make_budget, make_event, make_line, move
+from budgetsite.testing.concurrency import run_at_once
 from budgetsite.testing.other_process import environment
-from budgetsite.testing.people import make_account
+from budgetsite.testing.people import make_account, make_member
 
 PLAN = """category,name,section,budgeted_amount,actual_amount,notes
 Venue,Hall,Main day,1000.00,,booked
@@ -325,6 +326,57 @@ def test_rows_cost_no_statements_of_their_own(account, owner):
     assert statements(500) == for_one
     # One more batch of lines, and one of their history.
     assert statements(1000) == for_one + 2
+
+
+@pytest.fixture
+def house(committed_db):
+    """An account that is really stored, with its owner."""
+    with transaction.atomic():
+        account = make_account()
+        with tenant_scope(account.pk):
+            return account, make_member(account, Role.OWNER).user
+
+
+def test_two_imports_at_once_into_one_budget_store_its_lines_once(house):
+    account, owner = house
+    with tenant_scope(account.pk), transaction.atomic():
+        budget = make_budget(account, owner)
+    outcomes = run_at_once(
+        [lambda: load(PLAN, budget_id=budget.pk, acting_user=owner) for _ in range(4)], tenant_id=account.pk
+    )
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["ImportRefused"] * 3 + ["ImportReport"]
+    with tenant_scope(account.pk), transaction.atomic():
+        assert (len(lines_of(budget)), LedgerEntry.objects.count(), verify_ledger()) == (3, 1, [])
+
+
+def test_two_imports_at_once_open_an_events_budget_once(house):
+    account, owner = house
+    with tenant_scope(account.pk), transaction.atomic():
+        event = make_event(account, owner)
+    outcomes = run_at_once([lambda: load(PLAN, event=event, acting_user=owner) for _ in range(4)], tenant_id=account.pk)
+    names = [type(outcome).__name__ for outcome in outcomes]
+    # Who comes a little later finds the budget, and the lines in it; who comes at the same time finds it made.
+    assert names.count("ImportReport") == 1
+    assert set(names) - {"ImportReport"} <= {"BudgetExists", "ImportRefused"}
+    with tenant_scope(account.pk), transaction.atomic():
+        assert len(lines_of(EventBudget.objects.get())) == 3
+
+
+def test_imports_at_once_make_a_new_category_once(house):
+    account, owner = house
+    with tenant_scope(account.pk), transaction.atomic():
+        budgets = [make_budget(account, owner) for _ in range(4)]
+    text = "category,name,budget\nAgitprop,Posters,5\n"
+    outcomes = run_at_once(
+        [
+            lambda budget=budget: load(text, budget_id=budget.pk, acting_user=owner, create_categories=True)
+            for budget in budgets
+        ],
+        tenant_id=account.pk,
+    )
+    assert [type(outcome).__name__ for outcome in outcomes] == ["ImportReport"] * 4
+    with tenant_scope(account.pk), transaction.atomic():
+        assert Category.objects.filter(name="Agitprop").count() == 1
 
 
 def test_a_process_killed_in_the_middle_leaves_nothing(committed_db, tmp_path):
