@@ -16,11 +16,13 @@ class LineItemForm(forms.Form):
     version, and an actual that nobody touched is not sent.
     """
 
-    name = forms.CharField(max_length=200, label="Line")
-    category = forms.ChoiceField(label="Category")
+    name = forms.CharField(max_length=200, label="Line", error_messages={"required": "Name the line."})
+    category = forms.ChoiceField(label="Category", error_messages={"required": "Choose a category."})
     section = forms.CharField(max_length=200, label="Section", required=False)
     description = forms.CharField(max_length=2000, label="Note", required=False)
-    budgeted_amount = AmountFormField(label="Budgeted", minimum=Decimal(0))
+    budgeted_amount = AmountFormField(
+        label="Budgeted", minimum=Decimal(0), error_messages={"required": "Say what is planned; it may be 0."}
+    )
     actual_amount = AmountFormField(label="Actual", required=False)
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
     actual_read = AmountFormField(widget=forms.HiddenInput, required=False)

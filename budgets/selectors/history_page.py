@@ -198,7 +198,7 @@ def _changes(record: Any, before: Any, names: tuple[str, ...], categories: dict[
     changes = []
     for name in names:
         was, now = getattr(before, name), getattr(record, name)
-        if was == now:
+        if was == now or (name == "total_budget_amount" and before.total_follows_lines and record.total_follows_lines):
             continue
         if name == "category_id":
             was, now = categories.get(was, "?"), categories.get(now, "?")

@@ -87,7 +87,7 @@ def line_edit(request: PageRequest, budget_id: UUID, line_item_id: UUID) -> Http
     if not request.htmx:
         return redirect(_address(budget, saved))
     if saved.category_id != line.category_id:
-        return _whole_table(request, budget)
+        return _whole_table(request, budget, focus=saved)
     return _row_answer(request, budget, saved)
 
 
@@ -119,7 +119,7 @@ def line_add(request: PageRequest, budget_id: UUID) -> HttpResponse:
     if not request.htmx:
         return redirect(_address(budget, line))
     if str(line.category_id) != group:
-        return _whole_table(request, budget)
+        return _whole_table(request, budget, focus=line)
     return _row_answer(request, budget, line, is_new=True)
 
 
@@ -229,10 +229,10 @@ def _stale(request: PageRequest, budget: EventBudget, line: BudgetLineItem, plan
     data = request.POST.copy()
     fresh = LineItemForm(budget=budget, categories=_categories(), line=line, plan_open=plan_open)
     for name in ("version", "actual_read"):
-        data[name] = str(fresh.get_initial_for_field(fresh.fields[name], name))
+        data[name] = str(fresh[name].value())
     for name in fresh.fields:
         if name in change.before and sent.cleaned_data.get(name) == change.before[name]:
-            data[name] = str(fresh.get_initial_for_field(fresh.fields[name], name))
+            data[name] = str(fresh[name].value())
     form = LineItemForm(data, budget=budget, categories=_categories(), line=line, plan_open=plan_open)
     return Answer(form, 409, change)
 
@@ -277,15 +277,17 @@ def _row_answer(
 ) -> HttpResponse:
     """The saved row, and beside it every figure that moved with it."""
     context = _row_context(request, _again(request, budget), line) | {"is_new": is_new}
+    if is_new:
+        context["focus_line"] = line.pk
     return render(request, "budgets/parts/row_answer.html", context)
 
 
-def _whole_table(request: PageRequest, budget: EventBudget) -> HttpResponse:
+def _whole_table(request: PageRequest, budget: EventBudget, *, focus: BudgetLineItem | None = None) -> HttpResponse:
     budget = _again(request, budget)
-    number = request.htmx.current_url_abs_path or ""
-    plan = plan_page(budget.pk, number=_page_in(number))
-    response = render(request, "budgets/parts/table_answer.html", figures_context(request, budget, plan))
-    return _aimed(response, "#plan", "outerHTML")
+    number = page_of_line(budget.pk, focus.pk) if focus else _page_in(request.htmx.current_url_abs_path or "")
+    context = figures_context(request, budget, plan_page(budget.pk, number=number))
+    context["focus_line"] = focus.pk if focus else None
+    return _aimed(render(request, "budgets/parts/table_answer.html", context), "#plan", "outerHTML")
 
 
 def _page_in(address: str) -> int:

@@ -1,5 +1,7 @@
 """The first page: are we within budget, and what waits for me."""
 
+from typing import Any
+
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -29,12 +31,30 @@ def home(request: PageRequest) -> HttpResponse:
         if request.account.four_eyes:
             waiting = waiting.exclude(submitted_by=request.user)
         approvals = list(waiting[:SHOWN])
+    alerts = list(alerts_to_answer(**asking)[:SHOWN])
+    drafts = drafts_to_finish(**asking, limit=SHOWN)
     context = {
         "approvals": approvals,
-        "alerts": list(alerts_to_answer(**asking)[:SHOWN]),
+        "alerts": alerts,
         "over": budgets_over(**asking, limit=SHOWN),
-        "drafts": drafts_to_finish(**asking, limit=SHOWN),
+        "drafts": drafts,
+        "shown": SHOWN,
+        "waiting": _in_words(approvals=approvals, alerts=alerts, drafts=drafts),
         "upcoming": upcoming_events(**asking, now=timezone.now(), limit=SHOWN),
         "may_change": may(request.role, "events.change"),
     }
     return render(request, "events/home.html", context)
+
+
+def _in_words(*, approvals: list[Any], alerts: list[Any], drafts: list[Any]) -> str:
+    """Return what waits, as far as it is shown: "2 budgets to approve and 5 or more alerts to acknowledge"."""
+    parts = [
+        f"{len(rows)}{' or more' if len(rows) == SHOWN else ''} {noun}{'' if len(rows) == 1 else 's'} {what}"
+        for rows, noun, what in (
+            (approvals, "budget", "to approve"),
+            (alerts, "alert", "to acknowledge"),
+            (drafts, "draft", "to finish"),
+        )
+        if rows
+    ]
+    return " and ".join(", ".join(parts).rsplit(", ", 1))
