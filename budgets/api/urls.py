@@ -1,6 +1,9 @@
+from typing import Any
+
 from budgets.api import problems  # noqa: F401  (says what the services' refusals mean)
 from budgets.api.category import CategoryViewSet
 from budgets.api.event_budget import EventBudgetViewSet
+from budgets.api.imports import PlanImportViewSet
 from budgets.api.ledger_entry import HistoryViewSet, LedgerViewSet
 from budgets.api.line_item import LineItemViewSet
 from budgets.api.workflow import WorkflowViewSet
@@ -8,14 +11,15 @@ from budgets.services.workflow import MOVES
 from budgetsite.api.routes import api_path
 
 BUDGET = "event-budgets/<uuid:budget_id>"
-ONE = {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
-ALL = {"get": "list", "post": "create"}
+ONE: dict[str, Any] = {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
+ALL: dict[str, Any] = {"get": "list", "post": "create"}
 
 urlpatterns = [
     api_path("categories", CategoryViewSet.as_view(ALL), name="api-categories"),
     api_path("categories/<uuid:category_id>", CategoryViewSet.as_view(ONE), name="api-category"),
     api_path("event-budgets", EventBudgetViewSet.as_view(ALL), name="api-event-budgets"),
     api_path("event-budgets/summary", EventBudgetViewSet.as_view({"get": "summary"}), name="api-event-budgets-summary"),
+    api_path("event-budgets/import", PlanImportViewSet.as_view({"post": "create"}), name="api-event-budgets-import"),
     api_path(BUDGET, EventBudgetViewSet.as_view(ONE), name="api-event-budget"),
     api_path(f"{BUDGET}/line-items", LineItemViewSet.as_view(ALL), name="api-line-items"),
     api_path(f"{BUDGET}/line-items/bulk", LineItemViewSet.as_view({"post": "bulk"}), name="api-line-items-bulk"),
