@@ -184,7 +184,7 @@ def _counted(count: int, unit: str) -> str:
 def _lock_seconds(username: str, *, now: datetime) -> int:
     """Return in how many seconds enough failures will be too old to count."""
     cool_off: timedelta = settings.AXES_COOLOFF_TIME
-    attempts = list(
+    attempts: list[tuple[datetime, int]] = list(
         AccessAttempt.objects.filter(username=username, attempt_time__gt=now - cool_off)
         .order_by("attempt_time", "pk")
         .values_list("attempt_time", "failures_since_start")

@@ -8,6 +8,7 @@ from django.test import Client
 
 from budgetsite.accounts.models import Account, User
 from budgetsite.accounts.roles import Role
+from budgetsite.accounts.security_headers import HTMX_INDICATOR_STYLE
 from budgetsite.testing.people import PASSWORD
 
 PAGES = ["/sign-in", "/password-reset", "/password-reset/sent", "/password-reset/done", "/password-reset/x/y"]
@@ -49,7 +50,8 @@ def test_admin_alone_may_evaluate_and_no_inline_script_runs_there_either(
     policy = policy_of(member_client(Role.OWNER).get("/admin/", follow=True))
 
     assert policy["script-src"] == "'self' 'unsafe-eval'"
-    assert policy["style-src"] == "'self' 'unsafe-inline'"
+    assert policy["style-src"] == f"'self' {HTMX_INDICATOR_STYLE}"
+    assert policy["style-src-attr"] == "'unsafe-inline'"
     assert policy["object-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
 
 
