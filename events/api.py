@@ -255,18 +255,22 @@ class EventViewSet(ContractViewSet):
                 values[attr] = _member(values.pop(f"{attr}_id"), attr=f"{attr}_id")
         return values, amount
 
+    def _sent(self, name: str) -> Any:
+        body: Any = self.request.data
+        return body.get(name)
+
     def _currency(self, event: Event | None) -> str | None:
         """Return the currency that the body's amount is in; None when it names one that does not exist."""
-        sent = self.request.data.get("currency")
+        sent = self._sent("currency")
         if sent is None:
             return event.currency if event else self.account.currency
         return sent.upper() if isinstance(sent, str) and is_currency(sent.upper()) else None
 
     def _timezone(self, event: Event | None) -> ZoneInfo | None:
-        name = self.request.data.get("timezone") or (event or self.account).timezone
+        name = self._sent("timezone") or (event or self.account).timezone
         try:
             return ZoneInfo(name)
-        except (ValueError, TypeError, OSError):
+        except (KeyError, ValueError, TypeError, OSError):
             # Refused with the other fields, when the service looks at it.
             return None
 

@@ -1,8 +1,10 @@
+from typing import Any
+
 from budgetsite.api.routes import api_path
 from events.api import EventViewSet, VenueViewSet
 
-ALL = {"get": "list", "post": "create"}
-ONE = {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
+ALL: dict[str, Any] = {"get": "list", "post": "create"}
+ONE: dict[str, Any] = {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
 
 urlpatterns = [
     api_path("events", EventViewSet.as_view(ALL), name="api-events"),

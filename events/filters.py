@@ -73,4 +73,4 @@ class EventFilter(django_filters.FilterSet):
         return queryset
 
     def by_status(self, queryset: QuerySet[Event], name: str, value: str) -> QuerySet[Event]:
-        return queryset.with_status(value, now=timezone.now())  # type: ignore[attr-defined, no-any-return]
+        return queryset.with_status(value, now=timezone.now())  # type: ignore[attr-defined]

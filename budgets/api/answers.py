@@ -250,7 +250,7 @@ class LedgerEntryAnswer(serializers.Serializer):
     actual_delta = MoneyField()
     currency = serializers.CharField()
     occurred_at = serializers.DateTimeField()
-    source = serializers.ChoiceField(choices=EntrySource.choices)
+    source = serializers.ChoiceField(choices=EntrySource.choices)  # type: ignore[assignment]
     source_id = serializers.CharField()
     line_item_id = serializers.UUIDField(allow_null=True)
     actor = serializers.UUIDField(allow_null=True)
@@ -286,7 +286,7 @@ class PersonAnswer(serializers.Serializer):
 
 
 class FieldChangeAnswer(serializers.Serializer):
-    field = serializers.CharField()  # type: ignore[assignment]
+    field = serializers.CharField()
     old = serializers.CharField(allow_null=True)
     new = serializers.CharField(allow_null=True)
 

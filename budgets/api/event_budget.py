@@ -30,7 +30,7 @@ class BudgetViewSet(ContractViewSet):
     def visible(self) -> QuerySet[Any]:
         return budgets_in_sight(user_id=self.user.pk, role=self.role).newest_first()  # type: ignore[attr-defined]
 
-    def detail(self, budget_id: UUID, *, status: int = 200, **members: Any) -> Response:
+    def answer_budget(self, budget_id: UUID, *, status: int = 200, **members: Any) -> Response:
         """Answer the budget as it is now, with its lines and its version."""
         budget = self.find(budget_id)
         return Response({**answers.budget_detail(budget), **members}, status=status, headers=etag(budget.version))
@@ -79,7 +79,7 @@ class EventBudgetViewSet(BudgetViewSet):
             notes=values.get("notes", ""),
             line_items=values.get("line_items", []),
         )
-        return self.detail(budget.pk, status=201)
+        return self.answer_budget(budget.pk, status=201)
 
     @extend_schema(
         summary="Counts by status, sums by status and category",
@@ -87,8 +87,8 @@ class EventBudgetViewSet(BudgetViewSet):
         filters=True,
     )
     def summary(self, request: Request) -> Response:
-        budgets = EventBudget.objects.visible_to(user_id=self.user.pk, role=self.role)
-        budgets = self.filter_queryset(budgets).order_by()
+        in_sight = EventBudget.objects.visible_to(user_id=self.user.pk, role=self.role)
+        budgets: Any = self.filter_queryset(in_sight).order_by()
         by_status = sums_by_status(budgets)
         counts = dict.fromkeys(BudgetStatus.values, 0)
         for row in by_status:
@@ -108,7 +108,7 @@ class EventBudgetViewSet(BudgetViewSet):
 
     @extend_schema(summary="Read a budget with its lines", responses=answers.BudgetDetailAnswer)
     def retrieve(self, request: Request, budget_id: UUID) -> Response:
-        return self.detail(budget_id)
+        return self.answer_budget(budget_id)
 
     @extend_schema(
         summary="Change a budget's total or notes",
@@ -121,7 +121,7 @@ class EventBudgetViewSet(BudgetViewSet):
         values = self.read(BudgetChangesInput, currency=budget.currency)
         version = required_version(request, values)
         update_event_budget(budget_id=budget_id, version=version, acting_user=self.user, **values)
-        return self.detail(budget_id)
+        return self.answer_budget(budget_id)
 
     @extend_schema(summary="Delete a budget with its lines", request=None, responses={204: None}, parameters=[IF_MATCH])
     def destroy(self, request: Request, budget_id: UUID) -> Response:

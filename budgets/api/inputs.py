@@ -26,9 +26,10 @@ class CategoryField(serializers.Field[Any, Any, Any, Any]):
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str):
             self.fail("invalid")
-        finder = self.context.get("categories")
+        context: Any = self.context
+        finder = context.get("categories")
         if finder is None:
-            finder = self.context["categories"] = CategoryFinder.load()
+            finder = context["categories"] = CategoryFinder.load()
         try:
             return finder.find(data)
         except UnknownCategory as error:
@@ -55,7 +56,7 @@ class LineItemChangesInput(LineItemInput):
 
 
 class LineItemsInput(serializers.Serializer):
-    line_items = LineItemInput(many=True, min_length=1, max_length=MAX_LINES, allow_empty=False)
+    line_items = LineItemInput(many=True, max_length=MAX_LINES, allow_empty=False)  # type: ignore[call-arg]
     version = VersionField()
 
 
@@ -85,7 +86,7 @@ class BudgetInput(EventOfBudgetInput):
         help_text="The ceiling. Without it (or with 0) the total follows the sum of the lines.",
     )
     notes = serializers.CharField(max_length=_LONGEST_TEXT, required=False, allow_blank=True)
-    line_items = LineItemInput(many=True, required=False, max_length=MAX_LINES)
+    line_items = LineItemInput(many=True, required=False, max_length=MAX_LINES)  # type: ignore[call-arg]
 
 
 class BudgetChangesInput(serializers.Serializer):

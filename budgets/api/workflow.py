@@ -1,5 +1,6 @@
 """The moves of a budget's status: `POST /event-budgets/{id}/submit` and its like."""
 
+from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
@@ -66,5 +67,5 @@ class WorkflowViewSet(BudgetViewSet):
             reason=values.get("reason") or "",
             override=values["override"],
         )
-        members = {"warnings": moved.warnings} if action == "finalize" else {}
-        return self.detail(budget_id, **members)
+        members: dict[str, Any] = {"warnings": moved.warnings} if action == "finalize" else {}
+        return self.answer_budget(budget_id, **members)

@@ -10,7 +10,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from budgets.models import BudgetLineItem, Category, EventBudget
 from budgetsite.accounts.models import User
-from budgetsite.tenancy.scope import require_tenant_id
+from budgetsite.tenancy.scope import deleted_rows_visible, require_tenant_id
 
 BUDGET, LINE_ITEM = "budget", "line_item"
 _NOT_SHOWN = frozenset({"id", "tenant", "budget", "event", "currency", "version", "deleted_actual_amount"})
@@ -49,8 +49,13 @@ class Change:
 def changes_of(budget: EventBudget, *, before: Place | None, limit: int) -> list[Change]:
     """Return up to `limit` changes of a budget and its lines, the newest first, older than `before`.
 
-    Five statements for any number.
+    A constant number of statements. The record of a deletion is itself hidden with deleted rows, so those are in sight.
     """
+    with deleted_rows_visible():
+        return _changes(budget, before=before, limit=limit)
+
+
+def _changes(budget: EventBudget, *, before: Place | None, limit: int) -> list[Change]:
     records = sorted(
         [
             *_records(EventBudget, BUDGET, Q(id=budget.pk), before, limit),
@@ -138,5 +143,10 @@ def _differences(old: Any, new: Any, categories: dict[UUID, str]) -> Iterator[Fi
         if was == now or (old is None and now in (None, "")):
             continue
         if name == "category":
-            was, now = categories.get(was, was), categories.get(now, now)
+            was, now = _named(was, categories), _named(now, categories)
         yield FieldChange(name, was, now)
+
+
+def _named(category_id: UUID | None, categories: dict[UUID, str]) -> str | None:
+    """Return a category's name; its id when it was deleted since."""
+    return None if category_id is None else categories.get(category_id, str(category_id))

@@ -33,12 +33,8 @@ def lines_in_order(budget_id: UUID) -> QuerySet[BudgetLineItem]:
 
 def sums_by_status(budgets: QuerySet[EventBudget]) -> list[dict[str, Any]]:
     """Return, for each status and currency, how many budgets there are and the sums of their figures."""
-    return list(
-        budgets.order_by()
-        .values("status", "currency")
-        .annotate(count=Count("pk"), **_SUMS)
-        .order_by("status", "currency")
-    )
+    rows: Any = budgets.order_by().values("status", "currency").annotate(count=Count("pk"), **_SUMS)
+    return list(rows.order_by("status", "currency"))
 
 
 def sums_by_category(budgets: QuerySet[EventBudget]) -> list[dict[str, Any]]:
@@ -59,9 +55,9 @@ def sums_by_category(budgets: QuerySet[EventBudget]) -> list[dict[str, Any]]:
 
 def _open_alerts() -> Any:
     """Count a budget's open alerts through its reverse relation: the app that owns them stands on this one."""
-    alerts = EventBudget._meta.get_field("alerts").related_model
+    alerts: Any = EventBudget._meta.get_field("alerts").related_model
     counted = (
-        alerts.objects.filter(budget=OuterRef("pk"), resolved=False)  # type: ignore[union-attr]
+        alerts.objects.filter(budget=OuterRef("pk"), resolved=False)
         .order_by()
         .values("budget")
         .annotate(count=Count("pk"))
