@@ -7,7 +7,7 @@ from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 from budgetsite.api.log_redaction import hide_secrets
 
 
-class AccessLog(Logger):  # type: ignore[misc]
+class AccessLog(Logger):
     def atoms(self, resp: Any, req: Any, environ: Any, request_time: Any) -> dict[str, Any]:
         found: dict[str, Any] = super().atoms(resp, req, environ, request_time)
         return {name: hide_secrets(atom) if isinstance(atom, str) else atom for name, atom in found.items()}
