@@ -18,7 +18,7 @@ from alerts.models import AlertLevel, BudgetAlert
 from alerts.services.problems import AlertProblem
 from alerts.services.reactions import acknowledge_alert, acknowledge_alerts, resolve_alert, resolve_alerts
 from budgetsite.pages.back_office.confirmation import Confirmation, OptionalReasonForm, confirmation_page
-from budgetsite.pages.back_office.displays import badge, moment, percentage_cell
+from budgetsite.pages.back_office.displays import badge, moment, moment_cell, percentage_cell
 from budgetsite.pages.back_office.model_admin import ReadOnlyAdmin
 from budgetsite.pages.back_office.refusals import sentence
 from budgetsite.pages.back_office.site import PANEL_ROWS, Panel, PanelRow
@@ -134,8 +134,8 @@ class BudgetAlertAdmin(ReadOnlyAdmin):
         return alert.line_item
 
     @display(description="Opened", ordering="created_at")
-    def opened(self, alert: BudgetAlert) -> str:
-        return moment(alert.created_at)
+    def opened(self, alert: BudgetAlert) -> Any:
+        return moment_cell(alert.created_at)
 
     @display(description="Got worse")
     def raised(self, alert: BudgetAlert) -> str:

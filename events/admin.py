@@ -19,7 +19,7 @@ from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminSelectWidget
 from budgetsite.accounts.models import Membership, User
 from budgetsite.accounts.roles import Role
 from budgetsite.money.currencies import currency_choices
-from budgetsite.pages.back_office.displays import badge, moment
+from budgetsite.pages.back_office.displays import badge, moment_cell
 from budgetsite.pages.back_office.filters import DeletedFilter
 from budgetsite.pages.back_office.model_admin import StaffModelAdmin
 from events.models import Event, Venue
@@ -142,8 +142,8 @@ class EventAdmin(StaffModelAdmin):
         return badge(event.get_event_type_display(), "neutral")
 
     @display(description="Begins", ordering="event_date")
-    def begins(self, event: Event) -> str:
-        return moment(event.event_date, event.timezone)
+    def begins(self, event: Event) -> Any:
+        return moment_cell(event.event_date, event.timezone)
 
     @display(description="Venue", empty_value="–")
     def place(self, event: Event) -> Any:

@@ -10,7 +10,7 @@ from unfold.decorators import display
 from budgets.admin.moves import status_badge
 from budgets.models import BudgetDecision
 from budgetsite.accounts.roles import Role
-from budgetsite.pages.back_office.displays import moment
+from budgetsite.pages.back_office.displays import moment_cell
 from budgetsite.pages.back_office.model_admin import ReadOnlyAdmin
 
 DECISIONS = {
@@ -38,8 +38,8 @@ class BudgetDecisionAdmin(ReadOnlyAdmin):
         return ["when", "budget_link", "decision", "before", "after", "who", "reason"]
 
     @display(description="When")
-    def when(self, decision: BudgetDecision) -> str:
-        return moment(decision.created_at)
+    def when(self, decision: BudgetDecision) -> Any:
+        return moment_cell(decision.created_at)
 
     @display(description="Budget")
     def budget_link(self, decision: BudgetDecision) -> SafeString:

@@ -8,7 +8,6 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
@@ -24,7 +23,7 @@ from budgets.services.problems import BudgetProblem, LinesExceedTotal, StaleVers
 from budgets.services.workflow import RoleNotAllowed
 from budgetsite.money.amounts import InvalidAmount
 from budgetsite.money.form_fields import AmountFormField
-from budgetsite.pages.back_office.displays import amount_cell, badge, bar_cell, moment, percentage_cell
+from budgetsite.pages.back_office.displays import amount_cell, badge, bar_cell, moment, moment_cell
 from budgetsite.pages.back_office.filters import DeletedFilter
 from budgetsite.pages.back_office.history import Source, story
 from budgetsite.pages.back_office.model_admin import StaffModelAdmin, version_sent
@@ -89,9 +88,9 @@ class EventBudgetAdmin(MovesMixin, StaffModelAdmin):
     form = BudgetForm
     inlines = (BudgetLineInline,)
     autocomplete_fields = ("event",)
+    change_form_outer_before_template = "admin/budgets/eventbudget/before_form.html"
     change_form_outer_after_template = "admin/budgets/eventbudget/after_form.html"
     list_display = ("event_name", "client", "event_day", "state", "use", "total", "spent", "variance")
-    list_select_related = ("event", "event__client")
     list_filter = (
         "status",
         OverBudgetFilter,
@@ -104,7 +103,7 @@ class EventBudgetAdmin(MovesMixin, StaffModelAdmin):
     actions = ("approve_rows", "delete_rows", "restore_rows")
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[EventBudget]:
-        found: models.QuerySet[EventBudget] = super().get_queryset(request).select_related("event")
+        found: models.QuerySet[EventBudget] = super().get_queryset(request).select_related("event__client")
         return found
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
@@ -122,8 +121,8 @@ class EventBudgetAdmin(MovesMixin, StaffModelAdmin):
         return budget.event.client
 
     @display(description="Begins")
-    def event_day(self, budget: EventBudget) -> str:
-        return moment(budget.event.event_date, budget.event.timezone)
+    def event_day(self, budget: EventBudget) -> SafeString:
+        return moment_cell(budget.event.event_date, budget.event.timezone)
 
     @display(description="Status")
     def state(self, budget: EventBudget) -> SafeString:
@@ -133,10 +132,6 @@ class EventBudgetAdmin(MovesMixin, StaffModelAdmin):
     def use(self, budget: EventBudget) -> SafeString:
         return bar_cell(figures_of(budget))
 
-    @display(description="Use of the budget")
-    def full_use(self, budget: EventBudget) -> SafeString:
-        return bar_cell(figures_of(budget), compact=False)
-
     @display(description="Budgeted")
     def total(self, budget: EventBudget) -> SafeString:
         return amount_cell(budget.total_budget_amount, budget.currency)
@@ -145,49 +140,10 @@ class EventBudgetAdmin(MovesMixin, StaffModelAdmin):
     def spent(self, budget: EventBudget) -> SafeString:
         return amount_cell(budget.total_actual_amount, budget.currency, critical=budget.is_over_budget)
 
-    @display(description="Committed")
-    def committed(self, budget: EventBudget) -> SafeString:
-        return amount_cell(budget.total_committed_amount, budget.currency)
-
-    @display(description="Available")
-    def available(self, budget: EventBudget) -> SafeString:
-        return amount_cell(budget.available_amount, budget.currency, critical=budget.available_amount < 0)
-
-    @display(description="Lines add up to")
-    def lines_total(self, budget: EventBudget) -> SafeString:
-        return amount_cell(budget.lines_total_amount, budget.currency)
-
     @display(description="Variance")
     def variance(self, budget: EventBudget) -> SafeString:
         text = amount_cell(budget.variance_amount, budget.currency, critical=budget.is_over_budget)
         return format_html("{} {}", text, badge("Over budget", "critical")) if budget.is_over_budget else text
-
-    @display(description="Variance in percent")
-    def variance_share(self, budget: EventBudget) -> SafeString:
-        return percentage_cell(budget.variance_percentage)
-
-    @display(description="Utilization")
-    def utilization(self, budget: EventBudget) -> SafeString:
-        return percentage_cell(budget.utilization_percentage)
-
-    @display(description="Submitted")
-    def submitted(self, budget: EventBudget) -> str:
-        return f"{budget.submitted_by}, {moment(budget.submitted_at)}" if budget.submitted_at else "not yet"
-
-    @display(description="Approved")
-    def approved(self, budget: EventBudget) -> str:
-        return f"{budget.approved_by}, {moment(budget.approved_at)}" if budget.approved_at else "not yet"
-
-    @display(description="Event")
-    def event_link(self, budget: EventBudget) -> SafeString:
-        url = reverse("admin:events_event_change", args=[budget.event_id])
-        return format_html('<a class="text-link" href="{}">{}</a>', url, budget.event)
-
-    @display(description="Ledger")
-    def ledger(self, budget: EventBudget) -> SafeString:
-        url = f"{reverse('admin:budgets_ledgerentry_changelist')}?budget={budget.pk}"
-        words = f"{budget.ledger_seq} entries" if budget.ledger_seq != 1 else "1 entry"
-        return format_html('<a class="text-link" href="{}">{}</a>', url, words)
 
     # --- The page ---------------------------------------------------------------------------------------------------
 
@@ -195,29 +151,21 @@ class EventBudgetAdmin(MovesMixin, StaffModelAdmin):
         if obj is None:
             return [(None, {"fields": ("event", "total_budget_amount", "notes")})]
         carried = ("version", "status_read") if self.has_change_permission(request, obj) else ()
-        return [
-            (
-                "Figures",
-                {
-                    "fields": (
-                        "full_use",
-                        ("state", "event_link", "ledger"),
-                        ("lines_total", "committed", "spent"),
-                        ("available", "variance", "variance_share", "utilization"),
-                    )
-                },
-            ),
-            ("Plan", {"fields": ("total_budget_amount", "notes", ("submitted", "approved"), *carried)}),
-        ]
+        head = ("total_budget_amount",) if obj.status in PLANNING_STATUSES else ()
+        return [(None, {"fields": (*head, "notes", *carried)})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: EventBudget | None = None) -> tuple[str, ...]:
-        if obj is None:
-            return ()
-        shown = (
-            *("full_use", "state", "event_link", "ledger", "lines_total", "committed", "spent", "available"),
-            *("variance", "variance_share", "utilization", "submitted", "approved"),
-        )
-        return shown if obj.status in PLANNING_STATUSES else (*shown, "total_budget_amount")
+        # The figures stand above the form, in words and as a bar.
+        return ()
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        if obj is not None and obj.status not in PLANNING_STATUSES:
+            # A fixed plan's ceiling is shown among the figures, and not read from the page.
+            form.base_fields = {
+                name: field for name, field in form.base_fields.items() if name != "total_budget_amount"
+            }
+        return form
 
     def get_inlines(self, request: HttpRequest, obj: EventBudget | None) -> Any:
         return self.inlines if obj is not None else ()
@@ -241,6 +189,8 @@ class EventBudgetAdmin(MovesMixin, StaffModelAdmin):
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         budget = kwargs.get("obj")
         if budget is not None:
+            context["status_mark"] = status_badge(budget.status)
+            context["begins"] = moment(budget.event.event_date, budget.event.timezone)
             context["decisions"] = budget.decisions.select_related("actor").order_by("-created_at", "-id")[:20]
             context["alerts"] = budget.alerts.order_by("-created_at", "-id")[:20]
             if context["errors"] and getattr(request, "refusal", None) is None:

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from budgets.models import LedgerEntry
-from budgetsite.pages.back_office.displays import amount_cell, moment
+from budgetsite.pages.back_office.displays import amount_cell, moment, moment_cell
 from budgetsite.pages.back_office.model_admin import ReadOnlyAdmin
 
 
@@ -68,15 +68,15 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         # One budget's ledger follows its chain; all of them together follow time.
-        return ("-seq",) if request.GET.get("budget") else ("-created_at", "-id")
+        return ("-seq",) if request.GET.get("budget") else ("-created_at", "-seq", "-id")
 
     @display(description="No.")
     def entry(self, entry: LedgerEntry) -> str:
         return str(entry.seq)
 
     @display(description="When")
-    def when(self, entry: LedgerEntry) -> str:
-        return moment(entry.occurred_at)
+    def when(self, entry: LedgerEntry) -> Any:
+        return moment_cell(entry.occurred_at)
 
     @display(description="Recorded")
     def recorded(self, entry: LedgerEntry) -> str:

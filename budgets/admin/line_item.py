@@ -101,12 +101,12 @@ class BudgetLineInline(RoleInline):
     formset = LineFormSet
     view_action = "budgets.view"
     add_action = change_action = delete_action = "budgets.change"
-    fields = (*PLAN_COLUMNS[:4], "committed", "actual_amount", "variance", "sort_order")
-    readonly_fields = ("committed", "variance")
+    readonly_fields = ("category_name", "planned", "spent", "committed", "variance")
     ordering = ("sort_order", "id")
     ordering_field = "sort_order"
     hide_ordering_field = True
     per_page = LINES_PER_PAGE
+    verbose_name = "line"
     verbose_name_plural = "lines"
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[BudgetLineItem]:
@@ -122,8 +122,19 @@ class BudgetLineInline(RoleInline):
         return _is_planning(obj) and super().has_delete_permission(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: EventBudget | None = None) -> tuple[str, ...]:
-        fixed = () if _is_planning(obj) else PLAN_COLUMNS
+        fixed = () if _is_planning(obj) else ("section", "name")
         return (*self.readonly_fields, *fixed)
+
+    def get_fields(self, request: HttpRequest, obj: EventBudget | None = None) -> tuple[str, ...]:
+        """Show what may be changed as fields, the rest as text in the budget's currency."""
+        if not self.has_change_permission(request, obj):
+            self.ordering_field = None
+            return ("category_name", "section", "name", "planned", "committed", "spent", "variance")
+        if not _is_planning(obj):
+            # Only the plan has an order to change; each request has an inline of its own.
+            self.ordering_field = None
+            return ("category_name", "section", "name", "planned", "committed", "actual_amount", "variance")
+        return (*PLAN_COLUMNS[:4], "committed", "actual_amount", "variance", "sort_order")
 
     def get_formset(self, request: HttpRequest, obj: EventBudget | None = None, **kwargs: Any) -> Any:
         kwargs["form"] = listening_form(
@@ -144,6 +155,18 @@ class BudgetLineInline(RoleInline):
         if db_field.name == "sort_order":
             return forms.IntegerField(required=False, widget=forms.HiddenInput)
         return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    @display(description="Category")
+    def category_name(self, line: BudgetLineItem) -> str:
+        return line.category.name
+
+    @display(description="Budgeted")
+    def planned(self, line: BudgetLineItem) -> SafeString:
+        return amount_cell(line.budgeted_amount, line.currency)
+
+    @display(description="Actual")
+    def spent(self, line: BudgetLineItem) -> SafeString:
+        return amount_cell(line.actual_amount, line.currency, critical=line.actual_amount > line.budgeted_amount)
 
     @display(description="Committed")
     def committed(self, line: BudgetLineItem) -> SafeString:

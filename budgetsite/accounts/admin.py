@@ -75,7 +75,6 @@ class MembershipAdmin(StaffModelAdmin):
 
     form = MemberForm
     list_display = ("person", "address", "role_badge", "team", "since")
-    list_select_related = ("user", "team")
     list_filter = ("role",)
     search_fields = ("user__name", "user__email")
     search_help_text = "Search by name or e-mail"
@@ -83,7 +82,7 @@ class MembershipAdmin(StaffModelAdmin):
     autocomplete_fields = ("team",)
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Membership]:
-        found: models.QuerySet[Membership] = super().get_queryset(request).select_related("user")
+        found: models.QuerySet[Membership] = super().get_queryset(request).select_related("user", "team")
         return found
 
     def get_fields(self, request: HttpRequest, obj: Membership | None = None) -> Any:

@@ -43,6 +43,12 @@ def bar_cell(figures: dict[str, Any], *, compact: bool = True) -> SafeString:
     return SafeString(html)
 
 
+def moment_cell(value: datetime | None, zone: str = "") -> SafeString:
+    """Return a moment for a narrow column: the date, and below it the time."""
+    date, _, time = moment(value, zone).partition(", ")
+    return format_html('<span class="when"><span>{}</span><br><span>{}</span></span>', date, time)
+
+
 def moment(value: datetime | None, zone: str = "") -> str:
     """Return a moment in the zone named (an event's), the account's otherwise, with the zone's short name."""
     if value is None:

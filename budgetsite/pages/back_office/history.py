@@ -90,10 +90,9 @@ def _what(row: Any, previous: Any) -> tuple[str, str]:
     reason = row.history_change_reason or ""
     if reason in {"deleted", "restored", "reordered"}:
         return capfirst(reason), ""
-    if row.history_type == "+":
-        return "Added", reason
-    action, _, words = reason.partition(": ")
-    return "Changed", words or action
+    # A move of the status is kept as "reject: why", or as its bare name: the change of the status says that itself.
+    words = reason.partition(": ")[2]
+    return ("Added" if row.history_type == "+" else "Changed"), words
 
 
 def _changes(row: Any, previous: Any, currency: str, names: dict[tuple[type, Any], str]) -> Iterable[Change]:

@@ -79,7 +79,7 @@ class StaffModelAdmin(RolePermissions, ModelAdmin):
     list_disable_select_all = True
     list_filter_sheet = True
     list_filter_submit = True
-    compressed_fields = True
+    compressed_fields = False
     warn_unsaved_form = True
     actions = ("delete_rows", "restore_rows")
     actions_row = ("restore_row",)
@@ -120,7 +120,11 @@ class StaffModelAdmin(RolePermissions, ModelAdmin):
     ) -> Any:
         """Save, or show the same page with the service's refusal at the field that it is about and nothing stored."""
         # The history of a model that keeps none would say that nothing ever changed.
-        extra_context = {"show_history": hasattr(self.model, "history"), **(extra_context or {})}
+        extra_context = {
+            "show_history": hasattr(self.model, "history"),
+            "show_save_and_add_another": False,
+            **(extra_context or {}),
+        }
         try:
             with transaction.atomic():
                 return super().changeform_view(request, object_id, form_url, extra_context)
@@ -151,6 +155,10 @@ class StaffModelAdmin(RolePermissions, ModelAdmin):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Rows of inlines are written by `write` or not at all."""
 
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> list[Any]:
+        """Nothing to say to Django's log; see `log_addition`."""
+        return []
+
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
         """Django's log is one table for all tenants; who did what is told by the history of each row."""
 
@@ -168,6 +176,12 @@ class StaffModelAdmin(RolePermissions, ModelAdmin):
         return NearPaginator.for_request(
             request, queryset, per_page, orphans=orphans, allow_empty_first_page=allow_empty_first_page
         )
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        changelist = super().get_changelist_instance(request)
+        # Nobody counts all the rows, so there is nothing to compare the filtered ones with.
+        changelist.full_result_count = changelist.result_count
+        return changelist
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         if shows_deleted(request) and self.may(request, self.restore_action):
