@@ -82,7 +82,8 @@ class BudgetAlert(TenantModel):
     """
 
     budget = TenantForeignKey(EventBudget, on_delete=models.CASCADE, related_name="alerts")
-    line_item = TenantForeignKey(BudgetLineItem, on_delete=models.CASCADE, null=True, blank=True, related_name="alerts")
+    # An alert goes with its budget; when its line goes, or moves elsewhere, the evaluation resolves it.
+    line_item = TenantForeignKey(BudgetLineItem, on_delete=models.PROTECT, null=True, blank=True, related_name="alerts")
     alert_type = models.CharField(max_length=30, choices=AlertType.choices)
     level = models.CharField(max_length=20, choices=AlertLevel.choices)
     # The percentage that was reached or passed: of use, and of variance for variance_high.

@@ -6,17 +6,19 @@ from django.db.models.signals import post_save, pre_save
 from django.dispatch import receiver
 
 from budgets.models import BudgetLineItem, EventBudget
+from budgets.services import event_budget_effects, line_item_effects
 from budgets.services.categories import seed_categories
-from budgets.services.line_item_effects import after_save, before_save
-from budgets.services.recalculation import recalculate_budget
+from budgets.services.event_changes import refuse_other_currency, why_event_stays
 from budgetsite.accounts.models import Account
 from budgetsite.accounts.signals import account_created
+from events.models import Event
+from events.signals import event_deleting
 
 
 @receiver(pre_save, sender=BudgetLineItem, dispatch_uid="budgets.line_item_saving")
 def line_item_saving(sender: type[BudgetLineItem], instance: BudgetLineItem, raw: bool, **kwargs: Any) -> None:
     if not raw:
-        before_save(instance)
+        line_item_effects.before_save(instance)
 
 
 @receiver(post_save, sender=BudgetLineItem, dispatch_uid="budgets.line_item_saved")
@@ -24,7 +26,13 @@ def line_item_saved(
     sender: type[BudgetLineItem], instance: BudgetLineItem, created: bool, raw: bool, **kwargs: Any
 ) -> None:
     if not raw:
-        after_save(instance, created=created)
+        line_item_effects.after_save(instance, created=created)
+
+
+@receiver(pre_save, sender=EventBudget, dispatch_uid="budgets.event_budget_saving")
+def event_budget_saving(sender: type[EventBudget], instance: EventBudget, raw: bool, **kwargs: Any) -> None:
+    if not raw:
+        event_budget_effects.before_save(instance)
 
 
 @receiver(post_save, sender=EventBudget, dispatch_uid="budgets.event_budget_saved")
@@ -32,7 +40,18 @@ def event_budget_saved(
     sender: type[EventBudget], instance: EventBudget, created: bool, raw: bool, **kwargs: Any
 ) -> None:
     if not raw:
-        recalculate_budget(instance.pk, plan_changed=not created, lines=[])
+        event_budget_effects.after_save(instance, created=created)
+
+
+@receiver(pre_save, sender=Event, dispatch_uid="budgets.event_saving")
+def event_saving(sender: type[Event], instance: Event, raw: bool, **kwargs: Any) -> None:
+    if not raw:
+        refuse_other_currency(instance)
+
+
+@receiver(event_deleting, sender=Event, dispatch_uid="budgets.event_deleting")
+def event_to_be_deleted(sender: type[Event], event: Event, **kwargs: Any) -> str | None:
+    return why_event_stays(event)
 
 
 @receiver(account_created, dispatch_uid="budgets.seed_categories")

@@ -4,12 +4,14 @@ from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import connection, transaction
 
 from budgetsite.accounts.models import Account, Membership, User
 from budgetsite.accounts.roles import Role
 from budgetsite.tenancy.deletion import restore, soft_delete
+from budgetsite.tenancy.scope import deleted_rows_visible, require_tenant_id
 from events.models import Event, Venue
+from events.signals import event_deleting
 
 EVENT_FIELDS = frozenset(
     {
@@ -35,7 +37,9 @@ class VenueInUse(ValueError):
 
     def __init__(self, venue: Venue, events: int) -> None:
         self.venue, self.events = venue, events
-        super().__init__(f"{events} event(s) take place at {venue}. Move them to another venue first.")
+        super().__init__(
+            f"{events} event(s) take place at {venue}, deleted ones included. Move them to another venue first."
+        )
 
 
 @transaction.atomic
@@ -60,8 +64,24 @@ def update_event(*, event: Event, acting_user: User, **fields: Any) -> Event:
     return event
 
 
+class EventStays(ValueError):
+    """Something that hangs on the event keeps it from being deleted."""
+
+    def __init__(self, event: Event, reasons: list[str]) -> None:
+        self.event, self.reasons = event, reasons
+        super().__init__(f"{event} can't be deleted. {' '.join(reasons)}")
+
+
+@transaction.atomic
 def delete_event(*, event: Event, acting_user: User, now: datetime) -> None:
-    """Soft-delete an event with its budget and all below; `restore_event` brings back exactly that."""
+    """Soft-delete an event with its budget and all below; `restore_event` brings back exactly that.
+
+    Raises `EventStays` when another app has a reason to keep it.
+    """
+    answers = event_deleting.send(sender=Event, event=event)
+    reasons = [reason for _receiver, reason in answers if reason]
+    if reasons:
+        raise EventStays(event, reasons)
     soft_delete(event, now=now)
 
 
@@ -87,8 +107,10 @@ def restore_venue(*, venue: Venue, acting_user: User) -> None:
 
 @transaction.atomic
 def delete_venue(*, venue: Venue, acting_user: User, now: datetime) -> None:
-    """Soft-delete a venue. Raises `VenueInUse` while live events take place there."""
-    events = Event.objects.filter(venue=venue).count()
+    """Soft-delete a venue. Raises `VenueInUse` while events take place there; deleted ones count, they may return."""
+    list(Venue.objects.filter(pk=venue.pk).select_for_update(no_key=True))
+    with deleted_rows_visible():
+        events = Event.objects.filter(venue=venue).count()
     if events:
         raise VenueInUse(venue, events)
     soft_delete(venue, now=now)
@@ -131,7 +153,22 @@ def _save(event: Event) -> None:
         raise ValidationError(
             {"organizer": ValidationError("The organizer has to be a member of the account.", code="not_a_member")}
         )
+    if event.venue_id is not None:
+        _hold_venue(event)
     event.save()
+
+
+def _hold_venue(event: Event) -> None:
+    """Keep the venue from being deleted until the event is stored."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM events_venue WHERE tenant_id = %s AND id = %s AND deleted_at IS NULL FOR SHARE",
+            [require_tenant_id(), event.venue_id],
+        )
+        if cursor.fetchone() is None:
+            raise ValidationError(
+                {"venue": ValidationError("There is no such venue. Choose another.", code="does_not_exist")}
+            )
 
 
 def _is_member(user_id: Any, role: Role | None = None) -> bool:

@@ -92,7 +92,7 @@ class Migration(migrations.Migration):
                     budgetsite.tenancy.models.TenantForeignKey(
                         blank=True,
                         null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
+                        on_delete=django.db.models.deletion.PROTECT,
                         related_name="alerts",
                         to="budgets.budgetlineitem",
                     ),

@@ -1,6 +1,7 @@
 from decimal import Decimal
 from typing import ClassVar
 
+import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -79,6 +80,14 @@ class EventBudget(ProjectedModel):
         "ledger_hash",
     )
 
+    tracked: ClassVar[tuple[str, ...]] = (
+        "event_id",
+        "currency",
+        "total_budget_amount",
+        "total_follows_lines",
+        "notes",
+    )
+
     objects = EventBudgetManager()
     # Status and version belong to the story; the figures are the ledger's to tell.
     history = TenantHistory(
@@ -101,6 +110,17 @@ class EventBudget(ProjectedModel):
             ),
             models.CheckConstraint(
                 condition=Q(total_committed_amount__gte=0), name="budgets_eventbudget_committed_not_negative"
+            ),
+        ]
+        triggers: ClassVar[list[pgtrigger.Trigger]] = [
+            *ProjectedModel.Meta.triggers,
+            pgtrigger.Trigger(
+                name="keep_currency",
+                operation=pgtrigger.Update,
+                when=pgtrigger.Before,
+                condition=pgtrigger.Q(old__currency__df=pgtrigger.F("new__currency")),
+                func="RAISE EXCEPTION 'amounts are never converted: a budget keeps its currency'"
+                " USING ERRCODE = 'check_violation';",
             ),
         ]
         indexes: ClassVar[list[models.Index]] = [

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from budgets.models.event_budget import EventBudget
 from budgets.models.line_item import BudgetLineItem
+from budgetsite.money.amounts import MAX_AMOUNT
 from budgetsite.money.model_fields import AmountField, CurrencyField
 from budgetsite.tenancy.models import TenantForeignKey, TenantRow
 
@@ -66,6 +67,23 @@ class LedgerEntry(TenantRow):
                 condition=models.Q(idempotency_key__isnull=False),
                 name="budgets_ledgerentry_one_per_key",
             ),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=EntryKind.values), name="budgets_ledgerentry_kind_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(source__in=EntrySource.values), name="budgets_ledgerentry_source_known"
+            ),
+            # Whatever is not below a bound is too large, or not a number.
+            models.CheckConstraint(
+                condition=models.Q(
+                    committed_delta__gte=-MAX_AMOUNT,
+                    committed_delta__lte=MAX_AMOUNT,
+                    actual_delta__gte=-MAX_AMOUNT,
+                    actual_delta__lte=MAX_AMOUNT,
+                )
+                & ~models.Q(committed_delta=0, actual_delta=0),
+                name="budgets_ledgerentry_moves_money",
+            ),
         ]
         indexes: ClassVar[list[models.Index]] = [
             # A line's entries: proof and rebuilding of its totals.
@@ -90,10 +108,17 @@ class LedgerEntry(TenantRow):
                     IF NOT FOUND THEN
                         RAISE EXCEPTION 'no open budget in this currency to post to' USING ERRCODE = 'check_violation';
                     END IF;
+                    IF NEW.line_item_id IS NOT NULL AND NOT EXISTS (
+                        SELECT FROM budgets_budgetlineitem l
+                        WHERE l.tenant_id = NEW.tenant_id AND l.id = NEW.line_item_id AND l.budget_id = NEW.budget_id
+                            AND l.deleted_at IS NULL
+                    ) THEN
+                        RAISE EXCEPTION 'no such line in this budget' USING ERRCODE = 'check_violation';
+                    END IF;
                     NEW.created_at = now();
                     NEW.hash = budgets_ledger_hash(NEW.prev_hash, NEW.tenant_id, NEW.id, NEW.budget_id,
-                        NEW.line_item_id, NEW.seq, NEW.kind, NEW.committed_delta, NEW.actual_delta, NEW.currency, NEW.source,
-                        NEW.source_id, NEW.occurred_at);
+                        NEW.line_item_id, NEW.seq, NEW.kind, NEW.committed_delta, NEW.actual_delta, NEW.currency,
+                        NEW.source, NEW.source_id, NEW.occurred_at);
                     UPDATE budgets_eventbudget SET ledger_seq = NEW.seq, ledger_hash = NEW.hash
                         WHERE tenant_id = NEW.tenant_id AND id = NEW.budget_id;
                     RETURN NEW;

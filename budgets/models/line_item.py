@@ -1,5 +1,7 @@
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
+from uuid import UUID
 
 from django.db import models
 
@@ -10,6 +12,22 @@ from budgetsite.money import ratios
 from budgetsite.money.model_fields import AmountField, CurrencyField
 from budgetsite.tenancy.history import TenantHistory
 from budgetsite.tenancy.models import TenantForeignKey
+
+
+@dataclass(slots=True)
+class LineSave:
+    """One save of a line: what it changes of the plan, the budget it was in, and what is posted once it is written."""
+
+    changed: set[str]
+    old_budget_id: UUID | None = None
+    wanted_actual: Decimal | None = None
+    # (committed, actual) on their way from one budget to another.
+    moved_money: tuple[Decimal, Decimal] | None = None
+    kept_aside: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def moves(self) -> bool:
+        return "budget_id" in self.changed and self.old_budget_id is not None
 
 
 class BudgetLineItem(ProjectedModel):
@@ -53,6 +71,9 @@ class BudgetLineItem(ProjectedModel):
         "deleted_actual_amount",
     )
 
+    tracked = (*plan_fields, "actual_amount")
+    numbered_by = ("version",)
+
     history = TenantHistory(projections=projections)
 
     class Meta(ProjectedModel.Meta):
@@ -73,33 +94,11 @@ class BudgetLineItem(ProjectedModel):
             models.Index(fields=["tenant", "category"], name="budgets_line_by_category"),
         ]
 
-    # The plan as it was read, to tell what a save changes.
-    _read: dict[str, Any] | None = None
+    # What the save under way is about; set and read by the receivers' services.
+    save_under_way: "LineSave | None" = None
 
     def __str__(self) -> str:
         return self.name
-
-    @classmethod
-    def from_db(cls, db: str | None, field_names: Any, values: Any) -> Self:
-        line = super().from_db(db, field_names, values)
-        line.remember()
-        return line
-
-    def remember(self) -> None:
-        """Take the present values as the stored ones."""
-        self._read = {
-            name: self.__dict__[name] for name in (*self.plan_fields, "actual_amount") if name in self.__dict__
-        }
-
-    def plan_changes(self) -> set[str]:
-        """Return which fields of the plan differ from what was read; all of them for a new line."""
-        if self._read is None:
-            return set(self.plan_fields)
-        return {name for name in self.plan_fields if name in self._read and self._read[name] != getattr(self, name)}
-
-    def as_read(self, name: str) -> Any:
-        """Return a field's value as it was read, None for a new line."""
-        return None if self._read is None else self._read.get(name)
 
     @property
     def available_amount(self) -> Decimal:

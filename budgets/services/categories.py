@@ -6,13 +6,14 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Lower
 
 from budgets.models import BudgetLineItem, Category
 from budgets.services.problems import CategoryExists, CategoryInUse, UnknownCategory
 from budgetsite.accounts.models import User
 from budgetsite.tenancy.deletion import restore, soft_delete
+from budgetsite.tenancy.scope import deleted_rows_visible, require_tenant_id
 
 EVENT_CATEGORIES = (
     "Food & Beverage",
@@ -82,6 +83,19 @@ class CategoryFinder:
         return found
 
 
+def hold_categories(category_ids: set[UUID]) -> None:
+    """Keep categories from being deleted until the lines that use them are stored. Raises `UnknownCategory`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM budgets_category WHERE tenant_id = %s AND id = ANY (%s) AND deleted_at IS NULL"
+            " ORDER BY id FOR SHARE",
+            [require_tenant_id(), list(category_ids)],
+        )
+        held = {row[0] for row in cursor.fetchall()}
+    for category_id in category_ids - held:
+        raise UnknownCategory(str(category_id), CategoryFinder.load().names)
+
+
 @transaction.atomic
 def create_category(*, name: str, acting_user: User, **fields: Any) -> Category:
     """Raises `CategoryExists`."""
@@ -99,8 +113,10 @@ def update_category(*, category: Category, acting_user: User, **fields: Any) -> 
 
 @transaction.atomic
 def delete_category(*, category: Category, acting_user: User, now: datetime) -> None:
-    """Soft-delete a category that no live line uses. Raises `CategoryInUse`."""
-    lines = BudgetLineItem.objects.filter(category=category, deleted_at=None).count()
+    """Soft-delete a category that no line uses, deleted ones included: they may return. Raises `CategoryInUse`."""
+    list(Category.objects.filter(pk=category.pk).select_for_update(no_key=True))
+    with deleted_rows_visible():
+        lines = BudgetLineItem.objects.filter(category=category).count()
     if lines:
         raise CategoryInUse(category.name, lines)
     soft_delete(category, now=now)

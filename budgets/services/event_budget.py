@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from budgets.models import EventBudget
 from budgets.services.guards import lock_budget, refuse_fixed_plan, refuse_locked
 from budgets.services.line_item import insert_lines
-from budgets.services.problems import BudgetExists, LinesExceedTotal
+from budgets.services.problems import BudgetExists, EventNotFound, LinesExceedTotal
 from budgets.services.recalculation import recalculate_budget
 from budgetsite.accounts.models import Account, User
 from budgetsite.money.amounts import parse_amount
@@ -34,8 +34,9 @@ def create_event_budget(
     """Open an event's budget. Without a total (or with 0) the total follows the lines.
 
     `line_items` are dicts of `budgets.services.line_item.LINE_FIELDS`. Raises `BudgetExists`, `LinesExceedTotal`,
-    `UnknownCategory`, `InvalidAmount`; nothing is stored then.
+    `UnknownCategory`, `InvalidAmount`, `EventNotFound`; nothing is stored then.
     """
+    _lock_event(event.pk)
     total = parse_amount(total_budget_amount or ZERO, event.currency, minimum=ZERO)
     budget = EventBudget(
         event=event,
@@ -112,7 +113,11 @@ def delete_event_budget(*, budget_id: UUID, acting_user: User, now: datetime, ve
 
 @transaction.atomic
 def restore_event_budget(*, budget: EventBudget, acting_user: User) -> None:
-    """Bring a deleted budget back. Raises `BudgetExists` when its event has got another one since."""
+    """Bring a deleted budget back.
+
+    Raises `BudgetExists` when its event has got another one since, `EventNotFound` while the event itself is deleted.
+    """
+    _lock_event(budget.event_id)
     try:
         with transaction.atomic():
             restore(budget)
@@ -120,6 +125,12 @@ def restore_event_budget(*, budget: EventBudget, acting_user: User) -> None:
         if "budgets_eventbudget_one_per_event" not in str(error):
             raise
         raise BudgetExists(budget.event_id) from error
+
+
+def _lock_event(event_id: UUID) -> None:
+    """Keep the event from being deleted while a budget appears below it."""
+    if not Event.objects.filter(pk=event_id, deleted_at=None).select_for_update(no_key=True).values_list("pk").first():
+        raise EventNotFound(event_id)
 
 
 def _set_total(budget: EventBudget, wanted: Decimal) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import transaction
 
-from budgets.models import EventBudget
+from budgets.models import LOCKED_STATUSES, EventBudget
 from budgets.services.event_budget import create_event_budget, update_event_budget
 from budgets.services.guards import lock_budget
 from budgets.services.problems import BudgetProblem
@@ -34,8 +34,6 @@ def change_event(
     `ValidationError` by field, `CurrencyFixed`, and as `update_event_budget`; nothing is stored then.
     """
     budget: EventBudget | None = EventBudget.objects.filter(event=event).first()
-    if budget is not None and event_fields.get("currency", budget.currency) != budget.currency:
-        raise CurrencyFixed(budget.currency)
     event = update_event(event=event, acting_user=acting_user, **event_fields)
     if event_budget_amount is None:
         return event
@@ -49,3 +47,20 @@ def change_event(
             total_budget_amount=event_budget_amount,
         )
     return event
+
+
+def refuse_other_currency(event: Event) -> None:
+    """Raise `CurrencyFixed` when an event is about to be saved in another currency than its budget's."""
+    if event._state.adding:
+        return
+    kept_in = EventBudget.objects.filter(event=event).values_list("currency", flat=True).first()
+    if kept_in is not None and kept_in != event.currency:
+        raise CurrencyFixed(kept_in)
+
+
+def why_event_stays(event: Event) -> str | None:
+    """Return why an event may not be deleted: its budget is closed, and closed books are kept."""
+    status = (
+        EventBudget.objects.filter(event=event, status__in=LOCKED_STATUSES).values_list("status", flat=True).first()
+    )
+    return f"Its budget is {status}, and closed books are kept." if status else None

@@ -14,6 +14,17 @@ BUDGET_COLUMNS = (
 LINE_COLUMNS = "l.id, l.budget_id, l.name, l.budgeted_amount, l.committed_amount, l.actual_amount, l.variance_amount"
 
 
+def variance_percentage_sql(total: str, actual: str) -> str:
+    """Return SQL for the variance as a percentage of `total`, as `budgetsite.money.ratios` computes it.
+
+    The parameter `percentage_limit` bounds it. `greatest` and `least` would pass over the NULL of a total of 0.
+    """
+    return (
+        f"CASE WHEN {total} = 0 THEN NULL ELSE greatest(-%(percentage_limit)s, least(%(percentage_limit)s,"
+        f" round(({total} - ({actual})) * 100 / {total}, 2))) END"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class BudgetFigures:
     budget_id: UUID

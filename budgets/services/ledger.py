@@ -10,7 +10,13 @@ from django.db import connection
 from django.utils import timezone
 
 from budgets.models import LOCKED_STATUSES, BudgetLineItem, EntryKind, EntrySource, EventBudget, LedgerEntry
-from budgets.services.figures import BUDGET_COLUMNS, LINE_COLUMNS, BudgetFigures, LineFigures
+from budgets.services.figures import (
+    BUDGET_COLUMNS,
+    LINE_COLUMNS,
+    BudgetFigures,
+    LineFigures,
+    variance_percentage_sql,
+)
 from budgets.services.problems import (
     AmountDoesNotFit,
     BudgetLocked,
@@ -21,19 +27,12 @@ from budgets.services.problems import (
     ReleaseExceedsCommitted,
     TotalOutOfRange,
 )
-from budgets.signals import budget_recalculated
+from budgets.services.recalculation import lock_budget_row, tell_recalculated
 from budgetsite.money.amounts import MAX_AMOUNT, parse_amount
 from budgetsite.money.ratios import PERCENTAGE_LIMIT
 from budgetsite.tenancy.scope import current_scope, require_tenant_id
 
 ZERO = Decimal(0)
-
-_LINE_TAKES_IT = """
-    l.tenant_id = %(tenant)s AND l.id = %(line)s AND l.budget_id = %(budget)s AND l.deleted_at IS NULL
-    AND l.committed_amount + %(committed)s >= 0
-    AND abs(l.budgeted_amount - l.actual_amount - %(actual)s) <= %(largest)s
-    AND abs(l.actual_amount + %(actual)s) <= %(largest)s
-"""
 
 # One conditional update: whatever stands in the way leaves no row changed, and the row stays locked until the end.
 _UPDATE_BUDGET = f"""
@@ -45,8 +44,7 @@ _UPDATE_BUDGET = f"""
         unallocated_actual_amount = b.unallocated_actual_amount
             + CASE WHEN %(line)s::uuid IS NULL THEN %(actual)s ELSE 0 END,
         variance_amount = b.total_budget_amount - b.total_actual_amount - %(actual)s,
-        variance_percentage = greatest(-%(percentage_limit)s, least(%(percentage_limit)s, round(
-            (b.total_budget_amount - b.total_actual_amount - %(actual)s) * 100 / nullif(b.total_budget_amount, 0), 2)))
+        variance_percentage = {variance_percentage_sql("b.total_budget_amount", "b.total_actual_amount + %(actual)s")}
     WHERE b.tenant_id = %(tenant)s AND b.id = %(budget)s AND b.deleted_at IS NULL
         AND b.currency = %(currency)s
         AND b.status <> ALL (%(locked)s)
@@ -57,7 +55,11 @@ _UPDATE_BUDGET = f"""
         AND (NOT %(stops)s
              OR b.total_budget_amount - b.total_committed_amount - b.total_actual_amount >= %(amount)s)
         AND (%(line)s::uuid IS NULL OR EXISTS (
-            SELECT FROM budgets_budgetlineitem l WHERE {_LINE_TAKES_IT}))
+            SELECT FROM budgets_budgetlineitem l
+            WHERE l.tenant_id = %(tenant)s AND l.id = %(line)s AND l.budget_id = b.id AND l.deleted_at IS NULL
+                AND l.committed_amount + %(committed)s >= 0
+                AND abs(l.budgeted_amount - l.actual_amount - %(actual)s) <= %(largest)s
+                AND abs(l.actual_amount + %(actual)s) <= %(largest)s))
     RETURNING {BUDGET_COLUMNS}
 """
 
@@ -66,7 +68,7 @@ _UPDATE_LINE = f"""
         committed_amount = l.committed_amount + %(committed)s,
         actual_amount = l.actual_amount + %(actual)s,
         variance_amount = l.budgeted_amount - l.actual_amount - %(actual)s
-    WHERE {_LINE_TAKES_IT}
+    WHERE l.tenant_id = %(tenant)s AND l.id = %(line)s
     RETURNING {LINE_COLUMNS}
 """
 
@@ -109,17 +111,24 @@ def post(
     Amounts are signed, in the budget's currency. `on_overrun` is by default `stop` for commitments (an amount that does
     not fit raises `AmountDoesNotFit`) and `warn` for actuals: an invoice that has arrived is a fact. The acting user is
     the scope's. A repeated `idempotency_key` posts nothing and returns the first posting, or raises
-    `IdempotencyMismatch` when it was for something else. Locks the budget, then the line. A caller that goes on after a
-    refusal wraps the call in a savepoint.
+    `IdempotencyMismatch` when it was for something else. Locks the budget, then the line. A refusal has
+    written nothing.
     """
     committed_delta = parse_amount(committed_delta, currency)
     actual_delta = parse_amount(actual_delta, currency)
     if not committed_delta and not actual_delta:
         raise ValueError("an entry moves money")
+    if idempotency_key is not None and not 0 < len(idempotency_key) <= 200:
+        raise ValueError("an idempotency key has 1 to 200 characters")
+    if line_item_id is not None or idempotency_key is not None:
+        # PostgreSQL judges the other tables by the snapshot from before it waited for the budget's row: with the row
+        # locked first, the line and the key are judged as they are now.
+        lock_budget_row(budget_id)
     if idempotency_key is not None:
-        earlier = _posted_before(budget_id, idempotency_key)
+        wanted = (kind, committed_delta, actual_delta, currency, line_item_id, source, source_id)
+        earlier = _posted_before(budget_id, idempotency_key, wanted)
         if earlier is not None:
-            return _same_posting(earlier, kind, committed_delta, actual_delta, line_item_id)
+            return earlier
     amount = committed_delta + actual_delta
     if on_overrun is None:
         on_overrun = OnOverrun.STOP if kind == EntryKind.COMMIT else OnOverrun.WARN
@@ -145,12 +154,7 @@ def post(
         line = None
         if line_item_id is not None:
             cursor.execute(_UPDATE_LINE, parameters)
-            row = cursor.fetchone()
-            if row is None:
-                # The line changed while the budget's row was waited for: the first statement judged it by an older
-                # snapshot, as PostgreSQL does for every table but the updated one.
-                raise _refusal(parameters)
-            line = LineFigures.from_row(row)
+            line = LineFigures.from_row(cursor.fetchone())
         entry_id = uuid4()
         cursor.execute(
             """
@@ -176,28 +180,26 @@ def post(
             ],
         )
     if on_overrun != OnOverrun.IGNORE:
-        budget_recalculated.send(sender=EventBudget, figures=figures, lines=[line] if line else [])
+        tell_recalculated(figures, [line] if line else [])
     return Posting(entry_id=entry_id, figures=figures, line=line)
 
 
-def _posted_before(budget_id: UUID, key: str) -> LedgerEntry | None:
-    """Lock the budget, so that two postings with one key queue, and return what the key posted."""
-    list(EventBudget.objects.filter(pk=budget_id).select_for_update(no_key=True).values_list("pk"))
+def _posted_before(budget_id: UUID, key: str, wanted: tuple[Any, ...]) -> Posting | None:
+    """Return what the key posted to the locked budget. Raises `IdempotencyMismatch` when it was something else."""
     earlier: LedgerEntry | None = LedgerEntry.objects.filter(budget_id=budget_id, idempotency_key=key).first()
-    return earlier
-
-
-def _same_posting(
-    earlier: LedgerEntry, kind: EntryKind, committed: Decimal, actual: Decimal, line_item_id: UUID | None
-) -> Posting:
-    same = (
-        earlier.kind == kind
-        and earlier.committed_delta == committed
-        and earlier.actual_delta == actual
-        and earlier.line_item_id == line_item_id
+    if earlier is None:
+        return None
+    posted = (
+        earlier.kind,
+        earlier.committed_delta,
+        earlier.actual_delta,
+        earlier.currency,
+        earlier.line_item_id,
+        earlier.source,
+        earlier.source_id,
     )
-    if not same:
-        raise IdempotencyMismatch(earlier.idempotency_key or "")
+    if posted != wanted:
+        raise IdempotencyMismatch(key)
     return Posting(entry_id=earlier.pk, figures=None, line=None, repeated=True)
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
+from budgets.services.figures import variance_percentage_sql
 from budgetsite.money.ratios import PERCENTAGE_LIMIT
 from budgetsite.tenancy.scope import deleted_rows_visible, require_tenant_id
 
@@ -39,7 +40,7 @@ _BROKEN_LINKS = f"""
     WHERE out_of_order OR unlinked OR altered ORDER BY budget_id, seq LIMIT 100
 """
 
-_BUDGET_TOTALS = """
+_BUDGET_TOTALS = f"""
     SELECT b.id, b.lines_total_amount, b.total_budget_amount, b.total_committed_amount, b.total_actual_amount,
            b.unallocated_committed_amount, b.unallocated_actual_amount, b.variance_amount, b.variance_percentage,
            b.ledger_seq,
@@ -48,10 +49,9 @@ _BUDGET_TOTALS = """
            coalesce(e.committed, 0), coalesce(e.actual, 0),
            coalesce(e.unallocated_committed, 0), coalesce(e.unallocated_actual, 0),
            b.total_budget_amount - coalesce(e.actual, 0),
-           greatest(-%(percentage_limit)s, least(%(percentage_limit)s, round(
-               (b.total_budget_amount - coalesce(e.actual, 0)) * 100 / nullif(b.total_budget_amount, 0), 2))),
+           {variance_percentage_sql("b.total_budget_amount", "coalesce(e.actual, 0)")},
            coalesce(e.last_seq, 0),
-           b.ledger_hash = coalesce((SELECT h.hash FROM budgets_ledgerentry h WHERE h.tenant_id = b.tenant_id
+           b.ledger_hash, coalesce((SELECT h.hash FROM budgets_ledgerentry h WHERE h.tenant_id = b.tenant_id
                AND h.budget_id = b.id ORDER BY h.seq DESC LIMIT 1), ''::bytea)
     FROM budgets_eventbudget b
     LEFT JOIN (
@@ -98,44 +98,86 @@ _LINE_TOTALS = """
 _LINE_FIELDS = ("committed_amount", "actual_amount", "variance_amount")
 
 
+_WRONG_CURRENCIES = """
+    SELECT 'line', l.id, l.currency, b.currency FROM budgets_budgetlineitem l
+    JOIN budgets_eventbudget b ON b.tenant_id = l.tenant_id AND b.id = l.budget_id
+    WHERE l.tenant_id = %(tenant)s AND l.currency <> b.currency
+    UNION ALL
+    SELECT 'ledger entry', e.id, e.currency, b.currency FROM budgets_ledgerentry e
+    JOIN budgets_eventbudget b ON b.tenant_id = e.tenant_id AND b.id = e.budget_id
+    WHERE e.tenant_id = %(tenant)s AND e.currency <> b.currency
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """How many rows were mended, and which budgets could not be."""
+
+    changed: int
+    unmended: list[Discrepancy]
+
+
 def verify_ledger() -> list[Discrepancy]:
     """Recompute every total and every hash of the current tenant; return what differs, entries first."""
     with transaction.atomic(), deleted_rows_visible():
-        return [*_broken_links(), *_wrong_budgets(), *_wrong_lines()]
+        return [*_broken_links(), *_wrong_currencies(), *_wrong_budgets(), *_wrong_lines()]
 
 
-def rebuild_totals() -> int:
-    """Set every projection of the current tenant to what the entries say; return how many rows changed.
+def rebuild_totals() -> Rebuilt:
+    """Set every projection of the current tenant to what the entries say, the heads of the chains included.
 
-    The entries are never touched: a broken chain stays broken, and `verify_ledger` goes on naming it.
+    The entries are never touched: a broken chain stays broken, and `verify_ledger` goes on naming it. A budget whose
+    lines exceed its total is left as it is and named, and the others are mended all the same.
     """
-    changed = 0
     with transaction.atomic(), deleted_rows_visible(), connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id FROM budgets_eventbudget WHERE tenant_id = %(tenant)s ORDER BY id FOR NO KEY UPDATE",
-            _tenant(),
+            "SELECT id FROM budgets_eventbudget WHERE tenant_id = %(tenant)s ORDER BY id FOR NO KEY UPDATE", _tenant()
         )
-        cursor.execute(_LINE_TOTALS, _tenant())
-        for row in cursor.fetchall():
-            cursor.execute(
-                "UPDATE budgets_budgetlineitem SET committed_amount = %s, actual_amount = %s, variance_amount = %s"
-                " WHERE tenant_id = %s AND id = %s",
-                [*row[4:7], require_tenant_id(), row[0]],
-            )
-            changed += cursor.rowcount
+        changed = _mend_lines(cursor)
+        unmended: dict[Any, Discrepancy] = {}
         # Twice: a total that follows its lines has to be right before its variance can be.
         for _ in range(2):
-            cursor.execute(_BUDGET_TOTALS, _tenant())
-            for row in cursor.fetchall():
-                stored, true = row[1:9], row[10:18]
-                if stored != true:
-                    assignments = ", ".join(f"{name} = %s" for name in _BUDGET_FIELDS[:8])
-                    cursor.execute(
-                        f"UPDATE budgets_eventbudget SET {assignments} WHERE tenant_id = %s AND id = %s",
-                        [*true, require_tenant_id(), row[0]],
-                    )
-                    changed += cursor.rowcount
+            changed += _mend_budgets(cursor, unmended)
+    return Rebuilt(changed, list(unmended.values()))
+
+
+def _mend_lines(cursor: Any) -> int:
+    changed = 0
+    cursor.execute(_LINE_TOTALS, _tenant())
+    for row in cursor.fetchall():
+        cursor.execute(
+            "UPDATE budgets_budgetlineitem SET committed_amount = %s, actual_amount = %s, variance_amount = %s"
+            " WHERE tenant_id = %s AND id = %s",
+            [*row[4:7], require_tenant_id(), row[0]],
+        )
+        changed += cursor.rowcount
     return changed
+
+
+def _mend_budgets(cursor: Any, unmended: dict[Any, Discrepancy]) -> int:
+    changed = 0
+    assignments = ", ".join(f"{name} = %s" for name in (*_BUDGET_FIELDS, "ledger_hash"))
+    cursor.execute(_BUDGET_TOTALS, _tenant())
+    for row in cursor.fetchall():
+        stored, true = (*row[1:10], row[19]), (*row[10:19], row[20])
+        if stored == true:
+            continue
+        try:
+            with transaction.atomic():
+                cursor.execute(
+                    f"UPDATE budgets_eventbudget SET {assignments} WHERE tenant_id = %s AND id = %s",
+                    [*true, require_tenant_id(), row[0]],
+                )
+            changed += cursor.rowcount
+        except IntegrityError:
+            detail = f"its lines add up to {true[0]}, more than its total of {true[1]}: correct the plan by hand"
+            unmended[row[0]] = Discrepancy("budget", str(row[0]), detail)
+    return changed
+
+
+def _wrong_currencies() -> Iterator[Discrepancy]:
+    for subject, subject_id, currency, kept_in in _rows(_WRONG_CURRENCIES):
+        yield Discrepancy(subject, str(subject_id), f"is in {currency}, its budget in {kept_in}")
 
 
 def _broken_links() -> Iterator[Discrepancy]:
@@ -154,7 +196,7 @@ def _wrong_budgets() -> Iterator[Discrepancy]:
         for name, stored, true in zip(_BUDGET_FIELDS, row[1:10], row[10:19], strict=True):
             if stored != true:
                 yield Discrepancy("budget", str(row[0]), f"{name} is {stored}, the entries say {true}")
-        if not row[19]:
+        if row[19] != row[20]:
             yield Discrepancy("budget", str(row[0]), "the last entry is not the one that its chain ends with")
 
 

@@ -1,6 +1,7 @@
 """Adding, changing, ordering, deleting and restoring the lines of a budget."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -11,7 +12,7 @@ from django.db.models import Max
 
 from budgets.models import BudgetLineItem, Category, EntryKind, EntrySource, EventBudget
 from budgets.services import ledger
-from budgets.services.categories import CategoryFinder
+from budgets.services.categories import CategoryFinder, hold_categories
 from budgets.services.guards import lock_budget, refuse_fixed_plan, refuse_locked
 from budgets.services.line_item_effects import set_actual
 from budgets.services.problems import CurrencyMismatch, LineHasCommitments, LineNotFound, StaleVersion
@@ -67,11 +68,13 @@ def update_line_item(
     actual = values.pop("actual_amount", None)
     for name, value in values.items():
         setattr(line, name, value)
-    if line.plan_changes():
+    changes_plan = bool(line.touched())
+    if changes_plan:
         refuse_fixed_plan(budget)
+    with recalculation_paused() if changes_plan and actual is not None else nullcontext():
         line.save()
-    if actual is not None:
-        set_actual(line, actual)
+        if actual is not None:
+            set_actual(line, actual)
     return line
 
 
@@ -141,10 +144,11 @@ def delete_line_item(
     if line.committed_amount:
         raise LineHasCommitments(committed=line.committed_amount, currency=budget.currency)
     spent = line.actual_amount
-    if spent:
-        _post_correction(line, -spent, f"“{line.name}” deleted")
-    _set_deleted(line, deleted_at=now, spent=spent, version=budget.version + 1, reason="deleted")
-    recalculate_budget(budget.pk)
+    with recalculation_paused():
+        if spent:
+            _post_correction(line, -spent, f"“{line.name}” deleted")
+        _set_deleted(line, deleted_at=now, spent=spent, version=budget.version + 1, reason="deleted")
+        recalculate_budget(budget.pk)
 
 
 @transaction.atomic
@@ -157,10 +161,11 @@ def restore_line_item(*, line: BudgetLineItem, acting_user: User) -> None:
     if line.deleted_at is None:
         return
     spent = line.deleted_actual_amount
-    _set_deleted(line, deleted_at=None, spent=ZERO, version=budget.version + 1, reason="restored")
-    if spent:
-        _post_correction(line, spent, f"“{line.name}” restored")
-    recalculate_budget(budget.pk)
+    with recalculation_paused():
+        _set_deleted(line, deleted_at=None, spent=ZERO, version=budget.version + 1, reason="restored")
+        if spent:
+            _post_correction(line, spent, f"“{line.name}” restored")
+        recalculate_budget(budget.pk)
 
 
 def insert_lines(
@@ -184,11 +189,12 @@ def insert_lines(
         line = BudgetLineItem(budget=budget, currency=budget.currency, version=version, **values)
         line.variance_amount = line.budgeted_amount
         lines.append(line)
+    hold_categories({line.category_id for line in lines})
     BudgetLineItem.objects.bulk_create(lines, batch_size=500)
     BudgetLineItem.history.bulk_history_create(lines, batch_size=500, default_user=acting_user_reference())
     with recalculation_paused():
         for line, actual in zip(lines, actuals, strict=True):
-            line.remember()
+            line.remember(line.tracked)
             if actual:
                 set_actual(line, actual, source=source)
     return lines

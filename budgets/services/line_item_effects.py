@@ -4,14 +4,19 @@ The receivers call `before_save` and `after_save` around each save, so that ever
 effects. Services decide beforehand who may do it and against which version.
 """
 
+from contextlib import nullcontext
 from decimal import Decimal
+from uuid import UUID
 
 from django.db import connection
 
-from budgets.models import BudgetLineItem, EntryKind, EntrySource
+from budgets.models import BudgetLineItem, EntryKind, EntrySource, EventBudget
+from budgets.models.line_item import LineSave
 from budgets.services import ledger
+from budgets.services.categories import hold_categories
 from budgets.services.figures import LINE_COLUMNS, LineFigures
-from budgets.services.recalculation import lock_budget_row, recalculate_budget
+from budgets.services.problems import LineNotFound
+from budgets.services.recalculation import lock_budget_row, recalculate_budget, recalculation_paused
 from budgetsite.tenancy.scope import require_tenant_id
 
 ZERO = Decimal(0)
@@ -20,41 +25,47 @@ ZERO = Decimal(0)
 def before_save(line: BudgetLineItem) -> None:
     """Lock what the save will change, number the change, and take a moving line's money out of its old budget."""
     if line._state.adding:
-        line.version = lock_budget_row(line.budget_id) + 1
-        # Only the ledger writes these; what was asked for is posted after the insert.
-        line.wanted_actual = line.actual_amount  # type: ignore[attr-defined]
-        line.actual_amount = line.committed_amount = ZERO
-        line.variance_amount = line.budgeted_amount
+        _before_insert(line)
         return
-    line.wanted_actual = None  # type: ignore[attr-defined]
-    if line.actual_amount != line.as_read("actual_amount"):
-        line.wanted_actual = line.actual_amount  # type: ignore[attr-defined]
-    changed = line.plan_changes()
-    if not changed:
-        return
-    old_budget_id = line.as_read("budget_id")
-    versions = {budget_id: lock_budget_row(budget_id) for budget_id in sorted({old_budget_id, line.budget_id})}
-    line.version = versions[line.budget_id] + 1
-    if "budget_id" in changed:
-        _move_money(line, out_of=True)
+    stored, versions = _lock_stored(line)
+    kept_aside = line.adopt(stored)
+    touched = line.touched()
+    changed = {name for name in line.plan_fields if getattr(line, name) != getattr(stored, name)}
+    line.save_under_way = LineSave(
+        changed=changed,
+        old_budget_id=stored.budget_id,
+        wanted_actual=line.actual_amount if "actual_amount" in touched else None,
+        kept_aside=kept_aside,
+    )
+    line.actual_amount = stored.actual_amount
+    line.version = stored.version
+    if "category_id" in changed:
+        hold_categories({line.category_id})
+    if changed:
+        line.version = versions[line.budget_id] + 1
+    if line.save_under_way.moves:
+        _number_past(line, stored.version, versions[line.budget_id])
+        line.save_under_way.moved_money = (stored.committed_amount, stored.actual_amount)
+        _move_money(line, out_of=stored.budget_id)
 
 
 def after_save(line: BudgetLineItem, *, created: bool) -> None:
-    """Post what the save asked for and recompute the budget(s)."""
-    changed = line.plan_changes()
-    old_budget_id = None if created else line.as_read("budget_id")
-    moved = "budget_id" in changed and not created
-    if moved:
-        _move_money(line, out_of=False)
-    figures = _refresh(line, plan_changed=bool(changed))
-    wanted: Decimal | None = line.wanted_actual  # type: ignore[attr-defined]
-    line.remember()
-    if changed:
-        recalculate_budget(line.budget_id, lines=[figures])
-        if moved and old_budget_id is not None:
-            recalculate_budget(old_budget_id, lines=[])
-    if wanted is not None:
-        set_actual(line, wanted)
+    """Post what the save asked for and recompute the budget(s), telling of each once."""
+    save = line.save_under_way
+    assert save is not None
+    line.save_under_way = None
+    several = save.moves or (save.wanted_actual is not None and save.changed)
+    with recalculation_paused() if several else nullcontext():
+        if save.moves:
+            _move_money(line, into=line.budget_id, save=save)
+        figures = _refresh(line)
+        line.saved(save.kept_aside)
+        if save.changed:
+            recalculate_budget(line.budget_id, lines=[figures])
+        if save.moves and save.old_budget_id is not None:
+            recalculate_budget(save.old_budget_id)
+        if save.wanted_actual is not None:
+            set_actual(line, save.wanted_actual)
 
 
 def set_actual(line: BudgetLineItem, wanted: Decimal, *, source: EntrySource = EntrySource.MANUAL) -> None:
@@ -74,20 +85,54 @@ def set_actual(line: BudgetLineItem, wanted: Decimal, *, source: EntrySource = E
         current = posting.line.actual if posting.line else wanted
     line.actual_amount = current
     line.variance_amount = line.budgeted_amount - current
-    line.remember()
+    line.remember(["actual_amount"])
 
 
-def _move_money(line: BudgetLineItem, *, out_of: bool) -> None:
+def _before_insert(line: BudgetLineItem) -> None:
+    line.version = lock_budget_row(line.budget_id) + 1
+    hold_categories({line.category_id})
+    # Only the ledger writes these; what was asked for is posted after the insert.
+    line.save_under_way = LineSave(changed=set(line.plan_fields), wanted_actual=line.actual_amount)
+    line.actual_amount = line.committed_amount = ZERO
+    line.variance_amount = line.budgeted_amount
+
+
+def _lock_stored(line: BudgetLineItem) -> tuple[BudgetLineItem, dict[UUID, int]]:
+    """Lock the budgets that the line is and will be in, in the order of their ids; return it as it is stored now."""
+    was_in = BudgetLineItem.objects.filter(pk=line.pk, deleted_at=None).values_list("budget_id", flat=True).first()
+    if was_in is None:
+        raise LineNotFound(line.pk)
+    goes_to = line.budget_id if "budget_id" in line.touched() else was_in
+    versions = {budget_id: lock_budget_row(budget_id) for budget_id in sorted({was_in, goes_to})}
+    stored = BudgetLineItem.objects.filter(pk=line.pk, deleted_at=None).first()
+    # Someone moved or deleted it while the locks were waited for.
+    if stored is None or stored.budget_id != was_in:
+        raise LineNotFound(line.pk)
+    return stored, versions
+
+
+def _number_past(line: BudgetLineItem, line_version: int, target_version: int) -> None:
+    """Let the line's new budget count on from the higher of both versions, so that an old reading stays stale."""
+    if line_version > target_version:
+        EventBudget.objects.filter(pk=line.budget_id).update(version=line_version)
+        line.version = line_version + 1
+
+
+def _move_money(
+    line: BudgetLineItem, *, out_of: UUID | None = None, into: UUID | None = None, save: LineSave | None = None
+) -> None:
     """Take a line's commitments and actuals out of its old budget, or put them into its new one."""
-    if out_of:
-        stored = BudgetLineItem.objects.get(pk=line.pk)
-        line.moved_money = (stored.committed_amount, stored.actual_amount)  # type: ignore[attr-defined]
-    committed, actual = line.moved_money  # type: ignore[attr-defined]
+    save = save or line.save_under_way
+    assert save is not None
+    assert save.moved_money is not None
+    budget_id = out_of or into
+    assert budget_id is not None
+    committed, actual = save.moved_money
     if not committed and not actual:
         return
     sign = -1 if out_of else 1
     ledger.post(
-        budget_id=line.as_read("budget_id") if out_of else line.budget_id,
+        budget_id=budget_id,
         line_item_id=line.pk,
         kind=EntryKind.ADJUST,
         committed_delta=sign * committed,
@@ -100,16 +145,14 @@ def _move_money(line: BudgetLineItem, *, out_of: bool) -> None:
     )
 
 
-def _refresh(line: BudgetLineItem, *, plan_changed: bool) -> LineFigures:
-    """Bring the line's variance up to its new plan and read its figures back."""
+def _refresh(line: BudgetLineItem) -> LineFigures:
+    """Bring the line's variance up to its plan and read its figures back."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             UPDATE budgets_budgetlineitem l SET variance_amount = l.budgeted_amount - l.actual_amount
             WHERE l.tenant_id = %s AND l.id = %s RETURNING {LINE_COLUMNS}
-            """
-            if plan_changed
-            else f"SELECT {LINE_COLUMNS} FROM budgets_budgetlineitem l WHERE l.tenant_id = %s AND l.id = %s",
+            """,
             [require_tenant_id(), line.pk],
         )
         figures = LineFigures.from_row(cursor.fetchone())

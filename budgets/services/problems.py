@@ -22,6 +22,14 @@ class BudgetNotFound(BudgetProblem):
         super().__init__("There is no such budget.")
 
 
+class EventNotFound(BudgetProblem):
+    code = "event_not_found"
+
+    def __init__(self, event_id: UUID) -> None:
+        self.event_id = event_id
+        super().__init__("There is no such event, or it was deleted. Restore the event first.")
+
+
 class LineNotFound(BudgetProblem):
     code = "line_not_found"
 
@@ -95,7 +103,7 @@ class CategoryInUse(BudgetProblem):
 
     def __init__(self, name: str, lines: int) -> None:
         self.name, self.lines = name, lines
-        super().__init__(f"“{name}” is used by {lines} line(s). Move them to another category first.")
+        super().__init__(f"“{name}” is used by {lines} line(s), deleted ones included. Move them first.")
 
 
 class CategoryExists(BudgetProblem):

@@ -10,9 +10,10 @@ from uuid import UUID
 from django.db import connection
 
 from budgets.models import BudgetLineItem, EventBudget
-from budgets.services.figures import BUDGET_COLUMNS, BudgetFigures, LineFigures
-from budgets.services.problems import BudgetNotFound, LinesExceedTotal
+from budgets.services.figures import BUDGET_COLUMNS, BudgetFigures, LineFigures, variance_percentage_sql
+from budgets.services.problems import BudgetNotFound, LinesExceedTotal, TotalOutOfRange
 from budgets.signals import budget_recalculated
+from budgetsite.money.amounts import MAX_AMOUNT
 from budgetsite.money.ratios import PERCENTAGE_LIMIT
 from budgetsite.tenancy.scope import require_tenant_id
 
@@ -41,11 +42,11 @@ _UPDATE_TOTALS = f"""
         total_committed_amount = t.committed,
         total_actual_amount = t.actual,
         variance_amount = t.total - t.actual,
-        variance_percentage = greatest(-%(percentage_limit)s, least(%(percentage_limit)s,
-            round((t.total - t.actual) * 100 / nullif(t.total, 0), 2))),
+        variance_percentage = {variance_percentage_sql("t.total", "t.actual")},
         version = b.version + %(step)s
     FROM totals t
     WHERE b.tenant_id = t.tenant_id AND b.id = t.id AND t.lines_total <= t.total
+        AND greatest(t.lines_total, t.total, t.committed, abs(t.actual), abs(t.total - t.actual)) <= %(largest)s
     RETURNING {BUDGET_COLUMNS}
 """
 
@@ -68,15 +69,25 @@ def recalculate_budget(
         "budget": budget_id,
         "step": int(plan_changed),
         "percentage_limit": PERCENTAGE_LIMIT,
+        "largest": MAX_AMOUNT,
     }
     with connection.cursor() as cursor:
         cursor.execute(_UPDATE_TOTALS, parameters)
         row = cursor.fetchone()
         if row is None:
-            raise _lines_exceed_total(budget_id, parameters)
+            raise _refusal(budget_id, parameters)
     figures = BudgetFigures.from_row(row)
-    budget_recalculated.send(sender=EventBudget, figures=figures, lines=lines)
+    tell_recalculated(figures, lines)
     return figures
+
+
+def tell_recalculated(figures: BudgetFigures, lines: list[LineFigures] | None) -> None:
+    """Send `budget_recalculated`; while recalculation is paused, let its end do that, once and with the true totals."""
+    paused = _paused.get()
+    if paused is None:
+        budget_recalculated.send(sender=EventBudget, figures=figures, lines=lines)
+    else:
+        paused.setdefault(figures.budget_id, 0)
 
 
 @contextmanager
@@ -123,11 +134,13 @@ def line_figures(line: BudgetLineItem) -> LineFigures:
     )
 
 
-def _lines_exceed_total(budget_id: UUID, parameters: dict[str, Any]) -> Exception:
+def _refusal(budget_id: UUID, parameters: dict[str, Any]) -> Exception:
     budget = EventBudget.objects.filter(pk=budget_id).first()
     if budget is None:
         return BudgetNotFound(budget_id)
     with connection.cursor() as cursor:
         cursor.execute(_LINE_SUMS, parameters)
         lines_total: Decimal = cursor.fetchone()[0]
+    if budget.total_follows_lines or lines_total <= budget.total_budget_amount:
+        return TotalOutOfRange()
     return LinesExceedTotal(lines_total=lines_total, total=budget.total_budget_amount, currency=budget.currency)

@@ -20,6 +20,7 @@ from budgets.services.problems import (
 from budgetsite.accounts.models import Account, User
 from budgetsite.accounts.permissions import PERMISSIONS, may
 from budgetsite.accounts.roles import Role
+from budgetsite.money.amounts import amount_to_json
 from budgetsite.tenancy.history import record_history
 
 # Finalizing beyond this variance needs an owner's override; above the lower one it is said in the answer.
@@ -132,6 +133,10 @@ def move_budget(
         _demand_other_eyes(budget, acting_user, account)
     if action == "finalize":
         warnings = _check_variance(budget, acting_role=acting_role, reason=reason, override=override)
+        if budget.total_committed_amount:
+            open_amount = f"{amount_to_json(budget.total_committed_amount, budget.currency)} {budget.currency}"
+            detail = f"{open_amount} are still promised, and can't be released or settled any more."
+            warnings.append({"code": "open_commitments", "detail": detail})
     _change(budget, move, acting_user=acting_user, now=now)
     BudgetDecision.objects.create(
         budget=budget,

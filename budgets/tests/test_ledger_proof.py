@@ -7,7 +7,7 @@ from django.db import connection, connections, transaction
 
 from budgets.models import EntryKind, EventBudget, LedgerEntry
 from budgets.services import ledger
-from budgets.services.ledger_proof import rebuild_totals, verify_ledger
+from budgets.services.ledger_proof import Rebuilt, rebuild_totals, verify_ledger
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.budgets import make_budget, make_line
 from budgetsite.testing.people import make_member
@@ -109,7 +109,7 @@ def test_a_wrong_total_is_named_and_rebuilding_mends_it(books, statement):
     column = statement.split("SET ")[1].split(" =")[0]
     assert any(found.detail.startswith(f"{column} is ") for found in verify())
     with transaction.atomic():
-        assert rebuild_totals() == 1
+        assert rebuild_totals() == Rebuilt(1, [])
     assert verify() == []
     with transaction.atomic():
         assert EventBudget.objects.get().total_actual_amount == 60
@@ -117,7 +117,7 @@ def test_a_wrong_total_is_named_and_rebuilding_mends_it(books, statement):
 
 def test_rebuilding_clean_books_changes_nothing(books):
     with transaction.atomic():
-        assert rebuild_totals() == 0
+        assert rebuild_totals() == Rebuilt(0, [])
 
 
 def test_the_proof_looks_at_one_tenant(books, other_account):

@@ -91,6 +91,25 @@ class User(AbstractBaseUser, PermissionsMixin):
             # Addresses are stored in lower case; this refuses any that slip past.
             models.CheckConstraint(condition=models.Q(email=Lower("email")), name="accounts_user_email_is_lower_case"),
         ]
+        triggers: ClassVar[list[pgtrigger.Trigger]] = [
+            # A form that forgets to leave these out would make anybody a superuser.
+            pgtrigger.Trigger(
+                name="keep_platform_rights",
+                operation=pgtrigger.Update,
+                when=pgtrigger.Before,
+                condition=pgtrigger.Q(old__is_superuser__df=pgtrigger.F("new__is_superuser"))
+                | pgtrigger.Q(old__is_staff__df=pgtrigger.F("new__is_staff")),
+                func="""
+                    IF NOT pg_has_role(
+                        current_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = TG_RELID), 'MEMBER'
+                    ) THEN
+                        RAISE EXCEPTION 'platform rights are given by the operator alone'
+                            USING ERRCODE = 'insufficient_privilege';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.email

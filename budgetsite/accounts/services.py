@@ -65,7 +65,12 @@ def add_member(*, account: Account, email: str, role: Role, password: str | None
         existing = Membership.objects.filter(user=user).first()
         if existing is not None:
             raise AlreadyMember(existing, email)
-        membership: Membership = Membership.objects.create(user=user, role=Role(role))
+        try:
+            with transaction.atomic():
+                membership: Membership = Membership.objects.create(user=user, role=Role(role))
+        except IntegrityError as error:
+            # Someone else was quicker.
+            raise AlreadyMember(Membership.objects.get(user=user), email) from error
         return membership
 
 

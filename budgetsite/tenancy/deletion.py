@@ -16,8 +16,13 @@ from budgetsite.tenancy.scope import deleted_rows_visible
 
 
 def soft_delete(row: TenantModel, *, now: datetime) -> int:
-    """Stamp `row` and everything live below it with `now`; return how many rows that were."""
+    """Stamp `row` and everything live below it with `now`; return how many rows that were.
+
+    A row that was deleted already, perhaps a moment ago by someone else, is left as it is: 0.
+    """
     with transaction.atomic(), deleted_rows_visible():
+        if _lock(row) is not None:
+            return 0
         return sum(
             _stamp(model, ids, deleted_at=now, reason="deleted") for model, ids in _subtree(row, deleted_at=None)
         )
@@ -25,13 +30,22 @@ def soft_delete(row: TenantModel, *, now: datetime) -> int:
 
 def restore(row: TenantModel) -> int:
     """Bring back `row` and exactly what was deleted together with it; return how many rows that were."""
-    if row.deleted_at is None:
-        return 0
     with transaction.atomic(), deleted_rows_visible():
+        deleted_at = _lock(row)
+        if deleted_at is None:
+            return 0
         return sum(
             _stamp(model, ids, deleted_at=None, reason="restored")
-            for model, ids in _subtree(row, deleted_at=row.deleted_at)
+            for model, ids in _subtree(row, deleted_at=deleted_at)
         )
+
+
+def _lock(row: TenantModel) -> datetime | None:
+    """Lock the row as it is stored now and return its stamp, whatever the caller had read."""
+    stamp: datetime | None = (
+        type(row)._base_manager.select_for_update(no_key=True).values_list("deleted_at", flat=True).get(pk=row.pk)
+    )
+    return stamp
 
 
 def _subtree(row: TenantModel, *, deleted_at: datetime | None) -> Iterator[tuple[type[TenantModel], list[Any]]]:
@@ -42,7 +56,8 @@ def _subtree(row: TenantModel, *, deleted_at: datetime | None) -> Iterator[tuple
         yield model, ids
         for child, column in _children(model):
             found = child._base_manager.filter(**{f"{column}__in": ids}, deleted_at=deleted_at)
-            child_ids = list(found.values_list("pk", flat=True))
+            # Locked in one order, so that two deletions that meet never wait for each other in a circle.
+            child_ids = list(found.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True))
             if child_ids:
                 layer.append((child, child_ids))
 

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from budgetsite.tenancy.models import TenantForeignKey, TenantRow
-from budgetsite.tenancy.operations import foreign_key_name
+from budgetsite.tenancy.operations import POLICIES, foreign_key_name
 
 
 def tenant_models() -> Iterator[type[models.Model]]:
@@ -35,7 +35,11 @@ def isolation_problems(connection: BaseDatabaseWrapper) -> list[str]:
                    EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'tenant_read'),
                    ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY u(attnum, n)
                          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = u.attnum ORDER BY u.n),
-                   ARRAY(SELECT f.conname::text FROM pg_constraint f WHERE f.conrelid = c.oid AND f.contype = 'f')
+                   ARRAY(SELECT f.conname::text FROM pg_constraint f WHERE f.conrelid = c.oid AND f.contype = 'f'),
+                   ARRAY(SELECT p.polname::text FROM pg_policy p WHERE p.polrelid = c.oid ORDER BY p.polname),
+                   ARRAY(SELECT t.tgname::text FROM pg_trigger t
+                         WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'O' ORDER BY t.tgname),
+                   has_table_privilege(c.oid, 'UPDATE') OR has_table_privilege(c.oid, 'DELETE')
             FROM pg_class c LEFT JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'p'
             WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace
             """
@@ -57,13 +61,26 @@ def isolation_problems(connection: BaseDatabaseWrapper) -> list[str]:
 
 
 def _table_problems(
-    model: type[models.Model], forced: bool, has_policy: bool, key: list[str], foreign_keys: list[str]
+    model: type[models.Model],
+    forced: bool,
+    has_policy: bool,
+    key: list[str],
+    foreign_keys: list[str],
+    policies: list[str],
+    switched_off: list[str],
+    changeable: bool,
 ) -> Iterator[str]:
     table = model._meta.db_table
     if not forced or not has_policy:
         yield f"{table} has no forced row-level security: its migration lacks SecureTenantTable({model.__name__!r})."
     if key[:1] != ["tenant_id"]:
         yield f"The primary key of {table} does not begin with tenant_id."
+    for policy in set(policies) - POLICIES:
+        yield f"{table} has a policy {policy} that no migration made: drop it."
+    for trigger in switched_off:
+        yield f"The trigger {trigger} of {table} is switched off: ALTER TABLE {table} ENABLE TRIGGER {trigger}."
+    if changeable and "tenant_update" not in policies:
+        yield f"The request role may change rows of {table}, which is append-only: revoke UPDATE and DELETE."
     if not issubclass(model, TenantRow):
         return
     for field in model._meta.local_fields:

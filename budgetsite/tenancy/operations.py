@@ -12,6 +12,9 @@ _TENANT = "(SELECT nullif(current_setting('app.tenant_id', true), '')::uuid)"
 _USER = "(SELECT nullif(current_setting('app.user_id', true), '')::uuid)"
 _SHOW_DELETED = "(SELECT current_setting('app.show_deleted', true)) = 'on'"
 
+# Every policy that a tenant's table may have.
+POLICIES = frozenset({"tenant_read", "tenant_insert", "tenant_update", "no_delete", "all_tenants"})
+
 
 def request_role() -> str:
     return str(settings.DATABASES["default"]["USER"])
@@ -87,7 +90,9 @@ class SecureTenantTable(Operation):
     def _policies(self, model: type[models.Model], table: str) -> list[str]:
         role = f'"{request_role()}"'
         own = f"tenant_id = {_TENANT}"
-        live = f" AND (deleted_at IS NULL OR {_SHOW_DELETED})" if _has(model, "deleted_at") else ""
+        # History tells of deletions too.
+        hides_deleted = _has(model, "deleted_at") and not _has(model, "history_id")
+        live = f" AND (deleted_at IS NULL OR {_SHOW_DELETED})" if hides_deleted else ""
         mine = f' OR "{self.own_rows_by}" = {_USER}' if self.own_rows_by else ""
         statements = [
             f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
@@ -109,8 +114,7 @@ class SecureTenantTable(Operation):
         name = model._meta.db_table
         table = f'"{name}"'
         role = f'"{request_role()}"'
-        policies = ["tenant_read", "tenant_insert", "all_tenants", "tenant_update", "no_delete"]
-        statements = [f"DROP POLICY IF EXISTS {policy} ON {table}" for policy in policies]
+        statements = [f"DROP POLICY IF EXISTS {policy} ON {table}" for policy in sorted(POLICIES)]
         statements += [
             f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY",
             f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",

@@ -70,3 +70,11 @@ def _grant(cursor: object, role: str) -> None:
         "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {role}",
     ):
         cursor.execute(sql.SQL(template).format(role=sql.Identifier(role)).as_string(None))  # type: ignore[attr-defined]
+
+
+def protect_migrations() -> None:
+    """Leave the request role nothing but reading in Django's own record of what was migrated."""
+    with connections["owner"].cursor() as cursor:
+        for alias in ("default", "service"):
+            statement = sql.SQL("REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM {role}")
+            cursor.execute(statement.format(role=sql.Identifier(settings.DATABASES[alias]["USER"])).as_string(None))

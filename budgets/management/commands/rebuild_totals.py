@@ -19,7 +19,14 @@ class Command(BaseCommand):
             accounts = [find_account(options["account"])] if options["account"] else all_accounts()
         except UnknownAccount as error:
             raise CommandError(str(error)) from error
+        unmended = 0
         for account in accounts:
             with tenant_scope(account.pk), transaction.atomic():
-                changed = rebuild_totals()
-            self.stdout.write(f"{account.slug}: {changed} rows mended" if changed else f"{account.slug}: all right")
+                rebuilt = rebuild_totals()
+            what = f"{rebuilt.changed} rows mended" if rebuilt.changed else "all right"
+            self.stdout.write(f"{account.slug}: {what if not rebuilt.unmended else f'{rebuilt.changed} rows mended'}")
+            for discrepancy in rebuilt.unmended:
+                unmended += 1
+                self.stderr.write(f"{account.slug}: {discrepancy}")
+        if unmended:
+            raise CommandError(f"{unmended} budget(s) could not be mended.")

@@ -1,8 +1,8 @@
 """Django's PostgreSQL backend, which tells PostgreSQL the scope before a transaction's first statement.
 
 `set_config(…, true)` lasts until the transaction ends, so a pooled connection cannot carry one tenant's scope to the
-next request, through PgBouncer neither. The settings are given in every transaction, empty ones too. A rollback takes them
-back together with everything else, which is why each kind of rollback forgets what had been told.
+next request, through PgBouncer neither. The settings are given in every transaction, empty ones too. A rollback takes
+them back together with everything else, which is why each kind of rollback forgets what had been told.
 """
 
 from collections.abc import Callable
@@ -64,8 +64,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return super()._rollback()  # type: ignore[misc]  # unknown to the stubs
 
     def _savepoint_rollback(self, sid: str) -> None:
-        super()._savepoint_rollback(sid)  # type: ignore[misc]  # unknown to the stubs
+        # The transaction is perhaps aborted, and takes no other statement before this one.
+        self._telling = True
+        try:
+            super()._savepoint_rollback(sid)  # type: ignore[misc]  # unknown to the stubs
+        finally:
+            self._telling = False
         self._told = None
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        # What goes past `execute` (COPY, streams) finds the scope told as well.
+        if self.in_atomic_block and not self._telling and current_scope() != self._told and not self.needs_rollback:
+            self._tell(current_scope())
+        return super().create_cursor(name)
 
     def connect(self) -> None:
         self._told = None

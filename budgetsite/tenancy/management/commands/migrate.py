@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.core.management.commands import migrate
 
-from budgetsite.tenancy.roles import prepare_database
+from budgetsite.tenancy.roles import prepare_database, protect_migrations
 
 
 class Command(migrate.Command):
@@ -14,6 +14,9 @@ class Command(migrate.Command):
         parser.set_defaults(database="owner")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["database"] == "owner" and not options["check_unapplied"] and not options["plan"]:
+        changes_database = options["database"] == "owner" and not options["check_unapplied"] and not options["plan"]
+        if changes_database:
             prepare_database()
         super().handle(*args, **options)
+        if changes_database:
+            protect_migrations()
