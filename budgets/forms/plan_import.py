@@ -20,7 +20,7 @@ class ImportForm(forms.Form):
             "names the columns: category and name are needed; budgeted amount, actual amount, section, description "
             "and notes are read too."
         ),
-        required=False,
+        error_messages={"required": "Choose the file with your plan."},
     )
     total_budget_amount = AmountFormField(
         label="Total",
@@ -40,16 +40,10 @@ class ImportForm(forms.Form):
 
     def __init__(self, *args: Any, events: list[Event], kept_file: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.kept_file = kept_file
+        self.fields["file"].required = not kept_file
         self.events = {str(event.pk): event for event in events}
         choices = [(key, f"{event.name} ({event.currency})") for key, event in self.events.items()]
         self.fields["event"].choices = [("", "Choose an event"), *choices]  # type: ignore[attr-defined]
-
-    def clean(self) -> dict[str, Any]:
-        values = dict(super().clean() or {})
-        if not values.get("file") and not self.kept_file and "file" not in self.errors:
-            self.add_error("file", "Choose the file with your plan.")
-        return values
 
     @property
     def chosen_event(self) -> Event:

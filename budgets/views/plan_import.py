@@ -31,7 +31,7 @@ def import_plan_page(request: PageRequest) -> HttpResponse:
     kept = find_upload(request, request.POST.get("kept", ""))
     form = ImportForm(request.POST, request.FILES, events=events, kept_file=kept is not None)
     if request.POST.get("kept") and kept is None and not request.FILES.get("file"):
-        form.add_error("file", "The file is no longer here. Choose it once more.")
+        form.fields["file"].error_messages["required"] = "The file is no longer here. Choose it once more."
     if not form.is_valid():
         return _answer(request, form, kept=kept, status=422)
     new_file = form.cleaned_data["file"]

@@ -9,12 +9,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from budgetsite.accounts.permissions import may
 from budgetsite.pages.access import PageRequest, page
-from budgetsite.tenancy.deletion import restore
 from budgetsite.tenancy.scope import deleted_rows_visible
 from events.forms import VenueForm
 from events.models import Venue
 from events.selectors import venues_with_events
-from events.services import VenueInUse, delete_venue
+from events.services import VenueInUse, create_venue, delete_venue, restore_venue, update_venue
 
 
 @page("venues.view")
@@ -29,7 +28,7 @@ def venue_list(request: PageRequest) -> HttpResponse:
 def venue_create(request: PageRequest) -> HttpResponse:
     form = VenueForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        venue = form.save()
+        venue = create_venue(acting_user=request.user, **form.cleaned_data)
         messages.success(request, f"{venue.name} is there: events can take place in it.")
         return redirect("events:venues")
     return render(request, "events/venue_form.html", {"form": form}, status=422 if form.is_bound else 200)
@@ -41,7 +40,7 @@ def venue_edit(request: PageRequest, venue_id: UUID) -> HttpResponse:
     venue = get_object_or_404(Venue.objects.all(), pk=venue_id)
     form = VenueForm(request.POST or None, instance=venue)
     if request.method == "POST" and form.is_valid():
-        form.save()
+        update_venue(venue=venue, acting_user=request.user, **form.cleaned_data)
         messages.success(request, f"{venue.name} saved.")
         return redirect("events:venues")
     context = {"form": form, "venue": venue}
@@ -68,6 +67,6 @@ def venue_delete(request: PageRequest, venue_id: UUID) -> HttpResponse:
 def venue_restore(request: PageRequest, venue_id: UUID) -> HttpResponse:
     with deleted_rows_visible():
         venue = get_object_or_404(Venue.objects.all(), pk=venue_id)
-    restore(venue)
+    restore_venue(venue=venue, acting_user=request.user)
     messages.success(request, f"{venue.name} is back.")
     return redirect("events:venues")

@@ -54,7 +54,12 @@
     new MutationObserver((changes) => {
       for (const change of changes) {
         for (const node of change.addedNodes) {
-          if (node instanceof HTMLElement && node.matches("[data-toast-leaves]")) letLeave(node);
+          if (!(node instanceof HTMLElement) || !node.matches("[data-toast-leaves]")) continue;
+          // What was done before is old news: a row of successes would only cover the lines.
+          for (const older of messages().querySelectorAll("[data-toast-leaves]")) {
+            if (older !== node && !older.matches(":focus-within")) older.remove();
+          }
+          letLeave(node);
         }
       }
     }).observe(messages(), { childList: true });
