@@ -77,7 +77,7 @@ def _answer(request: PageRequest, alert_id: UUID, service: Callable[..., BudgetA
     if alert is None:
         raise Http404
     back = _way_back(request, alert)
-    form = ReactionForm(request.POST or None)
+    form = ReactionForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
             service(

@@ -59,7 +59,7 @@ def page_number(request: PageRequest) -> int:
 @require_http_methods(["GET", "HEAD", "POST"])
 def budget_create(request: PageRequest, event_id: UUID) -> HttpResponse:
     event = get_object_or_404(Event.objects.visible_to(**visible(request)), pk=event_id)
-    form = NewBudgetForm(request.POST or None, currency=event.currency)
+    form = NewBudgetForm(request.POST if request.method == "POST" else None, currency=event.currency)
     status = 200
     if request.method == "POST":
         status = 422
@@ -85,7 +85,12 @@ def budget_edit(request: PageRequest, budget_id: UUID) -> HttpResponse:
         "notes": budget.notes,
         "version": budget.version,
     }
-    form = BudgetForm(request.POST or None, initial=initial, currency=budget.currency, plan_open=rights.plan)
+    form = BudgetForm(
+        request.POST if request.method == "POST" else None,
+        initial=initial,
+        currency=budget.currency,
+        plan_open=rights.plan,
+    )
     status = 200
     stale = False
     if request.method == "POST":

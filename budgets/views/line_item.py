@@ -62,7 +62,13 @@ def line_edit(request: PageRequest, budget_id: UUID, line_item_id: UUID) -> Http
     budget = budget_or_404(request, budget_id)
     line = _line_or_404(budget, line_item_id)
     rights = rights_on(budget, request)
-    form = LineItemForm(request.POST or None, budget=budget, categories=_categories(), line=line, plan_open=rights.plan)
+    form = LineItemForm(
+        request.POST if request.method == "POST" else None,
+        budget=budget,
+        categories=_categories(),
+        line=line,
+        plan_open=rights.plan,
+    )
     if request.method != "POST":
         return _form_answer(request, budget, line, Answer(form))
     if not form.is_valid():
@@ -101,7 +107,7 @@ def line_add(request: PageRequest, budget_id: UUID) -> HttpResponse:
         return _to_page(request, budget)
     group = _group_named(request)
     form = LineItemForm(
-        request.POST or None,
+        request.POST if request.method == "POST" else None,
         budget=budget,
         categories=_categories(),
         initial={"category": group},

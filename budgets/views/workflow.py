@@ -46,7 +46,7 @@ def budget_move(request: PageRequest, budget_id: UUID, action: str) -> HttpRespo
         "needs_override": needs_override and may_override,
         "initial": {"version": budget.version},
     }
-    form = MoveForm(request.POST or None, **options)
+    form = MoveForm(request.POST if request.method == "POST" else None, **options)
     problem: BudgetProblem | None = None
     status = 200
     if request.method == "POST":

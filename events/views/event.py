@@ -20,7 +20,7 @@ from budgetsite.tenancy.scope import deleted_rows_visible
 from events.forms import EventFilterForm, EventForm
 from events.models import Event
 from events.selectors import event_for_page, people_of_account
-from events.services import create_event, delete_event, restore_event, update_event
+from events.services import EventStays, create_event, delete_event, restore_event, update_event
 
 EVENTS_PER_PAGE = 25
 
@@ -65,7 +65,9 @@ def event_detail(request: PageRequest, event_id: UUID) -> HttpResponse:
 @page("events.change")
 @require_http_methods(["GET", "HEAD", "POST"])
 def event_create(request: PageRequest) -> HttpResponse:
-    form = EventForm(request.POST or None, account=request.account, members=people_of_account())
+    form = EventForm(
+        request.POST if request.method == "POST" else None, account=request.account, members=people_of_account()
+    )
     if request.method == "POST" and form.is_valid():
         try:
             event = create_event(
@@ -84,7 +86,12 @@ def event_create(request: PageRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def event_edit(request: PageRequest, event_id: UUID) -> HttpResponse:
     event = _event_or_404(request, event_id)
-    form = EventForm(request.POST or None, account=request.account, members=people_of_account(), event=event)
+    form = EventForm(
+        request.POST if request.method == "POST" else None,
+        account=request.account,
+        members=people_of_account(),
+        event=event,
+    )
     if EventBudget.objects.filter(event=event).exists():
         form.fix_currency()
     if request.method == "POST" and form.is_valid():
@@ -104,7 +111,11 @@ def event_edit(request: PageRequest, event_id: UUID) -> HttpResponse:
 def event_delete(request: PageRequest, event_id: UUID) -> HttpResponse:
     event = _event_or_404(request, event_id)
     if request.method == "POST":
-        delete_event(event=event, acting_user=request.user, now=timezone.now())
+        try:
+            delete_event(event=event, acting_user=request.user, now=timezone.now())
+        except EventStays as problem:
+            messages.error(request, str(problem))
+            return redirect("events:detail", event.pk)
         undo = reverse("events:restore", args=[event.pk]) if may(request.role, "events.restore") else ""
         messages.success(request, f"{event.name} is deleted.", extra_tags=undo)
         return redirect("events:list")

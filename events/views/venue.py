@@ -26,7 +26,7 @@ def venue_list(request: PageRequest) -> HttpResponse:
 @page("venues.change")
 @require_http_methods(["GET", "HEAD", "POST"])
 def venue_create(request: PageRequest) -> HttpResponse:
-    form = VenueForm(request.POST or None)
+    form = VenueForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         venue = create_venue(acting_user=request.user, **form.cleaned_data)
         messages.success(request, f"{venue.name} is there: events can take place in it.")
@@ -38,7 +38,7 @@ def venue_create(request: PageRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def venue_edit(request: PageRequest, venue_id: UUID) -> HttpResponse:
     venue = get_object_or_404(Venue.objects.all(), pk=venue_id)
-    form = VenueForm(request.POST or None, instance=venue)
+    form = VenueForm(request.POST if request.method == "POST" else None, instance=venue)
     if request.method == "POST" and form.is_valid():
         update_venue(venue=venue, acting_user=request.user, **form.cleaned_data)
         messages.success(request, f"{venue.name} saved.")

@@ -1,0 +1,114 @@
+import pytest
+from django.urls import reverse
+
+from alerts.models import BudgetAlert
+from budgets.tests.pages import HTMX, words
+from budgetsite.accounts.roles import Role
+from budgetsite.tenancy.scope import tenant_scope
+from budgetsite.testing.budgets import make_budget, make_event, make_line
+from budgetsite.testing.people import make_member, sign_in
+
+
+@pytest.fixture
+def alert(account, organizer):
+    """One open alert: a line overspent within its budget."""
+    budget = make_budget(account, organizer, event=make_event(account, organizer, name="Summer gala"))
+    make_line(budget, organizer, name="Hall", budgeted_amount="100", actual_amount="150")
+    return BudgetAlert.objects.get()
+
+
+def listed(client, **query):
+    return [alert.pk for alert in client.get(reverse("alerts:list"), query).context["alerts"]]
+
+
+def test_an_alert_moves_from_tab_to_tab_as_it_is_answered(account, organizer, alert):
+    client = sign_in(organizer, account)
+    assert listed(client) == [alert.pk]
+
+    client.post(reverse("alerts:acknowledge", args=[alert.pk]), {"comment": "Known", "next": reverse("alerts:list")})
+
+    assert listed(client) == []
+    assert listed(client, state="acknowledged") == [alert.pk]
+    alert.refresh_from_db()
+    assert (alert.acknowledged_by, alert.acknowledged_comment) == (organizer, "Known")
+
+    client.post(reverse("alerts:resolve", args=[alert.pk]), {"comment": "Paid by the client"})
+
+    assert listed(client, state="acknowledged") == []
+    page = client.get(reverse("alerts:list"), {"state": "resolved"})
+    assert f"resolved by {organizer} : “Paid by the client”" in words(page)
+
+
+def test_on_the_budgets_page_the_list_of_alerts_is_renewed_in_place(account, organizer, alert):
+    client = sign_in(organizer, account)
+
+    response = client.post(
+        reverse("alerts:acknowledge", args=[alert.pk]), headers=HTMX | {"HX-Target": "budget-alerts"}
+    )
+
+    assert response.status_code == 200
+    assert f"acknowledged by {organizer}" in words(response)
+    assert reverse("alerts:resolve", args=[alert.pk]) in response.content.decode()
+    assert reverse("alerts:acknowledge", args=[alert.pk]) + '"' not in response.content.decode()
+
+
+def test_an_alert_leaves_the_list_in_place(account, organizer, alert):
+    client = sign_in(organizer, account)
+
+    response = client.post(
+        reverse("alerts:resolve", args=[alert.pk]), headers=HTMX | {"HX-Target": f"alert-{alert.pk}"}
+    )
+
+    assert "alert-list__item" not in response.content.decode()
+    assert "Resolved." in words(response)
+
+
+def test_a_second_acknowledgement_is_told_whose_was_first(account, organizer, manager, alert):
+    sign_in(manager, account).post(reverse("alerts:acknowledge", args=[alert.pk]))
+
+    response = sign_in(organizer, account).post(reverse("alerts:acknowledge", args=[alert.pk]), follow=True)
+
+    assert f"{manager} acknowledged this alert already" in words(response)
+    alert.refresh_from_db()
+    assert alert.acknowledged_by == manager
+
+
+def test_the_list_narrows_to_one_event(account, organizer, alert):
+    other = make_budget(account, organizer, event=make_event(account, organizer, name="Other"))
+    make_line(other, organizer, budgeted_amount="1", actual_amount="2")
+    client = sign_in(organizer, account)
+
+    assert len(listed(client)) == 2
+    assert listed(client, event=str(alert.budget.event_id)) == [alert.pk]
+    assert len(listed(client, event="nonsense")) == 2
+
+
+def test_the_way_back_never_leads_to_another_site(account, organizer, alert):
+    response = sign_in(organizer, account).post(
+        reverse("alerts:acknowledge", args=[alert.pk]), {"next": "https://example.com/"}
+    )
+
+    assert response["Location"] == reverse("budgets:detail", args=[alert.budget_id])
+
+
+@pytest.mark.parametrize("role", [Role.CLIENT, Role.ATTENDEE])
+def test_clients_and_attendees_have_no_alerts(account, alert, role):
+    client = sign_in(make_member(account, role).user, account)
+
+    assert client.get(reverse("alerts:list")).status_code == 403
+    assert client.post(reverse("alerts:resolve", args=[alert.pk])).status_code == 403
+    alert.refresh_from_db()
+    assert not alert.resolved
+
+
+def test_strangers_and_other_organizers_find_no_alert(account, alert, other_account):
+    with tenant_scope(other_account.pk):
+        stranger = make_member(other_account, Role.OWNER).user
+    colleague = make_member(account, Role.ORGANIZER).user
+
+    for client in (sign_in(stranger, other_account), sign_in(colleague, account)):
+        assert listed(client) == []
+        assert client.get(reverse("alerts:acknowledge", args=[alert.pk])).status_code == 404
+        assert client.post(reverse("alerts:acknowledge", args=[alert.pk])).status_code == 404
+    alert.refresh_from_db()
+    assert not alert.is_acknowledged
