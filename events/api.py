@@ -28,11 +28,24 @@ from budgetsite.tenancy.scope import deleted_rows_visible
 from events.filters import EventFilter
 from events.models import Event, EventType, Venue
 from events.querysets import EventStatus
-from events.services import VenueInUse, create_venue, delete_event, delete_venue, restore_event, update_venue
+from events.services import (
+    EventStays,
+    VenueInUse,
+    create_venue,
+    delete_event,
+    delete_venue,
+    restore_event,
+    update_venue,
+)
 
 _LONGEST_TEXT = 10_000
 
-translate_problems({VenueInUse: conflict("events", code="venue_in_use")})
+translate_problems(
+    {
+        VenueInUse: conflict("events", code="venue_in_use"),
+        EventStays: conflict("reasons", code="event_stays"),
+    }
+)
 
 
 # --- Events: what they take and answer --------------------------------------------------------------------------------

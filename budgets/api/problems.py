@@ -28,6 +28,7 @@ translate_problems(
     {
         problems.BudgetProblem: conflict(),
         problems.BudgetNotFound: not_found,
+        problems.EventNotFound: not_found,
         problems.LineNotFound: not_found,
         problems.StaleVersion: _stale_version,
         problems.LinesExceedTotal: _lines_exceed_total,

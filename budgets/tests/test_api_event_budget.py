@@ -3,13 +3,14 @@
 from decimal import Decimal
 
 import pytest
+from django.test import Client
 
 from budgets.api.answers import BudgetDetailAnswer, LineItemAnswer
 from budgets.models import BudgetLineItem, EventBudget
 from budgetsite.accounts.roles import Role
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.budgets import make_budget, make_event, make_line
-from budgetsite.testing.people import make_member
+from budgetsite.testing.people import PASSWORD, make_member
 from budgetsite.testing.rest import RestClient, rest_client, rest_client_of
 
 LINES = [
@@ -352,6 +353,16 @@ def test_a_list_takes_the_same_few_statements_for_any_number_of_budgets(
     assert len(answer.json["results"]) == 50
     assert counts == [counts[0]] * 3
     assert counts[0] <= 8
+
+
+def test_a_bearer_token_costs_no_more_than_a_session(account, owner, django_assert_max_num_queries):
+    budget = make_budget(account, owner)
+    signed_in = RestClient(Client()).post("/auth/token", {"username": owner.email, "password": PASSWORD}).json
+    rest = RestClient(Client(), headers={"Authorization": f"Bearer {signed_in['access']}"})
+    for path in (f"/event-budgets/{budget.pk}", "/event-budgets"):
+        with django_assert_max_num_queries(10) as asked:
+            assert rest.get(path).status == 200
+        assert len(_statements(asked)) <= 8
 
 
 def _statements(asked) -> list[str]:

@@ -28,6 +28,8 @@ class ContractViewSet(AnswersOnce, viewsets.GenericViewSet):
     attr_names: dict[str, str] = {}
     # name in `ordering` → column
     ordering_fields: dict[str, str] = {}
+    # OPTIONS is no part of the contract; the schema says what there is.
+    metadata_class = None
     filter_backends = [DjangoFilterBackend, SearchBackend, OrderingBackend]
     # Answers are described for each method, not made by one serializer.
     serializer_class = serializers.Serializer
@@ -74,7 +76,7 @@ class ContractViewSet(AnswersOnce, viewsets.GenericViewSet):
         **context: Any,
     ) -> dict[str, Any]:
         """Return the validated body. One that is missing altogether is a 400, unless it `may_be_empty`."""
-        if not may_be_empty and not self.request.data:
+        if not may_be_empty and not self.request.data and not int(self.request.META.get("CONTENT_LENGTH") or 0):
             raise ParseError("The request has no content. Send a JSON object with the values.")
         serializer = serializer_class(
             data=self.request.data, partial=partial, context={**self.get_serializer_context(), **context}

@@ -9,7 +9,7 @@ from django.utils import timezone
 from budgets.models import BudgetLineItem, EventBudget
 from budgetsite.accounts.roles import Role
 from budgetsite.tenancy.scope import tenant_scope
-from budgetsite.testing.budgets import make_budget, make_event, make_line
+from budgetsite.testing.budgets import make_budget, make_event, make_line, move
 from budgetsite.testing.people import make_member
 from budgetsite.testing.rest import RestClient, rest_client, rest_client_of
 from events.api import EventAnswer
@@ -109,8 +109,8 @@ def test_a_wrong_value_is_a_field_error_and_stores_nothing(rest, change, fields)
 
 
 def test_all_that_is_missing_is_named(rest):
-    assert rest.post("/events", {}).status == 400
-    answer = rest.post("/events", {"description": "x"})
+    answer = rest.post("/events", {})
+    assert answer.status == 400
     assert answer.fields == dict.fromkeys(
         ("name", "event_date", "registration_start_date", "registration_end_date"), "required"
     )
@@ -188,6 +188,16 @@ def test_deleting_and_restoring_take_the_budget_along(rest, account, owner):
     assert (restored.status, restored.json["is_active"], restored.json["budget_id"]) == (200, True, str(budget.pk))
     assert BudgetLineItem.objects.count() == 1
     assert rest.post(f"{path}/restore").status == 200
+
+
+def test_an_event_with_closed_books_stays(rest, account, owner, manager):
+    budget = make_budget(account, owner)
+    make_line(budget, owner, budgeted_amount="10000", actual_amount="10000")
+    for action, user in (("submit", owner), ("approve", manager), ("activate", owner), ("finalize", owner)):
+        move(budget, action, user=user, role=Role.OWNER, account=account)
+    answer = rest.delete(f"/events/{budget.event_id}")
+    assert (answer.status, answer.codes, len(answer.json["reasons"])) == (409, ["event_stays"], 1)
+    assert Event.objects.filter(pk=budget.event_id).exists()
 
 
 def test_the_list_is_newest_first_and_filters(rest, account, owner):

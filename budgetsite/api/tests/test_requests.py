@@ -94,8 +94,10 @@ def test_a_body_that_is_too_large_is_a_413(rest):
     assert (answer.status, answer.codes) == (413, ["too_large"])
 
 
-def test_another_method_is_a_405(rest):
-    assert rest.put("/categories", {}).status == 405
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
+def test_another_method_is_a_405(rest, method):
+    answer = rest.raw(method, CATEGORIES, b"{}")
+    assert (answer.status, answer.codes) == (405, ["method_not_allowed"])
 
 
 @pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/categories/17", "/api/", "/api/v1/categories//"])

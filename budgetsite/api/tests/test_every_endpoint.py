@@ -1,0 +1,137 @@
+"""Every endpoint of the schema × every role × one's own and a stranger's account."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.urls import resolve
+from drf_spectacular.generators import SchemaGenerator
+
+from alerts.models import AlertRule, BudgetAlert
+from budgets.models import Category
+from budgetsite.accounts.models import Account
+from budgetsite.accounts.permissions import may
+from budgetsite.accounts.roles import BACK_OFFICE, Role
+from budgetsite.api.permissions import ANY_MEMBER, RolePermission
+from budgetsite.tenancy.scope import tenant_scope
+from budgetsite.testing.budgets import make_budget, make_event, make_line
+from budgetsite.testing.people import make_member
+from budgetsite.testing.rest import RestClient, rest_client
+from events.models import Venue
+
+NOWHERE = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    method: str
+    path: str
+    action: str
+
+    def address(self, ids: dict[str, Any]) -> str:
+        """Return the path with ids; `id` stands for what the path is about."""
+        about = self.path.split("/")[3]
+        return re.sub(r"\{(\w+)\}", lambda match: str(ids.get(match[1]) or ids[about]), self.path)
+
+    @property
+    def names_a_row(self) -> bool:
+        return "{" in self.path
+
+
+def endpoints() -> Iterator[Endpoint]:
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    for path, operations in schema["paths"].items():
+        view = resolve(re.sub(r"\{\w+\}", str(NOWHERE), path)).func
+        if RolePermission not in view.cls.permission_classes:
+            continue
+        for method in operations:
+            name = view.actions[method] if getattr(view, "actions", None) else method
+            yield Endpoint(method, path, view.cls.actions[name])
+
+
+@pytest.fixture
+def walk(db) -> list[Endpoint]:
+    found = list(endpoints())
+    assert len(found) > 45
+    return found
+
+
+def rows_of(account: Account) -> dict[str, Any]:
+    """Make one of everything in an account, and return its id by the name that paths give it."""
+    with tenant_scope(account.pk):
+        owner = make_member(account, Role.OWNER).user
+        venue = Venue.objects.create(name="Town hall")
+        budget = make_budget(account, owner, total="100", event=make_event(account, owner, venue=venue))
+        line = make_line(budget, owner, budgeted_amount="100", actual_amount="150")
+        rule = AlertRule.objects.create(
+            budget=budget, alert_types=[], warning_threshold=80, exceeded_thresholds=[], high_variance_percentage=20
+        )
+        return {
+            "event_id": budget.event_id,
+            "budget_id": budget.pk,
+            "line_item_id": line.pk,
+            "venue_id": venue.pk,
+            "category_id": Category.objects.get(name="Venue").pk,
+            "budget-alerts": BudgetAlert.objects.filter(budget=budget)[0].pk,
+            "alert-rules": rule.pk,
+        }
+
+
+def call(client: RestClient, endpoint: Endpoint, ids: dict[str, Any]) -> int:
+    """Call and take back whatever it did."""
+    with transaction.atomic():
+        answer = client.raw(endpoint.method.upper(), endpoint.address(ids), b"{}")
+        transaction.set_rollback(True)
+    return answer.status
+
+
+def test_a_stranger_is_asked_to_sign_in_everywhere(walk, account):
+    ids = rows_of(account)
+    client = RestClient(Client())
+    assert {endpoint: call(client, endpoint, ids) for endpoint in walk} == dict.fromkeys(walk, 401)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_role_may_what_the_table_says_and_nothing_else(walk, account, role):
+    ids = rows_of(account)
+    client = rest_client(account, role)
+    for endpoint in walk:
+        status = call(client, endpoint, ids)
+        allowed = endpoint.action == ANY_MEMBER or may(role, endpoint.action)
+        if not allowed:
+            assert status == 403, endpoint
+            continue
+        assert status < 500, endpoint
+        # (An upload takes no JSON: 415 comes after the question of who may.)
+        assert status not in (401, 403, 405), endpoint
+        if role in BACK_OFFICE:
+            assert status != 404, endpoint
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_strangers_rows_are_not_there_for_anybody(walk, account, other_account, role):
+    rival_ids = rows_of(other_account)
+    client = rest_client(account, role)
+    for endpoint in walk:
+        if not endpoint.names_a_row:
+            continue
+        allowed = endpoint.action == ANY_MEMBER or may(role, endpoint.action)
+        assert call(client, endpoint, rival_ids) == (404 if allowed else 403), endpoint
+
+
+@pytest.mark.parametrize("role", Role)
+def test_no_list_shows_a_strangers_rows(walk, account, other_account, role):
+    rival = {str(pk) for pk in rows_of(other_account).values()}
+    client = rest_client(account, role)
+    seen = 0
+    for endpoint in walk:
+        if endpoint.method == "get" and not endpoint.names_a_row:
+            text = client.client.get(endpoint.path).content.decode()
+            assert not [pk for pk in rival if pk in text], endpoint
+            seen += 1
+    assert seen >= 7
