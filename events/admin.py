@@ -9,7 +9,7 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from unfold.decorators import display
@@ -22,9 +22,11 @@ from budgetsite.money.currencies import currency_choices
 from budgetsite.pages.back_office.displays import badge, moment_cell
 from budgetsite.pages.back_office.filters import DeletedFilter
 from budgetsite.pages.back_office.model_admin import StaffModelAdmin
+from budgetsite.pages.back_office.requests import StaffRequest
 from events.models import Event, Venue
 from events.querysets import EventStatus
 from events.services import (
+    EventStays,
     VenueInUse,
     create_event,
     create_venue,
@@ -93,10 +95,10 @@ class EventStatusFilter(admin.SimpleListFilter):
     title = "status"
     parameter_name = "status"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: StaffRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [(status, STATUS_WORDS[status]) for status in EventStatus.ALL]
 
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+    def queryset(self, request: StaffRequest, queryset: Any) -> Any:
         if self.value() not in EventStatus.ALL:
             return None
         return queryset.with_status(self.value(), now=timezone.now())
@@ -115,6 +117,7 @@ class EventAdmin(StaffModelAdmin):
     view_action = "events.view"
     add_action = change_action = delete_action = "events.change"
     restore_action = "events.restore"
+    refusals = (EventStays,)
 
     form = EventForm
     autocomplete_fields = ("venue",)
@@ -158,13 +161,13 @@ class EventAdmin(StaffModelAdmin):
             *super().get_urls(),
         ]
 
-    def clients_view(self, request: HttpRequest) -> JsonResponse:
+    def clients_view(self, request: StaffRequest) -> JsonResponse:
         return self._people(request, member_users(Role.CLIENT))
 
-    def organizers_view(self, request: HttpRequest) -> JsonResponse:
+    def organizers_view(self, request: StaffRequest) -> JsonResponse:
         return self._people(request, member_users(Role.OWNER, Role.MANAGER, Role.STAFF, Role.ORGANIZER))
 
-    def _people(self, request: HttpRequest, people: models.QuerySet[User]) -> JsonResponse:
+    def _people(self, request: StaffRequest, people: models.QuerySet[User]) -> JsonResponse:
         """Answer what is typed into a person's field: twenty names at a time."""
         if not self.has_change_permission(request):
             raise PermissionDenied
@@ -182,24 +185,24 @@ class EventAdmin(StaffModelAdmin):
         )
 
     def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+        self, request: StaffRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         # Dates are typed and shown in the event's zone; the site puts the account's back at the end of the request.
         timezone.activate(ZoneInfo(self._zone_of(request, object_id)))
         return super().changeform_view(request, object_id, form_url, extra_context)
 
-    def _zone_of(self, request: HttpRequest, object_id: str | None) -> str:
+    def _zone_of(self, request: StaffRequest, object_id: str | None) -> str:
         typed = request.POST.get("timezone")
         if typed in available_timezones():
             return typed
         event = self.get_object(request, unquote(object_id)) if object_id else None
         return event.timezone if event else request.account.timezone
 
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+    def get_changeform_initial_data(self, request: StaffRequest) -> dict[str, Any]:
         given = super().get_changeform_initial_data(request)
         return {"timezone": request.account.timezone, "currency": request.account.currency} | given
 
-    def write(self, request: HttpRequest, obj: Event, form: Any, change: bool) -> Event:
+    def write(self, request: StaffRequest, obj: Event, form: Any, change: bool) -> Event:
         if not change:
             values = dict(form.cleaned_data)
             if values["organizer"] is None:
@@ -209,13 +212,13 @@ class EventAdmin(StaffModelAdmin):
         changes = {name: form.cleaned_data[name] for name in form.changed_data}
         return update_event(event=stored, acting_user=request.user, **changes)
 
-    def remove(self, request: HttpRequest, obj: Event) -> None:
+    def remove(self, request: StaffRequest, obj: Event) -> None:
         delete_event(event=obj, acting_user=request.user, now=self.now())
 
-    def bring_back(self, request: HttpRequest, obj: Event) -> None:
+    def bring_back(self, request: StaffRequest, obj: Event) -> None:
         restore_event(event=obj, acting_user=request.user)
 
-    def deletion_consequences(self, request: HttpRequest, obj: Event) -> list[str]:
+    def deletion_consequences(self, request: StaffRequest, obj: Event) -> list[str]:
         budget = obj.budgets.first()
         gone = (
             f"Its budget with {budget.line_items.count()} line(s) and {budget.alerts.count()} alert(s) goes along; "
@@ -239,7 +242,7 @@ class VenueAdmin(StaffModelAdmin):
     ordering = ("name", "id")
     fields = ("name", "address", ("city", "country"), ("timezone", "capacity"), "notes")
 
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+    def formfield_for_dbfield(self, db_field: Any, request: StaffRequest, **kwargs: Any) -> Any:
         if db_field.name == "timezone":
             return forms.ChoiceField(
                 choices=lambda: [("", "Not said"), *_zones()],
@@ -249,15 +252,15 @@ class VenueAdmin(StaffModelAdmin):
             )
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
-    def write(self, request: HttpRequest, obj: Venue, form: Any, change: bool) -> Venue:
+    def write(self, request: StaffRequest, obj: Venue, form: Any, change: bool) -> Venue:
         if not change:
             return create_venue(acting_user=request.user, **form.cleaned_data)
         stored = Venue.objects.get(pk=obj.pk)
         changes = {name: form.cleaned_data[name] for name in form.changed_data}
         return update_venue(venue=stored, acting_user=request.user, **changes)
 
-    def remove(self, request: HttpRequest, obj: Venue) -> None:
+    def remove(self, request: StaffRequest, obj: Venue) -> None:
         delete_venue(venue=obj, acting_user=request.user, now=self.now())
 
-    def bring_back(self, request: HttpRequest, obj: Venue) -> None:
+    def bring_back(self, request: StaffRequest, obj: Venue) -> None:
         restore_venue(venue=obj, acting_user=request.user)

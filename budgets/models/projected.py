@@ -87,10 +87,11 @@ class ProjectedModel(TenantModel):
 
     def _set_otherwise(self) -> set[str]:
         read = self._read or {}
+        # A value that was never read and is there all the same was set.
         return {
             name
             for name in self.tracked
-            if name in self.__dict__ and name in read and self.__dict__[name] != read[name]
+            if name in self.__dict__ and (name not in read or self.__dict__[name] != read[name])
         }
 
     def _may_save(self, name: str) -> bool:

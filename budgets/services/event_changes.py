@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from budgets.models import LOCKED_STATUSES, EventBudget
@@ -34,6 +35,8 @@ def change_event(
     `ValidationError` by field, `CurrencyFixed`, and as `update_event_budget`; nothing is stored then.
     """
     budget: EventBudget | None = EventBudget.objects.filter(event=event).first()
+    if budget is not None and event_fields.get("currency", budget.currency) != budget.currency:
+        raise CurrencyFixed(budget.currency)
     event = update_event(event=event, acting_user=acting_user, **event_fields)
     if event_budget_amount is None:
         return event
@@ -50,12 +53,13 @@ def change_event(
 
 
 def refuse_other_currency(event: Event) -> None:
-    """Raise `CurrencyFixed` when an event is about to be saved in another currency than its budget's."""
+    """Raise `ValidationError` when an event is about to be saved in another currency than its budget's."""
     if event._state.adding:
         return
     kept_in = EventBudget.objects.filter(event=event).values_list("currency", flat=True).first()
     if kept_in is not None and kept_in != event.currency:
-        raise CurrencyFixed(kept_in)
+        problem = CurrencyFixed(kept_in)
+        raise ValidationError({"currency": ValidationError(str(problem), code=problem.code)})
 
 
 def why_event_stays(event: Event) -> str | None:

@@ -16,6 +16,8 @@ class TenantTask(Task):  # type: ignore[type-arg]  # Celery itself does not know
     """
 
     abstract = True
+    # The scope's arguments are taken here and are none of the function's.
+    typing = False
 
     def __call__(self, *args: Any, tenant_id: str | None = None, user_id: str | None = None, **kwargs: Any) -> Any:
         inside = NOBODY

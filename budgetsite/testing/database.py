@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.core.management import call_command
-from django.db import connections
+from django.db import OperationalError, connections
 from psycopg import sql
 
 _KEPT = ("django_migrations", "django_content_type", "auth_permission")
@@ -72,5 +72,10 @@ def _recreate(name: str) -> None:
 
 
 def _drop(name: str) -> None:
+    statement = sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)).as_string(None)
     with connections["owner"].cursor() as cursor:
-        cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)).as_string(None))
+        try:
+            cursor.execute(statement)
+        except OperationalError:
+            # Somebody is still connected. Ending a session of another's, such as autovacuum's, may be refused at first.
+            cursor.execute(statement + " WITH (FORCE)")

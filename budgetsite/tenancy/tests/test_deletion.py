@@ -3,13 +3,17 @@ from datetime import UTC, datetime
 import pytest
 
 from budgets.models import BudgetLineItem, EventBudget
+from budgets.services.categories import delete_category
+from budgets.services.event_budget import create_event_budget, delete_event_budget, restore_event_budget
 from budgets.services.ledger_proof import verify_ledger
 from budgets.services.line_item import delete_line_item
+from budgets.services.problems import BudgetExists, CategoryInUse, EventNotFound
 from budgetsite.tenancy.deletion import restore, soft_delete
 from budgetsite.tenancy.models import HardDelete
 from budgetsite.tenancy.scope import Scope, deleted_rows_visible, scope
-from budgetsite.testing.budgets import make_budget, make_line
-from events.models import Event
+from budgetsite.testing.budgets import make_budget, make_event, make_line, move
+from events.models import Event, Venue
+from events.services import EventStays, VenueInUse, delete_event, delete_venue
 
 NOW = datetime(2026, 5, 1, 9, 30, tzinfo=UTC)
 EARLIER = datetime(2026, 4, 1, 9, 30, tzinfo=UTC)
@@ -58,3 +62,57 @@ def test_hard_deletion_is_refused(account, owner):
     with pytest.raises(HardDelete):
         EventBudget.objects.all().delete()
     assert EventBudget.objects.get() == budget
+
+
+def test_deleting_twice_deletes_once(account, owner):
+    budget = make_budget(account, owner)
+    read_twice = [Event.objects.get(), Event.objects.get()]
+    assert [soft_delete(event, now=now) for event, now in zip(read_twice, (EARLIER, NOW), strict=True)] == [2, 0]
+    # A stale row is enough to bring everything back.
+    assert restore(read_twice[0]) == 2
+    assert EventBudget.objects.get() == budget
+
+
+def test_an_event_with_closed_books_stays(account, owner, manager):
+    budget = make_budget(account, owner)
+    for action, user, role in (
+        ("submit", owner, "owner"),
+        ("approve", manager, "manager"),
+        ("activate", owner, "owner"),
+    ):
+        move(budget, action, user=user, role=role, account=account)
+    move(budget, "finalize", user=owner, role="owner", account=account, override=True, reason="called off")
+    with pytest.raises(EventStays, match="Its budget is finalized"):
+        delete_event(event=budget.event, acting_user=owner, now=NOW)
+    assert Event.objects.get() == budget.event
+
+
+def test_what_a_deleted_row_needs_is_kept_for_its_return(account, owner):
+    venue = Venue.objects.create(name="Hall")
+    budget = make_budget(account, owner, event=make_event(account, owner, venue=venue))
+    line = make_line(budget, owner, category="Cake")
+    delete_event(event=budget.event, acting_user=owner, now=NOW)
+    with pytest.raises(VenueInUse):
+        delete_venue(venue=venue, acting_user=owner, now=NOW)
+    with pytest.raises(CategoryInUse):
+        delete_category(category=line.category, acting_user=owner, now=NOW)
+
+
+def test_no_budget_is_opened_or_restored_below_a_deleted_event(account, owner):
+    budget = make_budget(account, owner)
+    event = budget.event
+    delete_event_budget(budget_id=budget.pk, acting_user=owner, now=EARLIER)
+    delete_event(event=event, acting_user=owner, now=NOW)
+    with pytest.raises(EventNotFound):
+        create_event_budget(event=event, acting_user=owner)
+    with pytest.raises(EventNotFound):
+        restore_event_budget(budget=budget, acting_user=owner)
+
+
+def test_a_refused_restore_leaves_the_transaction_in_order(account, owner):
+    budget = make_budget(account, owner)
+    delete_event_budget(budget_id=budget.pk, acting_user=owner, now=NOW)
+    newer = make_budget(account, owner, event=budget.event)
+    with pytest.raises(BudgetExists):
+        restore_event_budget(budget=budget, acting_user=owner)
+    assert EventBudget.objects.get() == newer
