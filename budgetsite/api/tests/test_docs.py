@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from socketserver import ThreadingMixIn
 from threading import Thread
+from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
@@ -23,9 +24,9 @@ class _Quiet(WSGIRequestHandler):
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
-    def process_request_thread(self, *args: object) -> None:
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
-            super().process_request_thread(*args)
+            super().process_request_thread(request, client_address)
         finally:
             connections.close_all()
 
