@@ -132,12 +132,6 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(days=1),
     },
 }
-CELERY_BEAT_SCHEDULE = {
-    "prune answers kept for idempotency keys": {
-        "task": "budgetsite.api.tasks.prune_kept_answers",
-        "schedule": timedelta(hours=1),
-    },
-}
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 5}
 
 # --- People ---------------------------------------------------------------------------------------------------------
