@@ -1,0 +1,142 @@
+"""A real browser on a real server: gunicorn on the test database, Debian's Chromium driven by Playwright."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from django.conf import settings
+from django.db import connections
+
+START_SECONDS = 30
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+# Chromium's own services would look for hosts of the outside world at every start.
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def chromium_path() -> str:
+    named = os.environ.get("CHROMIUM")
+    found = named or next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+    if found is None:
+        pytest.fail("Chromium is missing; budgetsite/testing/install_chromium.sh installs it.")
+    return found
+
+
+@pytest.fixture(scope="session")
+def web_server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve the test database, as `make run` serves its own; yield the address."""
+    port = _free_port()
+    log = tmp_path_factory.mktemp("web") / "gunicorn.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "gunicorn",
+                "budgetsite.wsgi:application",
+                "--bind",
+                f"127.0.0.1:{port}",
+                "--worker-class",
+                "gthread",
+                "--threads",
+                "4",
+            ],
+            env=os.environ | _database_urls(),
+            cwd=settings.BASE_DIR,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        address = f"http://127.0.0.1:{port}"
+        try:
+            _wait_until_served(address, process, log)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[object]:
+    from playwright.sync_api import sync_playwright
+
+    # Playwright keeps an event loop running in this thread, which Django takes for asynchronous code.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def site(web_server: str, committed_db: None) -> str:
+    """The address of the site, with committed data that is gone after the test."""
+    return web_server
+
+
+@pytest.fixture
+def open_page(chromium, site: str) -> Iterator[Callable[..., object]]:
+    """Return a function that opens a page of a window of its own; errors on the page fail the test."""
+    contexts, errors = [], []
+
+    def open_one(*, width: int = 1280, height: int = 900):
+        context = chromium.new_context(
+            base_url=site, viewport={"width": width, "height": height}, locale="en-CA", timezone_id="America/Toronto"
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+def _database_urls() -> dict[str, str]:
+    """Name the test database in the three logins, for processes of their own."""
+    variables = {"owner": "DATABASE_URL", "default": "DATABASE_APP_URL", "service": "DATABASE_SERVICE_URL"}
+    urls = {}
+    for alias, variable in variables.items():
+        parameters = connections[alias].settings_dict
+        login = f"{parameters['USER']}:{parameters['PASSWORD']}"
+        urls[variable] = f"postgres://{login}@{parameters['HOST']}:{parameters['PORT']}/{parameters['NAME']}"
+    return urls
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_until_served(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        try:
+            with urlopen(f"{address}/healthz", timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except (URLError, OSError):
+            time.sleep(0.1)
+    pytest.fail(f"The web server did not start:\n{log.read_text(errors='replace')[-4000:]}")
