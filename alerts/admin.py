@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
@@ -21,7 +21,8 @@ from budgetsite.pages.back_office.confirmation import Confirmation, OptionalReas
 from budgetsite.pages.back_office.displays import badge, moment, moment_cell, percentage_cell
 from budgetsite.pages.back_office.model_admin import ReadOnlyAdmin
 from budgetsite.pages.back_office.refusals import sentence
-from budgetsite.pages.back_office.site import PANEL_ROWS, Panel, PanelRow
+from budgetsite.pages.back_office.requests import StaffRequest
+from budgetsite.pages.back_office.site import PANEL_ROWS, Panel, PanelRow, panel
 
 LEVEL_TONES = {"information": "accent", "warning": "warning", "critical": "critical"}
 
@@ -32,10 +33,10 @@ class AlertStateFilter(admin.SimpleListFilter):
     title = "state"
     parameter_name = "state"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: StaffRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("waiting", "Waits to be acknowledged"), ("open", "Open"), ("resolved", "Resolved")]
 
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+    def queryset(self, request: StaffRequest, queryset: Any) -> Any:
         if self.value() == "waiting":
             return queryset.open().unacknowledged()
         if self.value() == "open":
@@ -65,10 +66,10 @@ class BudgetAlertAdmin(ReadOnlyAdmin):
         ("resolution", "resolved_comment"),
     )
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_readonly_fields(self, request: StaffRequest, obj: Any = None) -> list[str]:
         return [name for row in self.fields for name in ([row] if isinstance(row, str) else row)]
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+    def get_actions(self, request: StaffRequest) -> dict[str, Any]:
         if not self.may(request, "alerts.acknowledge"):
             return {}
         return {
@@ -77,7 +78,7 @@ class BudgetAlertAdmin(ReadOnlyAdmin):
             if name in self.actions
         }
 
-    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+    def get_actions_detail(self, request: StaffRequest, object_id: Any) -> list[Any]:
         alert = self.get_object(request, unquote(str(object_id)))
         if alert is None or not self.may(request, "alerts.acknowledge"):
             return []
@@ -144,7 +145,7 @@ class BudgetAlertAdmin(ReadOnlyAdmin):
     # --- Acknowledging and resolving --------------------------------------------------------------------------------
 
     @action(description="Acknowledge", url_path="acknowledge", icon="done", variant=ActionVariant.PRIMARY)
-    def acknowledge(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def acknowledge(self, request: StaffRequest, object_id: str) -> HttpResponse:
         return self._react(
             request,
             object_id,
@@ -156,7 +157,7 @@ class BudgetAlertAdmin(ReadOnlyAdmin):
         )
 
     @action(description="Resolve", url_path="resolve", icon="task_alt")
-    def resolve(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def resolve(self, request: StaffRequest, object_id: str) -> HttpResponse:
         return self._react(
             request,
             object_id,
@@ -169,7 +170,7 @@ class BudgetAlertAdmin(ReadOnlyAdmin):
 
     def _react(
         self,
-        request: HttpRequest,
+        request: StaffRequest,
         object_id: str,
         *,
         service: Any,
@@ -207,7 +208,7 @@ class BudgetAlertAdmin(ReadOnlyAdmin):
         return redirect(self.url_of(alert))
 
     @action(description="Acknowledge selected")
-    def acknowledge_rows(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+    def acknowledge_rows(self, request: StaffRequest, queryset: Any) -> HttpResponse | None:
         return self._react_to_all(
             request,
             queryset,
@@ -219,7 +220,7 @@ class BudgetAlertAdmin(ReadOnlyAdmin):
         )
 
     @action(description="Resolve selected")
-    def resolve_rows(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+    def resolve_rows(self, request: StaffRequest, queryset: Any) -> HttpResponse | None:
         return self._react_to_all(
             request,
             queryset,
@@ -232,7 +233,7 @@ class BudgetAlertAdmin(ReadOnlyAdmin):
 
     def _react_to_all(
         self,
-        request: HttpRequest,
+        request: StaffRequest,
         queryset: Any,
         *,
         service: Any,
@@ -274,8 +275,8 @@ class BudgetAlertAdmin(ReadOnlyAdmin):
         return obj.message
 
 
-@admin.site.panel(20)
-def alerts_to_acknowledge(request: HttpRequest) -> Panel:
+@panel(20)
+def alerts_to_acknowledge(request: StaffRequest) -> Panel:
     alerts = list(
         BudgetAlert.objects.open()
         .unacknowledged()

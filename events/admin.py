@@ -78,14 +78,15 @@ class EventForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if "client" in self.fields:
-            self.fields["client"].queryset = member_users(Role.CLIENT)
-        if "organizer" in self.fields:
+        client, organizer = self.fields.get("client"), self.fields.get("organizer")
+        if isinstance(client, PersonChoice):
+            client.queryset = member_users(Role.CLIENT)
+        if isinstance(organizer, PersonChoice):
             # Whoever made the event may still be named, though they have left.
             people = member_users()
             if self.instance.organizer_id:
                 people = people | User.objects.filter(pk=self.instance.organizer_id)
-            self.fields["organizer"].queryset = people
+            organizer.queryset = people
 
     def _post_clean(self) -> None:
         """The service judges the rest."""

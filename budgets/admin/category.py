@@ -1,7 +1,6 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
 from unfold.decorators import display
 
 from budgets.models import BudgetLineItem, Category
@@ -11,6 +10,7 @@ from budgetsite.pages.back_office.displays import percentage_cell
 from budgetsite.pages.back_office.filters import DeletedFilter
 from budgetsite.pages.back_office.model_admin import StaffModelAdmin
 from budgetsite.pages.back_office.refusals import ChangeRefused, refused
+from budgetsite.pages.back_office.requests import StaffRequest
 
 
 @admin.register(Category)
@@ -29,7 +29,7 @@ class CategoryAdmin(StaffModelAdmin):
     def benchmark(self, category: Category) -> Any:
         return percentage_cell(category.benchmark_share)
 
-    def write(self, request: HttpRequest, obj: Category, form: Any, change: bool) -> Category:
+    def write(self, request: StaffRequest, obj: Category, form: Any, change: bool) -> Category:
         if not change:
             return create_category(acting_user=request.user, **form.cleaned_data)
         stored = Category.objects.get(pk=obj.pk)
@@ -39,13 +39,13 @@ class CategoryAdmin(StaffModelAdmin):
     def refusal_of(self, problem: Exception) -> ChangeRefused:
         return refused(problem, field="name")
 
-    def remove(self, request: HttpRequest, obj: Category) -> None:
+    def remove(self, request: StaffRequest, obj: Category) -> None:
         delete_category(category=obj, acting_user=request.user, now=self.now())
 
-    def bring_back(self, request: HttpRequest, obj: Category) -> None:
+    def bring_back(self, request: StaffRequest, obj: Category) -> None:
         restore_category(category=obj, acting_user=request.user)
 
-    def deletion_consequences(self, request: HttpRequest, obj: Category) -> list[str]:
+    def deletion_consequences(self, request: StaffRequest, obj: Category) -> list[str]:
         lines = BudgetLineItem.objects.filter(category=obj).count()
         if lines:
             return [f"{lines} line(s) use it: it can only be deleted once they have another category."]

@@ -1,7 +1,6 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -12,6 +11,7 @@ from budgets.models import BudgetDecision
 from budgetsite.accounts.roles import Role
 from budgetsite.pages.back_office.displays import moment_cell
 from budgetsite.pages.back_office.model_admin import ReadOnlyAdmin
+from budgetsite.pages.back_office.requests import StaffRequest
 
 DECISIONS = {
     "submit": "Submitted",
@@ -34,7 +34,7 @@ class BudgetDecisionAdmin(ReadOnlyAdmin):
     ordering = ("-created_at", "-id")
     fields = (("when", "budget_link"), ("decision", "before", "after"), "who", "reason")
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_readonly_fields(self, request: StaffRequest, obj: Any = None) -> list[str]:
         return ["when", "budget_link", "decision", "before", "after", "who", "reason"]
 
     @display(description="When")

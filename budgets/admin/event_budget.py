@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db import models
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -28,6 +28,7 @@ from budgetsite.pages.back_office.filters import DeletedFilter
 from budgetsite.pages.back_office.history import Source, story
 from budgetsite.pages.back_office.model_admin import StaffModelAdmin, version_sent
 from budgetsite.pages.back_office.refusals import ChangeRefused, refused
+from budgetsite.pages.back_office.requests import StaffRequest
 
 
 class BudgetForm(forms.ModelForm):
@@ -53,16 +54,17 @@ class BudgetForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         budget = self.instance
         self.is_new = budget._state.adding
-        if "total_budget_amount" in self.fields:
-            self.fields["total_budget_amount"].show_hidden_initial = not self.is_new
+        total = self.fields.get("total_budget_amount")
+        if isinstance(total, AmountFormField):
+            total.show_hidden_initial = not self.is_new
             if not self.is_new:
-                self.fields["total_budget_amount"].currency = budget.currency
+                total.currency = budget.currency
                 if budget.total_follows_lines:
                     self.initial["total_budget_amount"] = None
         if "notes" in self.fields:
             self.fields["notes"].show_hidden_initial = not self.is_new
         if not self.is_new:
-            self.initial |= {"version": budget.version, "status_read": budget.status}
+            self.initial.update(version=budget.version, status_read=budget.status)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -102,11 +104,11 @@ class EventBudgetAdmin(MovesMixin, StaffModelAdmin):
     search_help_text = "Search by the event's name"
     actions = ("approve_rows", "delete_rows", "restore_rows")
 
-    def get_queryset(self, request: HttpRequest) -> models.QuerySet[EventBudget]:
+    def get_queryset(self, request: StaffRequest) -> models.QuerySet[EventBudget]:
         found: models.QuerySet[EventBudget] = super().get_queryset(request).select_related("event__client")
         return found
 
-    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+    def get_ordering(self, request: StaffRequest) -> tuple[str, ...]:
         # As the index budgets_newest_first has it.
         return ("-created_at", "-id")
 
@@ -147,18 +149,18 @@ class EventBudgetAdmin(MovesMixin, StaffModelAdmin):
 
     # --- The page ---------------------------------------------------------------------------------------------------
 
-    def get_fieldsets(self, request: HttpRequest, obj: EventBudget | None = None) -> Any:
+    def get_fieldsets(self, request: StaffRequest, obj: EventBudget | None = None) -> Any:
         if obj is None:
             return [(None, {"fields": ("event", "total_budget_amount", "notes")})]
         carried = ("version", "status_read") if self.has_change_permission(request, obj) else ()
         head = ("total_budget_amount",) if obj.status in PLANNING_STATUSES else ()
         return [(None, {"fields": (*head, "notes", *carried)})]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: EventBudget | None = None) -> tuple[str, ...]:
+    def get_readonly_fields(self, request: StaffRequest, obj: EventBudget | None = None) -> tuple[str, ...]:
         # The figures stand above the form, in words and as a bar.
         return ()
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+    def get_form(self, request: StaffRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
         if obj is not None and obj.status not in PLANNING_STATUSES:
             # A fixed plan's ceiling is shown among the figures, and not read from the page.
@@ -167,18 +169,18 @@ class EventBudgetAdmin(MovesMixin, StaffModelAdmin):
             }
         return form
 
-    def get_inlines(self, request: HttpRequest, obj: EventBudget | None) -> Any:
+    def get_inlines(self, request: StaffRequest, obj: EventBudget | None) -> Any:
         return self.inlines if obj is not None else ()
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: StaffRequest, obj: Any = None) -> bool:
         locked = isinstance(obj, EventBudget) and obj.is_locked
         return not locked and super().has_change_permission(request, obj)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: StaffRequest, obj: Any = None) -> bool:
         locked = isinstance(obj, EventBudget) and obj.is_locked
         return not locked and super().has_delete_permission(request, obj)
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> EventBudget | None:
+    def get_object(self, request: StaffRequest, object_id: str, from_field: str | None = None) -> EventBudget | None:
         """One read for the whole request: the actions, their permissions and the page all ask for it."""
         kept = request.__dict__.setdefault("budgets_read", {})
         if request.method != "GET" or object_id not in kept:
@@ -186,7 +188,7 @@ class EventBudgetAdmin(MovesMixin, StaffModelAdmin):
         found: EventBudget | None = kept[object_id]
         return found
 
-    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def render_change_form(self, request: StaffRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         budget = kwargs.get("obj")
         if budget is not None:
             context["status_mark"] = status_badge(budget.status)
@@ -201,13 +203,13 @@ class EventBudgetAdmin(MovesMixin, StaffModelAdmin):
                 context["changed_since"] = self.changed_since(budget, request.stale_since)
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def response_post_save_add(self, request: HttpRequest, obj: EventBudget) -> HttpResponse:
+    def response_post_save_add(self, request: StaffRequest, obj: EventBudget) -> HttpResponse:
         # A new budget wants lines next.
         return redirect(self.url_of(obj))
 
     # --- Writing ----------------------------------------------------------------------------------------------------
 
-    def write(self, request: HttpRequest, obj: EventBudget, form: Any, change: bool) -> EventBudget:
+    def write(self, request: StaffRequest, obj: EventBudget, form: Any, change: bool) -> EventBudget:
         if change:
             # `save_related` writes head and lines together.
             return obj
@@ -219,7 +221,7 @@ class EventBudgetAdmin(MovesMixin, StaffModelAdmin):
             notes=values["notes"],
         )
 
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+    def save_related(self, request: StaffRequest, form: Any, formsets: Any, change: bool) -> None:
         if not change:
             return
         head = {name: form.cleaned_data[name] for name in ("notes", "total_budget_amount") if name in form.changed_data}
@@ -254,15 +256,15 @@ class EventBudgetAdmin(MovesMixin, StaffModelAdmin):
             return refused(problem, field="event")
         return refused(problem)
 
-    def remove(self, request: HttpRequest, obj: EventBudget) -> None:
+    def remove(self, request: StaffRequest, obj: EventBudget) -> None:
         delete_event_budget(
             budget_id=obj.pk, version=version_sent(request, obj), acting_user=request.user, now=self.now()
         )
 
-    def bring_back(self, request: HttpRequest, obj: EventBudget) -> None:
+    def bring_back(self, request: StaffRequest, obj: EventBudget) -> None:
         restore_event_budget(budget=obj, acting_user=request.user)
 
-    def deletion_consequences(self, request: HttpRequest, obj: EventBudget) -> list[str]:
+    def deletion_consequences(self, request: StaffRequest, obj: EventBudget) -> list[str]:
         lines = BudgetLineItem.objects.filter(budget=obj).count()
         alerts = obj.alerts.count()
         return [
@@ -273,7 +275,7 @@ class EventBudgetAdmin(MovesMixin, StaffModelAdmin):
 
     # --- Stories ----------------------------------------------------------------------------------------------------
 
-    def story_sources(self, request: HttpRequest, obj: EventBudget) -> list[Source]:
+    def story_sources(self, request: StaffRequest, obj: EventBudget) -> list[Source]:
         return [
             Source(EventBudget.history.filter(id=obj.pk), currency=obj.currency),
             Source(BudgetLineItem.history.filter(budget_id=obj.pk), named="line", currency=obj.currency),

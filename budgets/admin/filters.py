@@ -5,22 +5,22 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, QuerySet
-from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 from unfold.contrib.filters.admin import RangeDateFilter
 
 from budgets.models import BudgetLineItem, Category, EventBudget
+from budgetsite.pages.back_office.requests import StaffRequest
 
 
 class OverBudgetFilter(admin.SimpleListFilter):
     title = "spending"
     parameter_name = "over_budget"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: StaffRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("yes", "Over budget"), ("no", "Within budget")]
 
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[EventBudget] | None:
+    def queryset(self, request: StaffRequest, queryset: Any) -> QuerySet[EventBudget] | None:
         if self.value() == "yes":
             return queryset.over_budget()
         return queryset.within_budget() if self.value() == "no" else None
@@ -32,11 +32,11 @@ class CategoryFilter(admin.SimpleListFilter):
     title = "category"
     parameter_name = "category"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: StaffRequest, model_admin: Any) -> list[tuple[str, str]]:
         names = Category.objects.order_by("sort_order", "name", "id").values_list("pk", "name")
         return [(str(pk), name) for pk, name in names]
 
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[EventBudget] | None:
+    def queryset(self, request: StaffRequest, queryset: Any) -> QuerySet[EventBudget] | None:
         if self.value() is None:
             return None
         if self.value() not in dict(self.lookup_choices):
@@ -48,7 +48,7 @@ class CategoryFilter(admin.SimpleListFilter):
 class DayRangeFilter(RangeDateFilter):
     """From one day to another, both included, in the account's time zone. What is no date narrows nothing."""
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def queryset(self, request: StaffRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         since, until = self._day("from"), self._day("to")
         if since is not None:
             queryset = queryset.filter(**{f"{self.parameter_name}__gte": since})

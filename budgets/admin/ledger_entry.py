@@ -3,7 +3,6 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.db import models
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -12,6 +11,7 @@ from unfold.decorators import display
 from budgets.models import LedgerEntry
 from budgetsite.pages.back_office.displays import amount_cell, moment, moment_cell
 from budgetsite.pages.back_office.model_admin import ReadOnlyAdmin
+from budgetsite.pages.back_office.requests import StaffRequest
 
 
 class BudgetFilter(admin.SimpleListFilter):
@@ -20,14 +20,14 @@ class BudgetFilter(admin.SimpleListFilter):
     title = "budget"
     parameter_name = "budget"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: StaffRequest, model_admin: Any) -> list[tuple[str, str]]:
         asked = request.GET.get("budget")
         return [(asked, "This budget")] if asked else []
 
     def has_output(self) -> bool:
         return bool(self.lookup_choices)
 
-    def queryset(self, request: HttpRequest, queryset: models.QuerySet[LedgerEntry]) -> Any:
+    def queryset(self, request: StaffRequest, queryset: models.QuerySet[LedgerEntry]) -> Any:
         if self.value() is None:
             return None
         try:
@@ -63,10 +63,10 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
         ("chain_before", "chain"),
     )
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_readonly_fields(self, request: StaffRequest, obj: Any = None) -> list[str]:
         return [name for row in self.fields for name in row]
 
-    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+    def get_ordering(self, request: StaffRequest) -> tuple[str, ...]:
         # One budget's ledger follows its chain; all of them together follow time.
         return ("-seq",) if request.GET.get("budget") else ("-created_at", "-seq", "-id")
 
@@ -104,12 +104,12 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
         return entry.actor
 
     @display(description="Hash")
-    def chain(self, entry: LedgerEntry) -> str:
-        return bytes(entry.hash).hex()
+    def chain(self, entry: LedgerEntry) -> SafeString:
+        return format_html('<code class="hash">{}</code>', bytes(entry.hash).hex())
 
     @display(description="Hash before it")
-    def chain_before(self, entry: LedgerEntry) -> str:
-        return bytes(entry.prev_hash).hex() or "none: the first entry"
+    def chain_before(self, entry: LedgerEntry) -> SafeString:
+        return format_html('<code class="hash">{}</code>', bytes(entry.prev_hash).hex() or "none: the first entry")
 
     def name_of(self, obj: LedgerEntry) -> str:
         return f"Entry {obj.seq}"

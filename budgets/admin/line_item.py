@@ -5,7 +5,6 @@ from typing import Any
 
 from django import forms
 from django.db import models
-from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.forms import PaginationInlineFormSet
@@ -18,6 +17,7 @@ from budgetsite.money.model_fields import AmountField
 from budgetsite.pages.back_office.displays import amount_cell
 from budgetsite.pages.back_office.model_admin import RoleInline
 from budgetsite.pages.back_office.refusals import listening_form
+from budgetsite.pages.back_office.requests import StaffRequest
 
 LINES_PER_PAGE = 50
 PLAN_COLUMNS = ("category", "section", "name", "budgeted_amount", "sort_order")
@@ -103,29 +103,29 @@ class BudgetLineInline(RoleInline):
     add_action = change_action = delete_action = "budgets.change"
     readonly_fields = ("category_name", "planned", "spent", "committed", "variance")
     ordering = ("sort_order", "id")
-    ordering_field = "sort_order"
+    ordering_field: str | None = "sort_order"
     hide_ordering_field = True
     per_page = LINES_PER_PAGE
     verbose_name = "line"
     verbose_name_plural = "lines"
 
-    def get_queryset(self, request: HttpRequest) -> models.QuerySet[BudgetLineItem]:
+    def get_queryset(self, request: StaffRequest) -> models.QuerySet[BudgetLineItem]:
         return super().get_queryset(request).select_related("category").order_by("sort_order", "id")
 
-    def has_add_permission(self, request: HttpRequest, obj: EventBudget | None = None) -> bool:
+    def has_add_permission(self, request: StaffRequest, obj: EventBudget | None = None) -> bool:
         return _is_planning(obj) and super().has_add_permission(request, obj)
 
-    def has_change_permission(self, request: HttpRequest, obj: EventBudget | None = None) -> bool:
+    def has_change_permission(self, request: StaffRequest, obj: EventBudget | None = None) -> bool:
         return obj is not None and not obj.is_locked and super().has_change_permission(request, obj)
 
-    def has_delete_permission(self, request: HttpRequest, obj: EventBudget | None = None) -> bool:
+    def has_delete_permission(self, request: StaffRequest, obj: EventBudget | None = None) -> bool:
         return _is_planning(obj) and super().has_delete_permission(request, obj)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: EventBudget | None = None) -> tuple[str, ...]:
+    def get_readonly_fields(self, request: StaffRequest, obj: EventBudget | None = None) -> tuple[str, ...]:
         fixed = () if _is_planning(obj) else ("section", "name")
         return (*self.readonly_fields, *fixed)
 
-    def get_fields(self, request: HttpRequest, obj: EventBudget | None = None) -> tuple[str, ...]:
+    def get_fields(self, request: StaffRequest, obj: EventBudget | None = None) -> tuple[str, ...]:
         """Show what may be changed as fields, the rest as text in the budget's currency."""
         if not self.has_change_permission(request, obj):
             self.ordering_field = None
@@ -136,13 +136,13 @@ class BudgetLineInline(RoleInline):
             return ("category_name", "section", "name", "planned", "committed", "actual_amount", "variance")
         return (*PLAN_COLUMNS[:4], "committed", "actual_amount", "variance", "sort_order")
 
-    def get_formset(self, request: HttpRequest, obj: EventBudget | None = None, **kwargs: Any) -> Any:
+    def get_formset(self, request: StaffRequest, obj: EventBudget | None = None, **kwargs: Any) -> Any:
         kwargs["form"] = listening_form(
             type("BudgetLineForm", (LineForm,), {"budget": obj}), getattr(request, "refusal", None)
         )
         return super().get_formset(request, obj, **kwargs)
 
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+    def formfield_for_dbfield(self, db_field: Any, request: StaffRequest, **kwargs: Any) -> Any:
         if isinstance(db_field, AmountField):
             return AmountFormField(
                 label=db_field.verbose_name.capitalize(),
@@ -183,7 +183,7 @@ def _is_planning(budget: EventBudget | None) -> bool:
     return budget is not None and budget.status in PLANNING_STATUSES
 
 
-def _categories(request: HttpRequest) -> list[Category]:
+def _categories(request: StaffRequest) -> list[Category]:
     """The account's categories, read once for each request."""
     if not hasattr(request, "line_categories"):
         request.line_categories = list(Category.objects.order_by("sort_order", "name", "id"))

@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.safestring import SafeString
 from unfold.decorators import action
@@ -23,6 +23,7 @@ from budgetsite.pages.back_office.confirmation import Confirmation, OptionalReas
 from budgetsite.pages.back_office.displays import badge, moment
 from budgetsite.pages.back_office.model_admin import StaffModelAdmin, version_sent
 from budgetsite.pages.back_office.refusals import sentence
+from budgetsite.pages.back_office.requests import StaffRequest
 
 STATUS_TONES = {
     "draft": "neutral",
@@ -129,7 +130,7 @@ class MovesMixin(StaffModelAdmin):
         "revise_budget",
     )
 
-    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+    def get_actions_detail(self, request: StaffRequest, object_id: Any) -> list[Any]:
         budget = self.get_object(request, unquote(str(object_id)))
         if budget is None:
             return []
@@ -137,34 +138,34 @@ class MovesMixin(StaffModelAdmin):
         return [found for found in super().get_actions_detail(request, object_id) if found.action_name in names]
 
     @action(description="Submit for approval", url_path="submit", icon="send", variant=ActionVariant.PRIMARY)
-    def submit_budget(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def submit_budget(self, request: StaffRequest, object_id: str) -> HttpResponse:
         return self._move(request, object_id, "submit")
 
     @action(description="Approve", url_path="approve", icon="check_circle", variant=ActionVariant.PRIMARY)
-    def approve_budget(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def approve_budget(self, request: StaffRequest, object_id: str) -> HttpResponse:
         return self._move(request, object_id, "approve")
 
     @action(description="Send back", url_path="reject", icon="undo")
-    def reject_budget(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def reject_budget(self, request: StaffRequest, object_id: str) -> HttpResponse:
         return self._move(request, object_id, "reject")
 
     @action(description="Activate", url_path="activate", icon="play_arrow", variant=ActionVariant.PRIMARY)
-    def activate_budget(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def activate_budget(self, request: StaffRequest, object_id: str) -> HttpResponse:
         return self._move(request, object_id, "activate")
 
     @action(description="Finalize", url_path="finalize", icon="flag", variant=ActionVariant.PRIMARY)
-    def finalize_budget(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def finalize_budget(self, request: StaffRequest, object_id: str) -> HttpResponse:
         return self._move(request, object_id, "finalize")
 
     @action(description="Archive", url_path="archive", icon="inventory_2", variant=ActionVariant.PRIMARY)
-    def archive_budget(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def archive_budget(self, request: StaffRequest, object_id: str) -> HttpResponse:
         return self._move(request, object_id, "archive")
 
     @action(description="Revise", url_path="revise", icon="edit_note")
-    def revise_budget(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def revise_budget(self, request: StaffRequest, object_id: str) -> HttpResponse:
         return self._move(request, object_id, "revise")
 
-    def _move(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
+    def _move(self, request: StaffRequest, object_id: str, name: str) -> HttpResponse:
         budget = self.get_object(request, unquote(object_id))
         if not self.has_view_permission(request, budget):
             raise PermissionDenied
@@ -188,7 +189,7 @@ class MovesMixin(StaffModelAdmin):
             self.message_user(request, warning["detail"], messages.WARNING)
         return redirect(self.url_of(budget))
 
-    def _take_step(self, request: HttpRequest, budget: EventBudget, name: str, answers: dict[str, Any]) -> Any:
+    def _take_step(self, request: StaffRequest, budget: EventBudget, name: str, answers: dict[str, Any]) -> Any:
         return move_budget(
             action=name,
             budget_id=budget.pk,
@@ -201,7 +202,7 @@ class MovesMixin(StaffModelAdmin):
             override=answers.get("override", False),
         )
 
-    def _form_of(self, request: HttpRequest, budget: EventBudget, name: str) -> forms.Form | None:
+    def _form_of(self, request: StaffRequest, budget: EventBudget, name: str) -> forms.Form | None:
         data = request.POST if request.method == "POST" else None
         if name == "finalize":
             if _is_beyond_limit(budget):
@@ -211,7 +212,7 @@ class MovesMixin(StaffModelAdmin):
             return ReasonForm(data)
         return OptionalReasonForm(data) if name == "approve" else None
 
-    def _page(self, request: HttpRequest, budget: EventBudget, name: str, form: forms.Form | None) -> Confirmation:
+    def _page(self, request: StaffRequest, budget: EventBudget, name: str, form: forms.Form | None) -> Confirmation:
         page = Confirmation(
             title=_TITLES[name],
             label=_LABELS[name],
@@ -226,7 +227,7 @@ class MovesMixin(StaffModelAdmin):
         page.refusal = self._refusal_beforehand(request, budget, name)
         return page
 
-    def _refusal_beforehand(self, request: HttpRequest, budget: EventBudget, name: str) -> str:
+    def _refusal_beforehand(self, request: StaffRequest, budget: EventBudget, name: str) -> str:
         """Say what stands in the way already, so that nobody fills in a form for nothing."""
         if budget.status not in MOVES[name].from_statuses:
             return f"This budget is “{budget.get_status_display()}”: this step is not possible from there."
@@ -247,7 +248,7 @@ class MovesMixin(StaffModelAdmin):
     # --- From the list ----------------------------------------------------------------------------------------------
 
     @action(description="Approve selected")
-    def approve_rows(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+    def approve_rows(self, request: StaffRequest, queryset: Any) -> HttpResponse | None:
         if request.role not in MOVES["approve"].roles:
             raise PermissionDenied
         return self.bulk(
@@ -265,7 +266,7 @@ class MovesMixin(StaffModelAdmin):
             do=lambda budget, answers: self._take_step(request, budget, "approve", answers),
         )
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+    def get_actions(self, request: StaffRequest) -> dict[str, Any]:
         found = super().get_actions(request)
         if request.role not in MOVES["approve"].roles:
             found.pop("approve_rows", None)

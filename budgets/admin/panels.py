@@ -1,8 +1,6 @@
 """What the start page says about money: each panel is one or two statements, whatever the size of the account."""
 
-from django.contrib import admin
 from django.db.models import Prefetch
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
@@ -11,12 +9,13 @@ from budgets.models import BudgetStatus, EventBudget
 from budgets.services.workflow import MOVES
 from budgetsite.pages.amounts import format_money
 from budgetsite.pages.back_office.displays import moment
-from budgetsite.pages.back_office.site import PANEL_ROWS, Panel, PanelRow
+from budgetsite.pages.back_office.requests import StaffRequest
+from budgetsite.pages.back_office.site import PANEL_ROWS, Panel, PanelRow, panel
 from events.models import Event
 
 
-@admin.site.panel(10)
-def budgets_to_approve(request: HttpRequest) -> Panel | None:
+@panel(10)
+def budgets_to_approve(request: StaffRequest) -> Panel | None:
     if request.role not in MOVES["approve"].roles:
         return None
     waiting = EventBudget.objects.filter(status=BudgetStatus.REVIEW)
@@ -40,8 +39,8 @@ def budgets_to_approve(request: HttpRequest) -> Panel | None:
     )
 
 
-@admin.site.panel(30)
-def budgets_over_budget(request: HttpRequest) -> Panel:
+@panel(30)
+def budgets_over_budget(request: StaffRequest) -> Panel:
     budgets = list(
         EventBudget.objects.over_budget()
         .exclude(status=BudgetStatus.ARCHIVED)
@@ -67,8 +66,8 @@ def budgets_over_budget(request: HttpRequest) -> Panel:
     )
 
 
-@admin.site.panel(40)
-def upcoming_events(request: HttpRequest) -> Panel:
+@panel(40)
+def upcoming_events(request: StaffRequest) -> Panel:
     events = list(
         Event.objects.filter(event_date__gt=timezone.now())
         .prefetch_related(Prefetch("budgets", queryset=EventBudget.objects.order_by("id")))

@@ -53,7 +53,7 @@ def save_plan(
     notes: str | None = None,
     lines: Sequence[LineChange] = (),
 ) -> EventBudget:
-    """Change a budget and its lines as one step of its version; return it as it is then.
+    """Change a budget and its lines, all or nothing; return it as it is then.
 
     `version` is the budget's as it was read. It has to be the present one when the ceiling or the notes change; a line
     is stale only when that line has changed since. The sums are checked once, at the end, so that money can be shifted
@@ -80,7 +80,8 @@ def save_plan(
                 add_line_items(budget_id=budget_id, acting_user=acting_user, line_items=[line.fields])
     if changes_head and not raises_total:
         _save_head(lock_budget(budget_id), acting_user, total_budget_amount, notes)
-    return EventBudget.objects.select_related("event").get(pk=budget_id)
+    saved: EventBudget = EventBudget.objects.select_related("event").get(pk=budget_id)
+    return saved
 
 
 def _save_head(budget: EventBudget, acting_user: User, total_budget_amount: Decimal | None, notes: str | None) -> None:

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.db import models
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from unfold.decorators import display
@@ -44,6 +44,7 @@ from budgetsite.pages.back_office.displays import badge, moment
 from budgetsite.pages.back_office.filters import DeletedFilter
 from budgetsite.pages.back_office.model_admin import StaffModelAdmin
 from budgetsite.pages.back_office.refusals import ChangeRefused, refused
+from budgetsite.pages.back_office.requests import StaffRequest
 
 # Roles and actions stand in one table of our own; Django's groups belong to no account.
 admin.site.unregister(Group)
@@ -81,19 +82,19 @@ class MembershipAdmin(StaffModelAdmin):
     ordering = ("created_at", "id")
     autocomplete_fields = ("team",)
 
-    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Membership]:
+    def get_queryset(self, request: StaffRequest) -> models.QuerySet[Membership]:
         found: models.QuerySet[Membership] = super().get_queryset(request).select_related("user", "team")
         return found
 
-    def get_fields(self, request: HttpRequest, obj: Membership | None = None) -> Any:
+    def get_fields(self, request: StaffRequest, obj: Membership | None = None) -> Any:
         return (
             ("email", "person_name", "role", "team") if obj is None else ("person", "address", "since", "role", "team")
         )
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> Any:
+    def get_readonly_fields(self, request: StaffRequest, obj: Membership | None = None) -> Any:
         return () if obj is None else ("person", "address", "since")
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+    def get_form(self, request: StaffRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
         if obj is not None:
             # Who it is does not change; another person is another membership.
@@ -119,7 +120,7 @@ class MembershipAdmin(StaffModelAdmin):
     def since(self, membership: Membership) -> str:
         return moment(membership.created_at)
 
-    def write(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> Membership:
+    def write(self, request: StaffRequest, obj: Membership, form: Any, change: bool) -> Membership:
         values = form.cleaned_data
         if not change:
             obj = bring_in(
@@ -142,7 +143,7 @@ class MembershipAdmin(StaffModelAdmin):
             self._with_team(request, obj, values["team"])
         return Membership.objects.select_related("user").get(pk=obj.pk)
 
-    def _with_team(self, request: HttpRequest, membership: Membership, team: Team | None) -> Membership:
+    def _with_team(self, request: StaffRequest, membership: Membership, team: Team | None) -> Membership:
         if team != membership.team:
             change_team(membership_id=membership.pk, team=team, acting_user=request.user)
         return Membership.objects.select_related("user").get(pk=membership.pk)
@@ -150,10 +151,10 @@ class MembershipAdmin(StaffModelAdmin):
     def refusal_of(self, problem: Exception) -> ChangeRefused:
         return refused(problem, field="email" if isinstance(problem, AlreadyMember) else "role")
 
-    def remove(self, request: HttpRequest, obj: Membership) -> None:
+    def remove(self, request: StaffRequest, obj: Membership) -> None:
         end_membership(membership_id=obj.pk, acting_user=request.user, acting_role=request.role, now=self.now())
 
-    def deletion_consequences(self, request: HttpRequest, obj: Membership) -> list[str]:
+    def deletion_consequences(self, request: StaffRequest, obj: Membership) -> list[str]:
         return [
             f"{self.name_of(obj)} can no longer sign in to {request.account}.",
             "What they did stays, under their name. They can be added again by their e-mail address.",
@@ -186,7 +187,7 @@ class TeamAdmin(StaffModelAdmin):
     ordering = ("name", "id")
     fields = ("name",)
 
-    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Team]:
+    def get_queryset(self, request: StaffRequest) -> models.QuerySet[Team]:
         # A sub-select: PostgreSQL's key is (tenant, id), so grouping by the id that Django takes for it is an error.
         members = Membership.objects.filter(team=models.OuterRef("pk"), deleted_at=None).order_by()
         count = members.values("team").annotate(count=models.Count("pk")).values("count")
@@ -198,7 +199,7 @@ class TeamAdmin(StaffModelAdmin):
         count: int = team.live_members
         return count
 
-    def write(self, request: HttpRequest, obj: Team, form: Any, change: bool) -> Team:
+    def write(self, request: StaffRequest, obj: Team, form: Any, change: bool) -> Team:
         name = form.cleaned_data["name"]
         if not change:
             return create_team(name=name, acting_user=request.user)
@@ -207,10 +208,10 @@ class TeamAdmin(StaffModelAdmin):
     def refusal_of(self, problem: Exception) -> ChangeRefused:
         return refused(problem, field="name")
 
-    def remove(self, request: HttpRequest, obj: Team) -> None:
+    def remove(self, request: StaffRequest, obj: Team) -> None:
         delete_team(team=obj, acting_user=request.user, now=self.now())
 
-    def bring_back(self, request: HttpRequest, obj: Team) -> None:
+    def bring_back(self, request: StaffRequest, obj: Team) -> None:
         restore_team(team=obj, acting_user=request.user)
 
 
@@ -249,24 +250,24 @@ class AccountAdmin(StaffModelAdmin):
     form = AccountForm
     fields = ("name", "currency", "timezone", "four_eyes")
 
-    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Account]:
+    def get_queryset(self, request: StaffRequest) -> models.QuerySet[Account]:
         found: models.QuerySet[Account] = super().get_queryset(request).filter(pk=request.account.pk)
         return found
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Account | None:
+    def get_object(self, request: StaffRequest, object_id: str, from_field: str | None = None) -> Account | None:
         try:
             asked = UUID(object_id)
         except ValueError:
             return None
         return self.get_queryset(request).filter(pk=asked).first()
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    def changelist_view(self, request: StaffRequest, extra_context: Any = None) -> HttpResponse:
         return redirect(self.url_of(request.account))
 
-    def write(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> Account:
+    def write(self, request: StaffRequest, obj: Account, form: Any, change: bool) -> Account:
         changes = {name: form.cleaned_data[name] for name in form.changed_data}
         return change_account(account=obj, acting_user=request.user, **changes)
 
-    def response_change(self, request: HttpRequest, obj: Account) -> HttpResponse:
+    def response_change(self, request: StaffRequest, obj: Account) -> HttpResponse:
         self.message_user(request, "The settings were saved.")
         return redirect(reverse("admin:index"))

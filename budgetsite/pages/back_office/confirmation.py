@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from budgetsite.accounts.roles import Role
+from budgetsite.pages.back_office.requests import StaffRequest
 
 
 class ReasonForm(forms.Form):
@@ -54,7 +54,7 @@ class Confirmation:
 
 
 def confirmation_page(
-    request: HttpRequest, model_admin: Any, confirmation: Confirmation, *, obj: Any = None, status: int = 200
+    request: StaffRequest, model_admin: Any, confirmation: Confirmation, *, obj: Any = None, status: int = 200
 ) -> TemplateResponse:
     context = {
         **model_admin.admin_site.each_context(request),

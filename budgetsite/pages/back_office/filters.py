@@ -4,12 +4,13 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+
+from budgetsite.pages.back_office.requests import StaffRequest
 
 DELETED = "deleted"
 
 
-def shows_deleted(request: HttpRequest) -> bool:
+def shows_deleted(request: StaffRequest) -> bool:
     return request.GET.get(DELETED) == "yes"
 
 
@@ -19,7 +20,7 @@ class DeletedFilter(admin.SimpleListFilter):
     title = "deleted"
     parameter_name = DELETED
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: StaffRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("yes", "Deleted")]
 
     def choices(self, changelist: Any):
@@ -27,5 +28,5 @@ class DeletedFilter(admin.SimpleListFilter):
         yield {**live, "display": "In use"}
         yield deleted
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def queryset(self, request: StaffRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(deleted_at__isnull=self.value() != "yes")

@@ -128,7 +128,7 @@ def _in_words(field: Any, value: Any, currency: str, names: dict[tuple[type, Any
 
 def _names_of_related(history_model: Any, rows: list[Any]) -> dict[tuple[type, Any], str]:
     """Return the names of everything that foreign keys of `rows` point to: one query for each model."""
-    wanted: dict[type, set[Any]] = {}
+    wanted: dict[type[models.Model], set[Any]] = {}
     for field in history_model.instance_type._meta.concrete_fields:
         if isinstance(field, models.ForeignKey) and field.name not in _UNTOLD and hasattr(rows[0], field.attname):
             ids = {getattr(row, field.attname) for row in rows} - {None}

@@ -12,7 +12,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models, transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -27,6 +27,7 @@ from budgetsite.pages.back_office.filters import shows_deleted
 from budgetsite.pages.back_office.history import PAGE, Source, story
 from budgetsite.pages.back_office.paginator import NearPaginator
 from budgetsite.pages.back_office.refusals import ChangeRefused, listening_form, refused, sentence
+from budgetsite.pages.back_office.requests import StaffRequest
 from budgetsite.tenancy.models import TenantModel
 from budgetsite.tenancy.scope import current_scope, enter_scope, scope
 
@@ -42,22 +43,22 @@ class RolePermissions:
     change_action: ClassVar[str] = ""
     delete_action: ClassVar[str] = ""
 
-    def may(self, request: HttpRequest, permission: str) -> bool:
+    def may(self, request: StaffRequest, permission: str) -> bool:
         return bool(permission) and may(request.role, permission)
 
-    def has_module_permission(self, request: HttpRequest) -> bool:
+    def has_module_permission(self, request: StaffRequest) -> bool:
         return self.may(request, self.view_action)
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_view_permission(self, request: StaffRequest, obj: Any = None) -> bool:
         return self.may(request, self.view_action)
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_add_permission(self, request: StaffRequest, obj: Any = None) -> bool:
         return self.may(request, self.add_action)
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: StaffRequest, obj: Any = None) -> bool:
         return self.may(request, self.change_action)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: StaffRequest, obj: Any = None) -> bool:
         return self.may(request, self.delete_action)
 
 
@@ -81,25 +82,25 @@ class StaffModelAdmin(RolePermissions, ModelAdmin):
     list_filter_submit = True
     compressed_fields = False
     warn_unsaved_form = True
-    actions = ("delete_rows", "restore_rows")
-    actions_row = ("restore_row",)
+    actions: tuple[str, ...] = ("delete_rows", "restore_rows")
+    actions_row: tuple[str, ...] = ("restore_row",)
     paginator = NearPaginator
 
     # --- Writing ----------------------------------------------------------------------------------------------------
 
-    def write(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> Any:
+    def write(self, request: StaffRequest, obj: Any, form: Any, change: bool) -> Any:
         """Make or change the object by one service call and return it. What it raises becomes the form's error."""
         raise NotImplementedError
 
-    def remove(self, request: HttpRequest, obj: Any) -> None:
+    def remove(self, request: StaffRequest, obj: Any) -> None:
         """Soft-delete the object by one service call."""
         raise NotImplementedError
 
-    def bring_back(self, request: HttpRequest, obj: Any) -> None:
+    def bring_back(self, request: StaffRequest, obj: Any) -> None:
         """Restore a deleted object by one service call."""
         raise NotImplementedError
 
-    def deletion_consequences(self, request: HttpRequest, obj: Any) -> list[str]:
+    def deletion_consequences(self, request: StaffRequest, obj: Any) -> list[str]:
         """Say what goes along when the object is deleted, one sentence each."""
         return ["It can be restored from the list of deleted rows."]
 
@@ -113,7 +114,7 @@ class StaffModelAdmin(RolePermissions, ModelAdmin):
 
     def changeform_view(
         self,
-        request: HttpRequest,
+        request: StaffRequest,
         object_id: str | None = None,
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
@@ -140,11 +141,11 @@ class StaffModelAdmin(RolePermissions, ModelAdmin):
                     self.message_user(request, text, messages.ERROR)
             return redirect(request.get_full_path())
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+    def get_form(self, request: StaffRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
         return listening_form(form, getattr(request, "refusal", None))
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+    def save_model(self, request: StaffRequest, obj: Any, form: Any, change: bool) -> None:
         try:
             stored = self.write(request, obj, form, change)
         except self._refusals as problem:
@@ -152,47 +153,47 @@ class StaffModelAdmin(RolePermissions, ModelAdmin):
         # The page goes on with the row as it is stored now.
         obj.__dict__.update(stored.__dict__)
 
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+    def save_related(self, request: StaffRequest, form: Any, formsets: Any, change: bool) -> None:
         """Rows of inlines are written by `write` or not at all."""
 
-    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> list[Any]:
+    def construct_change_message(self, request: StaffRequest, form: Any, formsets: Any, add: bool = False) -> list[Any]:
         """Nothing to say to Django's log; see `log_addition`."""
         return []
 
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
+    def log_addition(self, request: StaffRequest, obj: Any, message: Any) -> None:
         """Django's log is one table for all tenants; who did what is told by the history of each row."""
 
-    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:
+    def log_change(self, request: StaffRequest, obj: Any, message: Any) -> None:
         """See `log_addition`."""
 
-    def log_deletions(self, request: HttpRequest, queryset: Any) -> None:
+    def log_deletions(self, request: StaffRequest, queryset: Any) -> None:
         """See `log_addition`."""
 
     # --- Lists ------------------------------------------------------------------------------------------------------
 
     def get_paginator(
-        self, request: HttpRequest, queryset: Any, per_page: int, orphans: int = 0, allow_empty_first_page: bool = True
+        self, request: StaffRequest, queryset: Any, per_page: int, orphans: int = 0, allow_empty_first_page: bool = True
     ) -> NearPaginator:
         return NearPaginator.for_request(
             request, queryset, per_page, orphans=orphans, allow_empty_first_page=allow_empty_first_page
         )
 
-    def get_changelist_instance(self, request: HttpRequest) -> Any:
+    def get_changelist_instance(self, request: StaffRequest) -> Any:
         changelist = super().get_changelist_instance(request)
         # Nobody counts all the rows, so there is nothing to compare the filtered ones with.
         changelist.full_result_count = changelist.result_count
         return changelist
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+    def changelist_view(self, request: StaffRequest, extra_context: dict[str, Any] | None = None) -> Any:
         if shows_deleted(request) and self.may(request, self.restore_action):
             enter_scope(replace(current_scope(), deleted_visible=True))
         return super().changelist_view(request, extra_context)
 
-    def get_list_display_links(self, request: HttpRequest, list_display: Any) -> Any:
+    def get_list_display_links(self, request: StaffRequest, list_display: Any) -> Any:
         # A deleted row has no page of its own before it is restored.
         return None if shows_deleted(request) else super().get_list_display_links(request, list_display)
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+    def get_actions(self, request: StaffRequest) -> dict[str, Any]:
         found = super().get_actions(request)
         found.pop("delete_selected", None)
         deleted = shows_deleted(request)
@@ -205,12 +206,12 @@ class StaffModelAdmin(RolePermissions, ModelAdmin):
             found.pop("delete_rows", None)
         return found
 
-    def get_actions_row(self, request: HttpRequest) -> Any:
+    def get_actions_row(self, request: StaffRequest) -> Any:
         return super().get_actions_row(request) if shows_deleted(request) else []
 
     # --- Deleting and restoring -------------------------------------------------------------------------------------
 
-    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+    def delete_view(self, request: StaffRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         obj = self.get_object(request, unquote(object_id))
         if not self.has_delete_permission(request, obj):
             raise PermissionDenied
@@ -235,7 +236,7 @@ class StaffModelAdmin(RolePermissions, ModelAdmin):
         return confirmation_page(request, self, page, obj=obj)
 
     @action(description="Restore", url_path="restore", icon="restore_from_trash")
-    def restore_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def restore_row(self, request: StaffRequest, object_id: str) -> HttpResponse:
         if not self.may(request, self.restore_action):
             raise PermissionDenied
         enter_scope(replace(current_scope(), deleted_visible=True))
@@ -258,13 +259,13 @@ class StaffModelAdmin(RolePermissions, ModelAdmin):
             return redirect(self.list_url())
         return confirmation_page(request, self, page)
 
-    def _bring_back(self, request: HttpRequest, obj: TenantModel) -> None:
+    def _bring_back(self, request: StaffRequest, obj: TenantModel) -> None:
         # Restoring decides by itself what it has to see.
         with transaction.atomic(), scope(replace(current_scope(), deleted_visible=False)):
             self.bring_back(request, obj)
 
     @action(description="Delete selected")
-    def delete_rows(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+    def delete_rows(self, request: StaffRequest, queryset: Any) -> HttpResponse | None:
         if not self.has_delete_permission(request):
             raise PermissionDenied
         return self.bulk(
@@ -280,7 +281,7 @@ class StaffModelAdmin(RolePermissions, ModelAdmin):
         )
 
     @action(description="Restore selected")
-    def restore_rows(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+    def restore_rows(self, request: StaffRequest, queryset: Any) -> HttpResponse | None:
         if not self.may(request, self.restore_action):
             raise PermissionDenied
         return self.bulk(
@@ -298,7 +299,7 @@ class StaffModelAdmin(RolePermissions, ModelAdmin):
 
     def bulk(
         self,
-        request: HttpRequest,
+        request: StaffRequest,
         queryset: Any,
         *,
         action_name: str,
@@ -337,7 +338,7 @@ class StaffModelAdmin(RolePermissions, ModelAdmin):
 
     def bulk_page(
         self,
-        request: HttpRequest,
+        request: StaffRequest,
         rows: list[Any],
         *,
         action_name: str,
@@ -367,7 +368,7 @@ class StaffModelAdmin(RolePermissions, ModelAdmin):
         )
 
     def _do_each(
-        self, request: HttpRequest, rows: list[Any], do: Any, *, done: str, unchanged: Any, answers: dict[str, Any]
+        self, request: StaffRequest, rows: list[Any], do: Any, *, done: str, unchanged: Any, answers: dict[str, Any]
     ) -> None:
         count, already, problems = 0, [], []
         for row in rows:
@@ -396,13 +397,13 @@ class StaffModelAdmin(RolePermissions, ModelAdmin):
 
     # --- History ----------------------------------------------------------------------------------------------------
 
-    def story_sources(self, request: HttpRequest, obj: Any) -> list[Source]:
+    def story_sources(self, request: StaffRequest, obj: Any) -> list[Source]:
         """Return whose histories make up the object's story; nothing where none is kept."""
         if not hasattr(self.model, "history"):
             return []
         return [Source(self.model.history.filter(id=obj.pk), currency=getattr(obj, "currency", ""))]
 
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+    def history_view(self, request: StaffRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         obj = self.get_object(request, unquote(object_id))
         if not self.has_view_permission(request, obj):
             raise PermissionDenied
@@ -457,7 +458,7 @@ def _version_carried(obj: Any, name: str) -> list[tuple[str, str]]:
     return [] if version is None else [(name, str(version))]
 
 
-def version_sent(request: HttpRequest, obj: Any) -> int:
+def version_sent(request: StaffRequest, obj: Any) -> int:
     """Return the version that the person had in front of them; 0, which is always stale, when none was sent."""
     text = request.POST.get(f"version_{obj.pk}") or request.POST.get("version") or ""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
@@ -466,11 +467,11 @@ def version_sent(request: HttpRequest, obj: Any) -> int:
 class ReadOnlyAdmin(StaffModelAdmin):
     """Rows that nobody changes here, whatever the address says."""
 
-    actions = ()
-    actions_row = ()
+    actions: tuple[str, ...] = ()
+    actions_row: tuple[str, ...] = ()
 
-    def get_readonly_fields(self, request: HttpRequest, obj: models.Model | None = None) -> Any:
+    def get_readonly_fields(self, request: StaffRequest, obj: models.Model | None = None) -> Any:
         return [field.name for field in self.opts.fields]
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+    def get_actions(self, request: StaffRequest) -> dict[str, Any]:
         return {}

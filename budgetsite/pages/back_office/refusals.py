@@ -42,10 +42,12 @@ def listening_form(form: type[BaseForm], refusal: ChangeRefused | None) -> type[
     if refusal is None:
         return form
 
+    told = refusal
+
     class RefusedForm(form):  # type: ignore[valid-type,misc]
         def _clean_form(self) -> Any:
             super()._clean_form()
-            if (self.prefix or "") == refusal.prefix:
-                refusal.add_to(self)
+            if (self.prefix or "") == told.prefix:
+                told.add_to(self)
 
     return RefusedForm

@@ -10,13 +10,14 @@ from django.conf import settings
 from django.contrib.auth import logout as end_session
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, resolve_url
 from django.template.response import SimpleTemplateResponse
 from django.utils import timezone
 from unfold.sites import UnfoldAdminSite
 
 from budgetsite.accounts.permissions import may
+from budgetsite.pages.back_office.requests import StaffRequest
 from budgetsite.tenancy.scope import current_scope, scope
 
 
@@ -49,6 +50,18 @@ class Panel:
 
 
 PANEL_ROWS = 6
+# What the apps put on the start page, in their order.
+_PANELS: list[tuple[int, Callable[[StaffRequest], Panel | None]]] = []
+
+
+def panel(order: int) -> Callable[[Callable[[StaffRequest], Panel | None]], Any]:
+    """`@panel(10)` puts a function's panel on the start page, lowest first."""
+
+    def register(build: Callable[[StaffRequest], Panel | None]) -> Any:
+        _PANELS.append((order, build))
+        return build
+
+    return register
 
 
 class StaffAdminSite(UnfoldAdminSite):
@@ -57,20 +70,7 @@ class StaffAdminSite(UnfoldAdminSite):
     index_title = "What waits for you"
     index_template = "admin/start.html"
 
-    def __init__(self, name: str = "admin") -> None:
-        super().__init__(name)
-        self._panels: list[tuple[int, Callable[[HttpRequest], Panel | None]]] = []
-
-    def panel(self, order: int) -> Callable[[Callable[[HttpRequest], Panel | None]], Any]:
-        """`@admin.site.panel(10)` puts a function's panel on the start page, lowest first."""
-
-        def register(build: Callable[[HttpRequest], Panel | None]) -> Any:
-            self._panels.append((order, build))
-            return build
-
-        return register
-
-    def has_permission(self, request: HttpRequest) -> bool:
+    def has_permission(self, request: StaffRequest) -> bool:
         return bool(
             request.user.is_active
             and getattr(request, "account", None) is not None
@@ -80,7 +80,7 @@ class StaffAdminSite(UnfoldAdminSite):
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
         inner = super().admin_view(view, cacheable)
 
-        def entered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def entered(request: StaffRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             turned_away = self._turn_away(request)
             if turned_away is not None:
                 return turned_away
@@ -93,7 +93,7 @@ class StaffAdminSite(UnfoldAdminSite):
 
         return update_wrapper(entered, view)
 
-    def _turn_away(self, request: HttpRequest) -> HttpResponse | None:
+    def _turn_away(self, request: StaffRequest) -> HttpResponse | None:
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path(), resolve_url(settings.LOGIN_URL))
         if request.account is None:
@@ -102,28 +102,28 @@ class StaffAdminSite(UnfoldAdminSite):
             raise PermissionDenied(f"The back office is for the owners, managers and staff of {request.account}.")
         return None
 
-    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def login(self, request: StaffRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """There is one sign-in for the whole site."""
         return redirect_to_login(request.GET.get("next") or "/admin/", resolve_url(settings.LOGIN_URL))
 
-    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def logout(self, request: StaffRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         end_session(request)
         return redirect(settings.LOGOUT_REDIRECT_URL)
 
-    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def password_change(self, request: StaffRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """One page for it on the whole site."""
         return redirect("password-change")
 
-    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def search(self, request: StaffRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         # The theme's own search caches its answers by person, across accounts; each list has a search of its own.
         raise Http404
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        panels = [build(request) for _, build in sorted(self._panels, key=lambda entry: entry[0])]
-        shown = [panel for panel in panels if panel is not None]
+    def index(self, request: StaffRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        panels = [build(request) for _, build in sorted(_PANELS, key=lambda entry: entry[0])]
+        shown = [found for found in panels if found is not None]
         return super().index(request, {"panels": shown, **(extra_context or {})})
 
-    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+    def each_context(self, request: StaffRequest) -> dict[str, Any]:
         context = super().each_context(request)
         # The colours lie in our stylesheet: the theme would write them into each page as an inline style.
         context["colors"] = {}

@@ -161,7 +161,8 @@ def test_no_address_opens_or_changes_another_accounts_row(
                 assert response.status_code in {302, 403, 404}, address
                 assert b"hidden banquet" not in response.content, address
                 if response.status_code == 302:
-                    assert response.url == "/admin/" or "/history/" in address or address.startswith(response.url[:-8])
+                    # "There is no such …": to the start page, whoever owns it.
+                    assert response.url in {"/admin/", address + "change/"}, address
 
     assert stored(foreign_rows, other_account) == before
 
@@ -252,8 +253,8 @@ def test_hard_deletion_is_offered_nowhere(account: Account, owner: User, client:
 def test_the_policy_for_scripts_is_widened_for_the_theme_alone(account: Account, client: Client):
     policy = client.get(reverse("admin:index")).headers["Content-Security-Policy"]
 
-    assert "script-src 'self' 'unsafe-eval'" in policy
-    assert "unsafe-inline" not in policy
+    scripts = next(part for part in policy.split("; ") if part.startswith("script-src"))
+    assert scripts == "script-src 'self' 'unsafe-eval'"
 
 
 def _choices(response: Any) -> list[tuple[str, str]]:
