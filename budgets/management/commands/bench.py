@@ -33,10 +33,13 @@ class Command(BaseCommand):
                 raise CommandError(str(error)) from error
         given = {name: options[name] for name in ("seconds", "clients") if options[name] is not None}
         rows = []
-        with Run(extent=replace(QUICK if options["quick"] else FULL, **given), say=self.stdout.write) as run:
-            for name, measure in SUBJECTS.items():
-                if not options["only"] or name in options["only"]:
-                    rows += measure(run)
+        try:
+            with Run(extent=replace(QUICK if options["quick"] else FULL, **given), say=self.stdout.write) as run:
+                for name, measure in SUBJECTS.items():
+                    if not options["only"] or name in options["only"]:
+                        rows += measure(run)
+        except KeyboardInterrupt as interrupt:
+            raise CommandError("Stopped before everything was measured.", returncode=130) from interrupt
         self.stdout.write(f"\n{table(rows)}\n\n{EXPLANATION}")
         missed = [row.what.strip() for row in rows if row.kept is False]
         if missed:

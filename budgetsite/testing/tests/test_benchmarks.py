@@ -12,7 +12,6 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import transaction
 
-from budgets.management.commands import bench
 from budgets.models import BudgetLineItem, EventBudget, LedgerEntry
 from budgets.services.ledger_proof import verify_ledger
 from budgets.services.line_item import update_line_item
@@ -158,7 +157,7 @@ def test_a_database_with_other_accounts_is_refused(committed_db, account):
 
 def test_a_missed_limit_ends_with_an_error(committed_db, monkeypatch, capsys):
     missed = {"page": lambda run: [statements("statements of reading", 9, Limit(at_most=8))]}
-    monkeypatch.setattr(bench, "SUBJECTS", missed)
+    monkeypatch.setattr("budgets.management.commands.bench.SUBJECTS", missed)
 
     with pytest.raises(CommandError, match=r"Missed: statements of reading\."):
         call_command("bench")
