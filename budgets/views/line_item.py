@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -151,8 +152,11 @@ def line_move(request: PageRequest, budget_id: UUID, line_item_id: UUID) -> Http
         messages.error(request, str(problem))
     if not request.htmx:
         return redirect(_address(budget, line))
-    context = _row_context(request, _again(request, budget), line)
-    response = render(request, "budgets/parts/group_answer.html", context)
+    budget = _again(request, budget)
+    group = plan_page(budget.pk, number=_shown_page(request)).group(line.category_id)
+    if group is None:
+        return _whole_table(request, budget, focus=line)
+    response = render(request, "budgets/parts/group_answer.html", figures_context(request, budget) | {"group": group})
     return _aimed(response, f"#group-{line.category_id}", "outerHTML")
 
 
@@ -290,15 +294,16 @@ def _row_answer(
 
 def _whole_table(request: PageRequest, budget: EventBudget, *, focus: BudgetLineItem | None = None) -> HttpResponse:
     budget = _again(request, budget)
-    number = page_of_line(budget.pk, focus.pk) if focus else _page_in(request.htmx.current_url_abs_path or "")
+    number = page_of_line(budget.pk, focus.pk) if focus else _shown_page(request)
     context = figures_context(request, budget, plan_page(budget.pk, number=number))
     context["focus_line"] = focus.pk if focus else None
     return _aimed(render(request, "budgets/parts/table_answer.html", context), "#plan", "outerHTML")
 
 
-def _page_in(address: str) -> int:
-    _, _, number = address.partition("page=")
-    digits = number.split("&")[0].split("#")[0]
+def _shown_page(request: PageRequest) -> int:
+    """The page of lines that the reader has before them."""
+    query = QueryDict(urlsplit(request.htmx.current_url_abs_path or "").query)
+    digits = query.get("page", "")
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 6 else 1
 
 
