@@ -97,8 +97,8 @@ class EventBudgetAdmin(MovesMixin, StaffModelAdmin):
         "status",
         OverBudgetFilter,
         ("event__event_date", DayRangeFilter),
-        CategoryFilter,
         DeletedFilter,
+        CategoryFilter,
     )
     search_fields = ("event__name",)
     search_help_text = "Search by the event's name"
