@@ -5,6 +5,7 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import worker_init
+from django.core.exceptions import ImproperlyConfigured
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "budgetsite.settings.local")
 
@@ -17,4 +18,8 @@ app.autodiscover_tasks()
 def refuse_unsafe_database_at_start(**kwargs: Any) -> None:
     from budgetsite.tenancy.checks import refuse_unsafe_database
 
-    refuse_unsafe_database()
+    try:
+        refuse_unsafe_database()
+    except ImproperlyConfigured as problem:
+        # Celery logs what a receiver raises and starts all the same, unless it is this.
+        raise SystemExit(str(problem)) from problem

@@ -55,7 +55,8 @@ def budgetsite(port: int, folder: DataFolder, *, demo: bool) -> Site:
     web = (
         sys.executable, "-m", "gunicorn", "budgetsite.wsgi:application",
         "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread", "--workers", "2", "--threads", "4",
-        "--access-logfile", folder.log("access"), "--log-level", "warning", "--no-control-socket",
+        "--access-logfile", folder.log("access"), "--logger-class", "budgetsite.api.access_log.AccessLog",
+        "--log-level", "warning", "--no-control-socket",
     )  # fmt: skip
     return Site(
         preparations=preparations,
@@ -92,7 +93,7 @@ def run_site(
                     folder,
                     environ,
                     signals,
-                    site or budgetsite(port, folder, demo=_demo(environ)),
+                    site or budgetsite(port, folder, demo=with_demo(environ)),
                     servers,
                     running,
                 )
@@ -126,8 +127,9 @@ def _port(environ: Mapping[str, str]) -> int:
     return int(text)
 
 
-def _demo(environ: Mapping[str, str]) -> bool:
-    return environ.get("DEMO", "1").strip().lower() not in {"", "0", "no", "false", "off"}
+def with_demo(environ: Mapping[str, str]) -> bool:
+    """Whether DEMO asks for the demo. An empty one is what make hands on when nobody has said anything."""
+    return (environ.get("DEMO", "").strip() or "1").lower() not in {"0", "no", "false", "off"}
 
 
 @contextmanager

@@ -6,11 +6,12 @@ import psycopg
 import pytest
 import redis
 
+from budgetsite.api.access_log import AccessLog
 from budgetsite.local.discovery import described, local_environment
 from budgetsite.local.folder import DataFolder
 from budgetsite.local.problems import LocalProblem
 from budgetsite.local.processes import port_is_free
-from budgetsite.local.site import budgetsite, run_site
+from budgetsite.local.site import budgetsite, run_site, with_demo
 from budgetsite.local.tests.running import PATIENCE_SECONDS, eventually
 
 
@@ -168,3 +169,17 @@ def test_the_site_is_web_worker_and_beat_and_the_demo_is_optional(folder):
     assert [each.arguments[2] for each in without.preparations] == ["prepare_database", "migrate"]
     assert list(without.programs) == ["web", "worker", "beat"]
     assert "127.0.0.1:8123" in without.programs["web"]
+
+
+def test_the_access_log_keeps_no_secrets(folder):
+    web = budgetsite(8123, folder, demo=False).programs["web"]
+
+    assert web[web.index("--logger-class") + 1] == f"{AccessLog.__module__}.{AccessLog.__qualname__}"
+
+
+@pytest.mark.parametrize(
+    ("said", "demo"),
+    [({}, True), ({"DEMO": ""}, True), ({"DEMO": "1"}, True), ({"DEMO": "0"}, False), ({"DEMO": " Off "}, False)],
+)
+def test_the_demo_is_left_out_only_when_asked(said, demo):
+    assert with_demo(said) is demo
