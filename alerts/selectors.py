@@ -70,8 +70,9 @@ def open_alerts_of(budget_id: UUID) -> QuerySet[BudgetAlert]:
 
 def alerts_to_answer(*, user_id: UUID, role: Role) -> QuerySet[BudgetAlert]:
     """Open alerts that nobody has acknowledged, the gravest first, with budget and event."""
+    nothing: QuerySet[BudgetAlert] = BudgetAlert.objects.none()
     if not may(role, "alerts.view"):
-        return BudgetAlert.objects.none()
+        return nothing
     alerts: QuerySet[BudgetAlert] = (
         BudgetAlert.objects.visible_to(user_id=user_id, role=role)
         .open()

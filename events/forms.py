@@ -48,7 +48,7 @@ class EventForm(forms.Form):
         label="Registration closes", required=False, help_text="Empty: when the event begins."
     )
     currency = forms.ChoiceField(label="Currency", help_text="Of its budget; fixed once there is one.")
-    venue = forms.ModelChoiceField(None, required=False, label="Venue")
+    venue: forms.ModelChoiceField = forms.ModelChoiceField(None, required=False, label="Venue", empty_label="None yet")
     organizer = forms.ChoiceField(required=False, label="Organizer")
     client = forms.ChoiceField(required=False, label="Client", help_text="Sees the event's budget, changes nothing.")
 
@@ -57,7 +57,15 @@ class EventForm(forms.Form):
     ) -> None:
         self.event = event
         self.members = {str(member.user_id): member.user for member in members}
-        kwargs["initial"] = _values(event) if event else {"timezone": account.timezone, "currency": account.currency}
+        kwargs["initial"] = (
+            _values(event)
+            if event
+            else {
+                "event_type": EventType.OTHER,
+                "timezone": account.timezone,
+                "currency": account.currency,
+            }
+        )
         super().__init__(*args, **kwargs)
         self._choose("venue", Venue.objects.order_by("name", "id"))
         people = [(str(member.user_id), str(member.user)) for member in members if member.role != Role.ATTENDEE]

@@ -26,5 +26,7 @@ def approvals_waiting(*, account: Account, user_id: UUID, role: Role) -> QuerySe
     """The budgets that this person may approve, to be counted; None for a role that approves nothing."""
     if not may(role, "budgets.approve"):
         return None
-    waiting = EventBudget.objects.visible_to(user_id=user_id, role=role).filter(status=BudgetStatus.REVIEW)
+    waiting: QuerySet[Any] = EventBudget.objects.visible_to(user_id=user_id, role=role).filter(
+        status=BudgetStatus.REVIEW
+    )
     return waiting.exclude(submitted_by_id=user_id) if account.four_eyes else waiting

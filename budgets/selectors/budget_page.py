@@ -60,12 +60,13 @@ class PlanPage:
 
 def budget_for_page(budget_id: UUID, *, user_id: UUID, role: Role) -> EventBudget | None:
     """Return a live budget with what its page says about the event and the people, or None."""
-    return (
+    budget: EventBudget | None = (
         EventBudget.objects.visible_to(user_id=user_id, role=role)
         .select_related("event__venue", "submitted_by", "approved_by")
         .filter(pk=budget_id, event__deleted_at=None)
         .first()
     )
+    return budget
 
 
 def plan_page(budget_id: UUID, *, number: int = 1) -> PlanPage:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from budgets.models import BudgetStatus, EventBudget
+from budgets.models import LOCKED_STATUSES, BudgetStatus, EventBudget
 from budgetsite.accounts.roles import Role
 from events.models import Event
 
@@ -81,7 +81,7 @@ def budgets_over(*, user_id: UUID, role: Role, limit: int) -> list[EventBudget]:
     return list(
         EventBudget.objects.visible_to(user_id=user_id, role=role)
         .over_budget()
-        .exclude(status=BudgetStatus.ARCHIVED)
+        .exclude(status__in=LOCKED_STATUSES)
         .filter(event__deleted_at=None)
         .select_related("event")
         .order_by("variance_amount", "id")[:limit]

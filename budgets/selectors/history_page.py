@@ -122,7 +122,8 @@ def _with_previous(rows: QuerySet[Any]) -> QuerySet[Any]:
     """Put beside each version of a row the number of the version before it."""
     earlier = rows.model.objects.filter(id=OuterRef("id"), history_id__lt=OuterRef("history_id"))
     newest = earlier.order_by("-history_id").values("history_id")[:1]
-    return rows.select_related("history_user").annotate(previous_id=Subquery(newest))
+    told: QuerySet[Any] = rows.select_related("history_user").annotate(previous_id=Subquery(newest))
+    return told
 
 
 def _decision_steps(decisions: list[BudgetDecision]) -> list[Step | None]:

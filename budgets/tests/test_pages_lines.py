@@ -1,7 +1,8 @@
 from decimal import Decimal
 
 from budgets.models import BudgetLineItem, Category, EventBudget
-from budgets.services.line_item import update_line_item
+from budgets.selectors.budget_page import LINES_PER_PAGE
+from budgets.services.line_item import add_line_items, update_line_item
 from budgets.tests.pages import HTMX, address, browser, fresh, line_data, words
 from budgetsite.accounts.roles import Role
 from budgetsite.tenancy.scope import deleted_rows_visible, tenant_scope
@@ -238,6 +239,24 @@ def test_lines_move_within_their_category_past_lines_of_others(account, organize
     order = BudgetLineItem.objects.filter(budget=budget).order_by("sort_order", "id").values_list("name", flat=True)
     assert list(order) == ["Last", "Between", "First"]
     assert response["HX-Retarget"] == f"#group-{first.category_id}"
+
+
+def test_moving_a_line_of_a_long_budget_renews_the_shown_page_alone(account, organizer):
+    budget = make_budget(account, organizer, total=None)
+    lines = add_line_items(
+        budget_id=budget.pk,
+        acting_user=organizer,
+        line_items=[{"category": "Venue", "name": f"L{n}", "budgeted_amount": "1"} for n in range(LINES_PER_PAGE + 5)],
+    )
+
+    response = browser(organizer, account).post(
+        address("line_move", budget, lines[-1].pk),
+        {"direction": "up"},
+        headers=HTMX | {"HX-Current-URL": f"http://testserver{address('detail', budget)}?page=2#plan"},
+    )
+
+    shown = [row.line.name for row in response.context["group"].rows]
+    assert shown == ["L200", "L201", "L202", "L204", "L203"]
 
 
 def test_moving_the_first_line_up_changes_nothing(account, organizer):

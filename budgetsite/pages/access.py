@@ -20,7 +20,7 @@ View = Callable[..., HttpResponse]
 class PageRequest(HttpRequest):
     """What a view behind `page` is given: someone in an account. `htmx` is django-htmx's."""
 
-    user: User  # type: ignore[assignment]
+    user: User
     account: Account
     role: Role
     htmx: HtmxDetails

@@ -20,7 +20,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     context: dict[str, Any] = {"account": account, "role": role}
     if account is None or role is None:
         return context
-    user_id = request.user.pk
+    user_id: Any = request.user.pk
 
     @cache
     def facts() -> dict[str, Any]:
