@@ -11,12 +11,13 @@ export PORT DATA_DIR DEMO
 COVERAGE = $(if $(PYTEST_ARGS),,--cov --cov-report=term:skip-covered)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint format install clean
+.PHONY: help run test bench picture lint format install clean
 
 help:
 	@echo "make run      serve the site at http://127.0.0.1:8000/   (PORT=8123 DATA_DIR=/some/folder DEMO=0)"
 	@echo "make test     run all tests                              (PYTEST_ARGS='budgets -k ledger -n 0')"
 	@echo "make bench    measure the hot paths against plain SQL    (BENCH_ARGS=...)"
+	@echo "make picture  take the README's picture from the demo"
 	@echo "make lint     check style, types, imports and templates"
 	@echo "make format   put source and templates into shape"
 	@echo "make clean    remove what tools made; your data in .local stays"
@@ -32,6 +33,10 @@ test: $(INSTALLED)
 
 bench: $(INSTALLED)
 	@exec $(PYTHON) -m budgetsite.local bench -- $(BENCH_ARGS)
+
+picture: $(INSTALLED)
+	@budgetsite/testing/install_chromium.sh
+	@exec $(PYTHON) -m budgetsite.local picture
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .

@@ -42,6 +42,18 @@ def run_benchmarks(arguments: Sequence[str], environ: Mapping[str, str], signals
     return with_servers(commands, environ, signals, durable=True)
 
 
+def take_picture(path: Path, environ: Mapping[str, str], signals: StopSignals) -> int:
+    """Take the picture of the README from the demo, as `make run` serves it, and store it at `path`."""
+    manage = [sys.executable, CHECKOUT / "manage.py"]
+    environ = {**environ, "DJANGO_SETTINGS_MODULE": "budgetsite.settings.local"}
+    commands: list[Command] = [
+        [*manage, "migrate", "--no-input", "--verbosity", "0"],
+        [*manage, "load_demo"],
+        [sys.executable, "-m", "budgetsite.testing.picture", path],
+    ]
+    return with_servers(commands, environ, signals, durable=False)
+
+
 def with_servers(
     commands: Sequence[Command], environ: Mapping[str, str], signals: StopSignals, *, durable: bool
 ) -> int:

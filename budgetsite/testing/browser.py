@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -29,18 +28,28 @@ CHROMIUM_ARGUMENTS = [
 ]
 
 
+class ChromiumMissing(RuntimeError):
+    def __init__(self) -> None:
+        super().__init__("Chromium is missing; budgetsite/testing/install_chromium.sh installs it.")
+
+
+class NotServed(RuntimeError):
+    def __init__(self, address: str) -> None:
+        super().__init__(f"Nothing is served at {address}.")
+
+
 def chromium_path() -> str:
     named = os.environ.get("CHROMIUM")
     found = named or next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
     if found is None:
-        pytest.fail("Chromium is missing; budgetsite/testing/install_chromium.sh installs it.")
+        raise ChromiumMissing
     return found
 
 
 @pytest.fixture(scope="session")
 def web_server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve the test database, as `make run` serves its own; yield the address."""
-    port = _free_port()
+    port = free_port()
     log = tmp_path_factory.mktemp("web") / "gunicorn.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -53,6 +62,7 @@ def web_server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) 
                 f"127.0.0.1:{port}",
                 "--worker-class",
                 "gthread",
+                "--no-control-socket",
                 "--threads",
                 "4",
             ],
@@ -63,7 +73,10 @@ def web_server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) 
         )
         address = f"http://127.0.0.1:{port}"
         try:
-            _wait_until_served(address, process, log)
+            try:
+                wait_until_served(address, process)
+            except NotServed as error:
+                pytest.fail(f"{error}\n{log.read_text(errors='replace')[-4000:]}")
             yield address
         finally:
             process.terminate()
@@ -76,8 +89,12 @@ def chromium() -> Iterator[object]:
 
     # Playwright keeps an event loop running in this thread, which Django takes for asynchronous code.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    try:
+        path = chromium_path()
+    except ChromiumMissing as missing:
+        pytest.fail(str(missing))
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
         yield browser
         browser.close()
 
@@ -121,22 +138,21 @@ def _database_urls() -> dict[str, str]:
     return urls
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def _wait_until_served(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_until_served(address: str, process: subprocess.Popen[bytes]) -> None:
+    """Raises `NotServed` when the process ends or takes too long."""
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
+    while process.poll() is None and time.monotonic() < deadline:
         try:
             with urlopen(f"{address}/healthz", timeout=2) as answer:
                 if answer.status == 200:
                     return
         except (URLError, OSError):
             time.sleep(0.1)
-    pytest.fail(f"The web server did not start:\n{log.read_text(errors='replace')[-4000:]}")
+    raise NotServed(address)
