@@ -7,7 +7,7 @@ from budgetsite.accounts.roles import BACK_OFFICE, Role
 from budgetsite.tenancy.models import LiveManager, TenantQuerySet
 
 if TYPE_CHECKING:
-    pass
+    from budgets.models.event_budget import EventBudget  # noqa: F401  (named in a string below)
 
 
 class EventBudgetQuerySet(TenantQuerySet["EventBudget"]):

@@ -3,20 +3,19 @@ from django.urls import include, path
 from budgets.views import event_budget, history, ledger, line_item, plan_import, workflow
 
 budget_patterns = [
-    path("", event_budget.budget_detail, name="detail"),
-    path("/edit", event_budget.budget_edit, name="edit"),
-    path("/delete", event_budget.budget_delete, name="delete"),
-    path("/restore", event_budget.budget_restore, name="restore"),
-    path("/history", history.budget_history, name="history"),
-    path("/ledger", ledger.budget_ledger, name="ledger"),
-    path("/moves/<slug:action>", workflow.budget_move, name="move"),
-    path("/lines/new", line_item.line_add, name="line_add"),
-    path("/lines/new/cancel", line_item.line_add_cancel, name="line_add_cancel"),
-    path("/lines/<uuid:line_item_id>", line_item.line_detail, name="line"),
-    path("/lines/<uuid:line_item_id>/edit", line_item.line_edit, name="line_edit"),
-    path("/lines/<uuid:line_item_id>/move", line_item.line_move, name="line_move"),
-    path("/lines/<uuid:line_item_id>/remove", line_item.line_remove, name="line_remove"),
-    path("/lines/<uuid:line_item_id>/restore", line_item.line_restore, name="line_restore"),
+    path("edit", event_budget.budget_edit, name="edit"),
+    path("delete", event_budget.budget_delete, name="delete"),
+    path("restore", event_budget.budget_restore, name="restore"),
+    path("history", history.budget_history, name="history"),
+    path("ledger", ledger.budget_ledger, name="ledger"),
+    path("moves/<slug:action>", workflow.budget_move, name="move"),
+    path("lines/new", line_item.line_add, name="line_add"),
+    path("lines/new/cancel", line_item.line_add_cancel, name="line_add_cancel"),
+    path("lines/<uuid:line_item_id>", line_item.line_detail, name="line"),
+    path("lines/<uuid:line_item_id>/edit", line_item.line_edit, name="line_edit"),
+    path("lines/<uuid:line_item_id>/move", line_item.line_move, name="line_move"),
+    path("lines/<uuid:line_item_id>/remove", line_item.line_remove, name="line_remove"),
+    path("lines/<uuid:line_item_id>/restore", line_item.line_restore, name="line_restore"),
 ]
 
 urlpatterns = [
@@ -28,7 +27,8 @@ urlpatterns = [
                     path("approvals", workflow.approvals, name="approvals"),
                     path("import", plan_import.import_plan_page, name="import"),
                     path("events/<uuid:event_id>/budget/new", event_budget.budget_create, name="create"),
-                    path("budgets/<uuid:budget_id>", include(budget_patterns)),
+                    path("budgets/<uuid:budget_id>", event_budget.budget_detail, name="detail"),
+                    path("budgets/<uuid:budget_id>/", include(budget_patterns)),
                 ],
                 "budgets",
             )

@@ -79,7 +79,7 @@ class Event(TenantModel):
         db_index=False,
     )
 
-    objects = EventManager()
+    objects: ClassVar[EventManager] = EventManager()
     history = TenantHistory()
 
     class Meta(TenantModel.Meta):

@@ -8,7 +8,7 @@ from budgetsite.accounts.roles import BACK_OFFICE, Role
 from budgetsite.tenancy.models import LiveManager, TenantQuerySet
 
 if TYPE_CHECKING:
-    pass
+    from events.models import Event  # noqa: F401  (named in a string below)
 
 
 class EventStatus:

@@ -88,7 +88,7 @@ class EventBudget(ProjectedModel):
         "notes",
     )
 
-    objects = EventBudgetManager()
+    objects: ClassVar[EventBudgetManager] = EventBudgetManager()
     # Status and version belong to the story; the figures are the ledger's to tell.
     history = TenantHistory(
         projections=tuple(name for name in projections if name.endswith(("_amount", "_percentage", "_seq", "_hash")))

@@ -98,7 +98,7 @@ class LedgerEntry(TenantRow):
                 name="chain",
                 operation=pgtrigger.Insert,
                 when=pgtrigger.Before,
-                func=pgtrigger.Func(
+                func=pgtrigger.Func(  # type: ignore[no-untyped-call]
                     """
                     SELECT b.ledger_seq + 1, b.ledger_hash INTO NEW.seq, NEW.prev_hash
                         FROM budgets_eventbudget b

@@ -9,10 +9,10 @@ from django.db import connection, transaction
 
 from budgets.models import BudgetLineItem, EntryKind, EventBudget, LedgerEntry
 from budgets.services import ledger
+from budgets.services.event_budget import create_event_budget
 from budgets.services.ledger_proof import verify_ledger
 from budgets.services.line_item import delete_line_item, move_line_item, update_line_item
 from budgets.services.problems import AmountDoesNotFit, BudgetExists, InvalidTransition, LineNotFound, StaleVersion
-from budgets.services.event_budget import create_event_budget
 from budgets.services.workflow import move_budget
 from budgetsite.accounts.roles import Role
 from budgetsite.testing.budgets import make_budget, make_event, make_line, move

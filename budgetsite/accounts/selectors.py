@@ -32,11 +32,12 @@ def memberships_of(user: User) -> list[Membership]:
 def membership_in(tenant_id: UUID, *, user_id: UUID) -> Membership | None:
     """Return a person's live membership in one account, with user and account, or None."""
     with tenant_scope(tenant_id, user_id=user_id), transaction.atomic(savepoint=False):
-        return (
+        found: Membership | None = (
             Membership.objects.select_related("tenant", "user")
             .filter(user_id=user_id, user__is_active=True, deleted_at=None)
             .first()
         )
+        return found
 
 
 def all_accounts() -> list[Account]:

@@ -217,7 +217,7 @@ def _save_team(team: Team) -> Team:
 
 def _locked_membership(membership_id: UUID) -> Membership:
     """Lock a live membership, and the account's owners with it: two owners leaving at once queue."""
-    found = {
+    found: dict[UUID, Membership] = {
         membership.pk: membership
         for membership in Membership.objects.filter(Q(pk=membership_id) | Q(role=Role.OWNER), deleted_at=None)
         .order_by("pk")

@@ -84,9 +84,7 @@ def local_environment(data_dir: Path | None = None, given: Mapping[str, str] = o
         found = dict(running_servers(folder.path).environment)
     except LocalServersNotRunning:
         known = folder.known_secrets()
-        found = PLACEHOLDERS | {
-            "SECRET_KEY": secrets.token_urlsafe(64) if known is None else known.secret_key
-        }
+        found = PLACEHOLDERS | {"SECRET_KEY": secrets.token_urlsafe(64) if known is None else known.secret_key}
     if given.get("DATABASE_URL"):
         found = {name: value for name, value in found.items() if not name.startswith("DATABASE_")}
     return {name: value for name, value in found.items() if not given.get(name)}

@@ -101,8 +101,7 @@ class DataFolder:
             return None
         except (ValueError, TypeError) as error:
             raise LocalProblem(
-                f"{self.secrets_file} is damaged. Restore it from a copy, or remove {self.path} to start "
-                "empty."
+                f"{self.secrets_file} is damaged. Restore it from a copy, or remove {self.path} to start empty."
             ) from error
 
     @contextmanager

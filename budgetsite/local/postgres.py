@@ -154,9 +154,7 @@ class Postgres:
             stop(process, seconds=5)
             password_file.unlink()
         if process.returncode != 0:
-            raise LocalProblem(
-                f"PostgreSQL could not make its data folder. {log} ends with:\n{last_lines(log)}"
-            )
+            raise LocalProblem(f"PostgreSQL could not make its data folder. {log} ends with:\n{last_lines(log)}")
         new.rename(self.folder.postgres)
 
     def _check_version(self) -> None:
@@ -261,15 +259,12 @@ class Postgres:
                 connection.execute(sql.SQL("CREATE ROLE {}").format(owner))
             connection.execute(
                 sql.SQL(
-                    "ALTER ROLE {} LOGIN CREATEDB CREATEROLE "
-                    "NOSUPERUSER NOBYPASSRLS NOREPLICATION PASSWORD {}"
+                    "ALTER ROLE {} LOGIN CREATEDB CREATEROLE NOSUPERUSER NOBYPASSRLS NOREPLICATION PASSWORD {}"
                 ).format(owner, sql.Literal(secrets.owner_password))
             )
             if not _exists(connection, "SELECT 1 FROM pg_database WHERE datname = %s", DATABASE):
                 connection.execute(
-                    sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0").format(
-                        sql.Identifier(DATABASE), owner
-                    )
+                    sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0").format(sql.Identifier(DATABASE), owner)
                 )
 
 

@@ -78,9 +78,7 @@ def spawn(
     order.
     """
     identity: dict[str, Any] = {} if user is None else {"user": user, "group": group, "extra_groups": ()}
-    output = (
-        None if log is None else os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    )
+    output = None if log is None else os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         return subprocess.Popen(  # noqa: S603 - the arguments are the package's own
             arguments,

@@ -18,9 +18,7 @@ class LocalServers:
     A context manager: entering starts them, leaving stops Valkey and then PostgreSQL.
     """
 
-    def __init__(
-        self, folder: DataFolder, signals: StopSignals, environ: Mapping[str, str], *, durable: bool = True
-    ):
+    def __init__(self, folder: DataFolder, signals: StopSignals, environ: Mapping[str, str], *, durable: bool = True):
         self.folder = folder
         self.environ = environ
         self.postgres = None if environ.get("DATABASE_URL") else Postgres(folder, signals, durable=durable)

@@ -75,18 +75,14 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def run_site(
-    folder: DataFolder, environ: Mapping[str, str], signals: StopSignals, site: Site | None = None
-) -> int:
+def run_site(folder: DataFolder, environ: Mapping[str, str], signals: StopSignals, site: Site | None = None) -> int:
     """Serve until a signal asks to stop: that is success, 0. What stays down raises `LocalProblem`."""
     port = _port(environ)
     address = f"http://127.0.0.1:{port}/"
     with _holding(folder, address):
         _stop_leftovers(folder)
         if not port_is_free(port):
-            raise LocalProblem(
-                f"Port {port} is taken by another program. Choose another: make run PORT={port + 1}"
-            )
+            raise LocalProblem(f"Port {port} is taken by another program. Choose another: make run PORT={port + 1}")
         try:
             with _servers(folder, environ, signals, address) as (servers, running):
                 _serve(
@@ -108,10 +104,7 @@ def run_servers(folder: DataFolder, environ: Mapping[str, str], signals: StopSig
         _stop_leftovers(folder)
         try:
             with _servers(folder, environ, signals, "") as (servers, running):
-                say(
-                    f"Running; `manage.py` finds them by itself (data folder {folder.path}). Ctrl-C stops "
-                    "them."
-                )
+                say(f"Running; `manage.py` finds them by itself (data folder {folder.path}). Ctrl-C stops them.")
                 _watch(folder, signals, servers.started_here, running)
         except StopRequested:
             say("Stopped.")
@@ -121,9 +114,7 @@ def run_servers(folder: DataFolder, environ: Mapping[str, str], signals: StopSig
 def _port(environ: Mapping[str, str]) -> int:
     text = environ.get("PORT") or str(DEFAULT_PORT)
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
-        raise LocalProblem(
-            f"PORT is {text!r}, but a port is a number from 1 to 65535: make run PORT={DEFAULT_PORT}"
-        )
+        raise LocalProblem(f"PORT is {text!r}, but a port is a number from 1 to 65535: make run PORT={DEFAULT_PORT}")
     return int(text)
 
 
@@ -173,9 +164,7 @@ def _servers(
     for server in servers.started_here:
         say(f"Starting {server.name} …")
     with servers, ExitStack() as stack:
-        running = RunningServers(
-            supervisor=identity_of(os.getpid()), environment=servers.environment(), site=address
-        )
+        running = RunningServers(supervisor=identity_of(os.getpid()), environment=servers.environment(), site=address)
         stack.callback(forget, folder)
         _describe(folder, running, servers.started_here)
         yield servers, running
@@ -207,9 +196,7 @@ def _serve(
             for name, arguments in site.programs.items()
         ]
         watched: list[Supervised] = [*servers.started_here, *programs]
-        supervisor = Supervisor(
-            watched, signals, say=say, changed=lambda: _describe(folder, running, watched)
-        )
+        supervisor = Supervisor(watched, signals, say=say, changed=lambda: _describe(folder, running, watched))
         say(f"Starting {', '.join(site.programs)} …")
         # Started in this order and stopped in this one as well: nobody asks while nobody answers.
         for program in reversed(programs):
@@ -225,15 +212,11 @@ def _serve(
         supervisor.watch()
 
 
-def _watch(
-    folder: DataFolder, signals: StopSignals, watched: Sequence[Supervised], running: RunningServers
-) -> None:
+def _watch(folder: DataFolder, signals: StopSignals, watched: Sequence[Supervised], running: RunningServers) -> None:
     Supervisor(watched, signals, say=say, changed=lambda: _describe(folder, running, watched)).watch()
 
 
-def _prepare(
-    step: Preparation, folder: DataFolder, environ: Mapping[str, str], signals: StopSignals, cwd: Path
-) -> str:
+def _prepare(step: Preparation, folder: DataFolder, environ: Mapping[str, str], signals: StopSignals, cwd: Path) -> str:
     """Run one preparation and return what it printed, if that is to be shown."""
     say(f"{step.doing.capitalize()} …")
     log = folder.log("prepare")
@@ -268,9 +251,7 @@ def _await_health(programs: Sequence[Program], address: str, signals: StopSignal
     )
     for each in programs:
         if _ended(each):
-            raise LocalProblem(
-                f"{each.name} ended while starting. {each.log} ends with:\n{last_lines(each.log, 30)}"
-            )
+            raise LocalProblem(f"{each.name} ended while starting. {each.log} ends with:\n{last_lines(each.log, 30)}")
 
 
 def _ended(program: Program) -> bool:

@@ -44,7 +44,7 @@ def run_benchmarks(arguments: Sequence[str], environ: Mapping[str, str], signals
 
 def take_picture(path: Path, environ: Mapping[str, str], signals: StopSignals) -> int:
     """Take the picture of the README from the demo, as `make run` serves it, and store it at `path`."""
-    manage = [sys.executable, CHECKOUT / "manage.py"]
+    manage: list[str | Path] = [sys.executable, CHECKOUT / "manage.py"]
     environ = {**environ, "DJANGO_SETTINGS_MODULE": "budgetsite.settings.local"}
     commands: list[Command] = [
         [*manage, "migrate", "--no-input", "--verbosity", "0"],

@@ -61,9 +61,7 @@ def decimal_places(code: str) -> int:
 @lru_cache(maxsize=32)
 def _choices(language: str) -> tuple[tuple[str, str], ...]:
     names = Locale.parse(language, sep="-").currencies
-    return tuple(
-        (code, f"{code} · {names.get(code, Currency(code).currency_name)}") for code in CURRENCY_CODES
-    )
+    return tuple((code, f"{code} · {names.get(code, Currency(code).currency_name)}") for code in CURRENCY_CODES)
 
 
 def currency_choices(language: str = "en") -> list[tuple[str, str]]:

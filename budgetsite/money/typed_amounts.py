@@ -76,9 +76,7 @@ def parse_typed_amount(
     other = readings.get(other_mark(mark), plain)
     if other != plain and currency is not None and _written_decimals(plain) > decimal_places(currency):
         first, second = (format_amount(Decimal(reading), currency, resolved) for reading in (other, plain))
-        raise InvalidAmount(
-            "ambiguous", f"“{text.strip()}” can mean {first} or {second}. Write the one that you mean."
-        )
+        raise InvalidAmount("ambiguous", f"“{text.strip()}” can mean {first} or {second}. Write the one that you mean.")
     return parse_amount(plain, currency, minimum=minimum)
 
 

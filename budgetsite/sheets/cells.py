@@ -93,9 +93,7 @@ def exact(number: float) -> Decimal:
 def _clean(cell: Cell, *, multiline: bool) -> str:
     text = _as_text(cell).replace("\r\n", "\n").replace("\r", "\n")
     if any(unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t" for character in text):
-        raise InvalidCell(
-            "control_character", "This cell holds an invisible control character. Type it again."
-        )
+        raise InvalidCell("control_character", "This cell holds an invisible control character. Type it again.")
     text = text.strip()
     return text if multiline else re.sub(r"\s*\n\s*", " ", text)
 

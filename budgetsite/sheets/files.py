@@ -123,9 +123,7 @@ def no_table(filename: str) -> UnreadableSheet:
 
 
 def _no_spreadsheet(filename: str, description: str) -> UnreadableSheet:
-    return UnreadableSheet(
-        "not_a_spreadsheet", f"“{filename}” is {description}, not a spreadsheet. {SAVE_AS}"
-    )
+    return UnreadableSheet("not_a_spreadsheet", f"“{filename}” is {description}, not a spreadsheet. {SAVE_AS}")
 
 
 def _is_workbook_archive(data: bytes, filename: str) -> bool:

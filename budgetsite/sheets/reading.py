@@ -55,9 +55,7 @@ def read_sheet(
         sheet = Sheet(format="xlsx", title=table.title, columns=[], ignored_columns=[])
     else:
         table = decode_table(data, filename, matching_headings)
-        sheet = Sheet(
-            format="csv", encoding=table.encoding, delimiter=table.delimiter, columns=[], ignored_columns=[]
-        )
+        sheet = Sheet(format="csv", encoding=table.encoding, delimiter=table.delimiter, columns=[], ignored_columns=[])
     rows = _filled(table.rows())
     header = next(rows, None)
     if header is None:
@@ -65,9 +63,7 @@ def read_sheet(
     positions = _positions(header[1], columns)
     sheet.columns = [column.name for column in columns if column.name in positions]
     sheet.ignored_columns = [
-        shown(cell)
-        for index, cell in enumerate(header[1])
-        if index not in positions.values() and not is_blank(cell)
+        shown(cell) for index, cell in enumerate(header[1]) if index not in positions.values() and not is_blank(cell)
     ]
     body = _limited(rows, max_rows)
     _read_body(sheet, body, header[1], positions, columns, decimal_mark)

@@ -45,17 +45,13 @@ _DAMAGE = (
 class WorkbookTable:
     """The worksheet that holds the table: the first visible one with most of the expected headings."""
 
-    def __init__(
-        self, data: bytes, filename: str, matching_headings: Callable[[Sequence[Cell]], int]
-    ) -> None:
+    def __init__(self, data: bytes, filename: str, matching_headings: Callable[[Sequence[Cell]], int]) -> None:
         self._filename = filename
         _refuse_bombs(data, filename)
         try:
             self._results = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
             # A second reading costs as much as the first, and most files have no formula.
-            self._formulas = (
-                openpyxl.load_workbook(io.BytesIO(data), read_only=True) if _has_formulas(data) else None
-            )
+            self._formulas = openpyxl.load_workbook(io.BytesIO(data), read_only=True) if _has_formulas(data) else None
             self.title = self._best_title(matching_headings)
         except UnreadableSheet:
             raise
@@ -77,9 +73,7 @@ class WorkbookTable:
         if self._formulas is None:
             pairs = ((cells, cells) for cells in _worksheet_rows(self._results, title))
         else:
-            pairs = zip(
-                _worksheet_rows(self._results, title), _worksheet_rows(self._formulas, title), strict=True
-            )
+            pairs = zip(_worksheet_rows(self._results, title), _worksheet_rows(self._formulas, title), strict=True)
         for number, (cells, written) in enumerate(pairs, start=1):
             if number > _LAST_ROW:
                 raise _damaged(self._filename)

@@ -34,9 +34,7 @@ def write_csv(columns: Sequence[Column], rows: Iterable[Mapping[str, object]]) -
     return buffer.getvalue().encode("utf-8-sig")
 
 
-def write_xlsx(
-    columns: Sequence[Column], rows: Iterable[Mapping[str, object]], *, title: str = "Sheet1"
-) -> bytes:
+def write_xlsx(columns: Sequence[Column], rows: Iterable[Mapping[str, object]], *, title: str = "Sheet1") -> bytes:
     """Return the rows as a workbook with one sheet: amounts as numbers, shown in their currency's decimals.
 
     Text that a spreadsheet program would run as a formula gets an apostrophe in front; characters that XML
@@ -46,9 +44,7 @@ def write_xlsx(
     sheet = workbook.create_sheet(re.sub(r"[\\/*?:\[\]]", " ", title)[:31])
     sheet.freeze_panes = "A2"
     for index, column in enumerate(columns, start=1):
-        sheet.column_dimensions[get_column_letter(index)].width = (
-            16 if isinstance(column.kind, Amount) else 24
-        )
+        sheet.column_dimensions[get_column_letter(index)].width = 16 if isinstance(column.kind, Amount) else 24
     headings = [WriteOnlyCell(sheet, value=neutralise(column.heading)) for column in columns]
     for cell in headings:
         cell.font = Font(bold=True)

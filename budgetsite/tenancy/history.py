@@ -10,7 +10,7 @@ from simple_history.models import HistoricalRecords
 from budgetsite.tenancy.scope import current_scope
 
 
-class TenantHistory(HistoricalRecords):
+class TenantHistory(HistoricalRecords):  # type: ignore[misc]  # simple-history brings no types
     """Every version of a row: who, when, why. Figures that the ledger projects are left to the ledger."""
 
     def __init__(self, *args: Any, projections: tuple[str, ...] = (), **kwargs: Any) -> None:

@@ -1,5 +1,6 @@
 """What every tenant-owned row has, and the managers that keep to the tenant."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, TypeVar
 from uuid import uuid4
 
@@ -35,7 +36,8 @@ class TenantManager(models.Manager.from_queryset(TenantQuerySet)):  # type: igno
     use_in_migrations = False
 
     def get_queryset(self) -> models.QuerySet[Any]:
-        return super().get_queryset().filter(tenant_id=require_tenant_id())
+        queryset: models.QuerySet[Any] = super().get_queryset()
+        return queryset.filter(tenant_id=require_tenant_id())
 
 
 class LiveManager(TenantManager):
@@ -46,7 +48,7 @@ class LiveManager(TenantManager):
         return queryset if current_scope().deleted_visible else queryset.filter(deleted_at__isnull=True)
 
 
-class TenantForeignKey(models.ForeignKey):
+class TenantForeignKey(models.ForeignKey):  # type: ignore[type-arg]  # generic to the stubs alone
     """A foreign key between two tables of tenants.
 
     In PostgreSQL it is `(tenant_id, column) → (tenant_id, id)`, so that no row can point into another tenant; the
@@ -59,22 +61,22 @@ class TenantForeignKey(models.ForeignKey):
         kwargs.setdefault("db_index", False)
         super().__init__(to, on_delete, **kwargs)
 
-    def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
+    def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:
         name, path, args, kwargs = super().deconstruct()
         kwargs.pop("db_constraint", None)
-        if not self.db_index:
+        if kwargs.get("db_index") is False:
             kwargs.pop("db_index", None)
         return name, path, args, kwargs
 
 
-class AccountKey(models.ForeignKey):
+class AccountKey(models.ForeignKey):  # type: ignore[type-arg]  # generic to the stubs alone
     """The tenant of a row: the scope's when it is made, and never another. Migrations see a plain foreign key."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("default", require_tenant_id)
         super().__init__(*args, **kwargs)
 
-    def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
+    def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:
         name, _path, args, kwargs = super().deconstruct()
         # Nothing could be filled in while migrating: there is no tenant then.
         kwargs.pop("default", None)
@@ -95,7 +97,7 @@ class TenantRow(models.Model):
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    objects = TenantManager()
+    objects: ClassVar[TenantManager] = TenantManager()
 
     class Meta:
         abstract = True
@@ -120,7 +122,7 @@ class TenantModel(TenantRow):
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
 
-    objects = LiveManager()
+    objects: ClassVar[LiveManager] = LiveManager()
 
     class Meta(TenantRow.Meta):
         abstract = True

@@ -1,5 +1,6 @@
 """A real mail server for tests: what the site sends over SMTP, as its receiver reads it."""
 
+from asyncio import Server
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -29,6 +30,7 @@ class Mailbox:
 class _OnAnyPort(Controller):
     def _trigger_server(self) -> None:
         # The port is the system's choice, known once the server listens.
+        assert isinstance(self.server, Server)
         self.port = self.server.sockets[0].getsockname()[1]
         super()._trigger_server()
 

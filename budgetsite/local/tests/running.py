@@ -51,9 +51,7 @@ class StandIn:
         """Start a site and wait until it says that it is ready."""
         earlier = self.said().count("is ready at")
         process = start()
-        eventually(
-            lambda: self.said().count("is ready at") > earlier or process.poll() is not None, "a ready site"
-        )
+        eventually(lambda: self.said().count("is ready at") > earlier or process.poll() is not None, "a ready site")
         assert process.poll() is None, self.said()
         return process
 

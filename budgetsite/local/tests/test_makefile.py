@@ -14,9 +14,7 @@ from budgetsite.local.tests.running import PATIENCE_SECONDS
 def make(target, tmp_path, stand_in_mode):
     """The project's own Makefile with a Python that starts the stand-in; nothing has to be installed."""
     python = tmp_path / "python"
-    python.write_text(
-        f'#!/bin/sh\nexec "{sys.executable}" -m budgetsite.local.tests.stand_in {stand_in_mode}\n'
-    )
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m budgetsite.local.tests.stand_in {stand_in_mode}\n')
     python.chmod(0o755)
     installed = tmp_path / "installed"
     installed.touch()

@@ -51,9 +51,7 @@ def test_only_the_owner_exists_and_the_other_logins_differ(postgres):
 def test_it_listens_on_loopback_alone_and_has_no_socket_file(postgres):
     sockets = psutil.Process(postgres.process.pid).net_connections("all")
     listening = {
-        each.laddr[:2]
-        for each in sockets
-        if each.status == psutil.CONN_LISTEN or each.family == socket.AF_UNIX
+        each.laddr[:2] for each in sockets if each.status == psutil.CONN_LISTEN or each.family == socket.AF_UNIX
     }
 
     assert listening == {("127.0.0.1", postgres.port)}
@@ -234,9 +232,7 @@ def test_a_folder_that_the_other_user_cannot_reach_is_named(tmp_path, signals):
     folder = DataFolder(closed / "data")
     folder.create(traversable=True)
     # pytest's folders above are closed as well, so that the first of them is the one to name.
-    first_closed = next(
-        path for path in reversed(folder.postgres.parents) if not path.stat().st_mode & stat.S_IXOTH
-    )
+    first_closed = next(path for path in reversed(folder.postgres.parents) if not path.stat().st_mode & stat.S_IXOTH)
     nobody = RunAs(user=65534, group=65534, user_name="nobody")
 
     with pytest.raises(LocalProblem, match=f"the user nobody; .* may not pass through {first_closed}\\."):

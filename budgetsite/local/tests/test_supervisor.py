@@ -20,9 +20,7 @@ def test_a_program_that_always_ends_is_given_up_after_three_restarts(folder, sig
         [worker], signals, say=said.append, changed=lambda: changes.append(1), first_delay_seconds=0.01
     )
 
-    with pytest.raises(
-        LocalProblem, match=r"worker ended with code 4 and does not stay up(.|\n)*cannot work"
-    ):
+    with pytest.raises(LocalProblem, match=r"worker ended with code 4 and does not stay up(.|\n)*cannot work"):
         supervisor.watch()
 
     assert len(changes) == RESTARTS

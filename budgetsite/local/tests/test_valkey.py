@@ -32,9 +32,7 @@ def test_the_password_is_on_no_command_line_and_in_no_file_of_the_server(valkey,
 def test_it_listens_on_loopback_alone(valkey):
     connections = psutil.Process(valkey.process.pid).net_connections("all")
 
-    assert {each.laddr[:2] for each in connections if each.status == psutil.CONN_LISTEN} == {
-        ("127.0.0.1", valkey.port)
-    }
+    assert {each.laddr[:2] for each in connections if each.status == psutil.CONN_LISTEN} == {("127.0.0.1", valkey.port)}
 
 
 def test_queued_work_survives_a_stop_and_a_cache_gives_way_first(valkey, folder, signals):

@@ -73,9 +73,7 @@ def test_missing_amount_is_null():
     assert BudgetSerializer(Budget(total=None)).data == {"total": None}
 
 
-@pytest.mark.parametrize(
-    ("sent", "amount"), [("12.50", "12.50"), (12.5, "12.50"), (12, "12.00"), ("12.340", "12.34")]
-)
+@pytest.mark.parametrize(("sent", "amount"), [("12.50", "12.50"), (12.5, "12.50"), (12, "12.00"), ("12.340", "12.34")])
 def test_input_is_read_in_the_context_s_currency(sent, amount):
     serializer = LineSerializer(data={"amount": sent}, context={"currency": "USD"})
     serializer.is_valid(raise_exception=True)

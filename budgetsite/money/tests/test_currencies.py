@@ -52,9 +52,7 @@ def test_code_that_no_budget_can_be_kept_in_is_refused(code):
 
 
 def test_unknown_currency_names_the_code_and_what_to_write():
-    with pytest.raises(
-        UnknownCurrency, match=r"“XAU” is not a currency .* such as USD, EUR or JPY"
-    ) as caught:
+    with pytest.raises(UnknownCurrency, match=r"“XAU” is not a currency .* such as USD, EUR or JPY") as caught:
         decimal_places("XAU")
     assert caught.value.code == "XAU"
 

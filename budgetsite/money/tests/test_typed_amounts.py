@@ -67,9 +67,7 @@ def test_the_currency_s_own_sign_may_stand_beside_the_amount(text, currency):
     assert read_number(text, currency) == {".": "1234.50"}
 
 
-@pytest.mark.parametrize(
-    "text", ["-€5.00", "€-5.00", "(€5.00)", "€ (5.00)", "5.00- €", "5.00 €-", "\u22125.00 EUR"]
-)
+@pytest.mark.parametrize("text", ["-€5.00", "€-5.00", "(€5.00)", "€ (5.00)", "5.00- €", "5.00 €-", "\u22125.00 EUR"])
 def test_sign_and_currency_stand_in_any_order(text):
     assert read_number(text, "EUR") == {".": "-5.00"}
 
@@ -128,9 +126,7 @@ def test_the_rules_of_the_currency_hold_for_typed_amounts():
 @given(
     st.integers(min_value=-(10**11), max_value=10**11),
     st.sampled_from(CURRENCY_CODES),
-    st.sampled_from(
-        ["en", "de", "fr", "sv", "de-ch", "en-in", "pl", "es", "pt-br", "he", "ar", "fa", "hi", "ja"]
-    ),
+    st.sampled_from(["en", "de", "fr", "sv", "de-ch", "en-in", "pl", "es", "pt-br", "he", "ar", "fa", "hi", "ja"]),
 )
 def test_an_amount_shown_in_a_locale_is_read_back_in_it(units, currency, locale):
     amount = Decimal(units).scaleb(-decimal_places(currency))

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from alerts.models import BudgetAlert
-from budgets.models import BudgetDecision, BudgetLineItem, Category, EventBudget, LedgerEntry
+from budgets.models import BudgetDecision, Category, EventBudget, LedgerEntry
 from budgetsite.accounts.models import Account, Membership, Team, User
 from budgetsite.accounts.roles import BACK_OFFICE, Role
 from budgetsite.accounts.services import create_team
@@ -22,7 +22,7 @@ from budgetsite.testing.budgets import make_budget, make_event, make_line, move
 from budgetsite.testing.people import make_member, sign_in
 from events.models import Event, Venue
 
-SECRET = "Aurelia's hidden banquet"  # noqa: S105  (a name to look for, no password)
+SECRET = "Aurelia's hidden banquet"
 
 
 def fill(account: Account, user: User) -> dict[type, Any]:
@@ -62,9 +62,11 @@ def client(account: Account, owner: User) -> Client:
 def addresses(model_admin: Any, pk: Any) -> list[str]:
     """Every address of a registered admin that names an object, its actions included."""
     found = []
-    for pattern in model_admin.get_urls():
-        if pattern.name and "object_id" in str(pattern.pattern):
-            found.append(reverse(f"admin:{pattern.name}", args=[pk]))
+    found += [
+        reverse(f"admin:{pattern.name}", args=[pk])
+        for pattern in model_admin.get_urls()
+        if pattern.name and "object_id" in str(pattern.pattern)
+    ]
     return found
 
 

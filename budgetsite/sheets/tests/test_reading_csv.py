@@ -25,9 +25,7 @@ def category(text):
     try:
         return CATEGORIES[text.casefold()]
     except KeyError:
-        raise InvalidCell(
-            "unknown_category", f"“{text}” is no category. Use one of: Catering, Space."
-        ) from None
+        raise InvalidCell("unknown_category", f"“{text}” is no category. Use one of: Catering, Space.") from None
 
 
 PLAN = [
@@ -264,9 +262,7 @@ def test_text_that_looks_like_a_formula_is_data_but_an_amount_is_not():
         "-Lunch",
         "@home",
     ]
-    assert [(problem.row, problem.column, problem.code) for problem in sheet.problems] == [
-        (5, "amount", "formula")
-    ]
+    assert [(problem.row, problem.column, problem.code) for problem in sheet.problems] == [(5, "amount", "formula")]
     assert "paste the values only" in sheet.problems[0].message
 
 
@@ -298,10 +294,7 @@ def test_control_character_in_text_is_a_problem(character):
 def test_what_is_no_spreadsheet_is_refused_with_the_way_out(content, word):
     error = refusal(content)
     assert error.code == "not_a_spreadsheet"
-    assert (
-        error.message
-        == f"“plan.csv” is {word}, not a spreadsheet. Save the table as CSV or XLSX and upload that."
-    )
+    assert error.message == f"“plan.csv” is {word}, not a spreadsheet. Save the table as CSV or XLSX and upload that."
 
 
 def test_old_or_protected_office_file_is_refused_with_the_way_out():

@@ -160,9 +160,7 @@ def test_formula_is_found_wherever_it_stands_in_a_long_sheet():
 
 def test_formula_in_the_last_filled_column_of_a_row_is_seen():
     sheet = read(workbook(["a", 1, "=1+1"], ["b", 2]))
-    assert [(problem.row, problem.column, problem.code) for problem in sheet.problems] == [
-        (2, "Guests", "formula")
-    ]
+    assert [(problem.row, problem.column, problem.code) for problem in sheet.problems] == [(2, "Guests", "formula")]
 
 
 def test_row_of_formulas_never_calculated_is_not_taken_for_a_blank_one():
@@ -248,10 +246,7 @@ def test_more_rows_than_allowed_are_refused_with_the_limit_named():
 def test_other_archives_are_named_and_refused(names, word):
     error = refusal(archive(dict.fromkeys(names, "x")))
     assert error.code == "not_a_spreadsheet"
-    assert (
-        error.message
-        == f"“plan.xlsx” is {word}, not a spreadsheet. Save the table as CSV or XLSX and upload that."
-    )
+    assert error.message == f"“plan.xlsx” is {word}, not a spreadsheet. Save the table as CSV or XLSX and upload that."
 
 
 @pytest.mark.parametrize("part", ["xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"])

@@ -41,9 +41,7 @@ def tables(draw):
         Column("guests", Integer(), required=False),
         Column("due_date", Date(), required=False),
     ]
-    amounts = st.integers(-largest, largest).map(
-        lambda units: Decimal(units).scaleb(-decimal_places(currency))
-    )
+    amounts = st.integers(-largest, largest).map(lambda units: Decimal(units).scaleb(-decimal_places(currency)))
     row = st.fixed_dictionaries(
         {
             "category": texts,
@@ -115,9 +113,7 @@ def test_csv_is_what_excel_opens_without_a_question():
 
 def test_workbook_shows_amounts_in_the_currency_s_decimals():
     columns = [Column(code, Amount(code)) for code in ("USD", "JPY", "KWD")]
-    content = write_xlsx(
-        columns, [{code: Decimal("1234") for code in ("USD", "JPY", "KWD")}], title="Plan/2026"
-    )
+    content = write_xlsx(columns, [{code: Decimal("1234") for code in ("USD", "JPY", "KWD")}], title="Plan/2026")
     sheet = openpyxl.load_workbook(io.BytesIO(content)).active
     assert [cell.number_format for cell in sheet[2]] == ["#,##0.00", "#,##0", "#,##0.000"]
     assert (sheet.title, sheet.freeze_panes, sheet["A1"].font.bold) == ("Plan 2026", "A2", True)
