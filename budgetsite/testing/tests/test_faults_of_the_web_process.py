@@ -140,7 +140,7 @@ def has_ended(process: int) -> bool:
         return cursor.fetchone() is None
 
 
-def everything() -> dict[str, tuple[int, str]]:
+def everything() -> dict[str, tuple[int, str | None]]:
     """Return what the database holds: each table's number of rows and a digest of them, whoever's they are."""
     with connections["service"].cursor() as cursor:
         cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
