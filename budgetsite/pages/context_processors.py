@@ -1,10 +1,10 @@
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest
 
 from budgetsite.accounts.permissions import may
-from budgetsite.pages.navigation import counter_names, shell_facts
+from budgetsite.pages.navigation import counter_names, facts_for
 
 # The sections of the navigation that not everybody has, and what one has to be allowed to do there.
 SECTIONS = {"approvals": "budgets.approve", "alerts": "alerts.view", "import": "budgets.import"}
@@ -20,14 +20,9 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     context: dict[str, Any] = {"account": account, "role": role}
     if account is None or role is None:
         return context
-    user_id: Any = request.user.pk
-
-    @cache
-    def facts() -> dict[str, Any]:
-        return shell_facts(account=account, user_id=user_id, role=role)
 
     def fact(name: str) -> Any:
-        return facts()[name]
+        return facts_for(request)[name]
 
     context["works_in_admin"] = may(role, "admin.enter")
     context["sections"] = {name: may(role, action) for name, action in SECTIONS.items()}

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Count, QuerySet, Subquery, TextField, Value
 from django.db.models.functions import Cast, Coalesce, JSONObject
+from django.http import HttpRequest
 
 from budgetsite.accounts.models import Account, Membership
 from budgetsite.accounts.roles import Role
@@ -40,6 +41,15 @@ def shell_facts(*, account: Account, user_id: UUID, role: Role) -> dict[str, Any
         if rows is not None:
             facts[name] = _count(rows)
     return dict.fromkeys(_counters, 0) | Account.objects.filter(pk=account.pk).values(**facts).get()
+
+
+def facts_for(request: HttpRequest) -> dict[str, Any]:
+    """Return `shell_facts` for whoever asks; a page that shows a count of them shares the shell's one statement."""
+    asked: Any = request
+    if not hasattr(asked, "shell_facts"):
+        asked.shell_facts = shell_facts(account=asked.account, user_id=asked.user.pk, role=asked.role)
+    facts: dict[str, Any] = asked.shell_facts
+    return facts
 
 
 def _memberships(user_id: UUID) -> QuerySet[Any, Any]:

@@ -217,9 +217,20 @@ def test_the_first_page_gathers_what_waits(account, organizer, manager):
     assert [budget.event.name for budget in page.context["over"]] == ["Dear gala"]
     assert [budget.event.name for budget in page.context["drafts"]] == ["Own draft"]
     assert "Dear gala is over budget" in words(page)
-    assert page.context["waiting"].startswith("1 budget to approve")
-    assert page.context["waiting"].endswith("1 draft to finish")
+    alerts = len(page.context["alerts"])
+    assert page.context["waiting"] == f"1 budget to approve, {alerts} alerts to acknowledge and 1 draft to finish"
     assert {alert.budget_id for alert in page.context["alerts"]} == {over.pk}
+
+
+def test_the_first_page_says_how_many_alerts_wait_though_it_shows_five(account, organizer, manager):
+    budget = make_budget(account, organizer, total="1000")
+    for _ in range(6):
+        make_line(budget, organizer, budgeted_amount="1", actual_amount="2")
+
+    page = sign_in(manager, account).get(reverse("home"))
+
+    assert len(page.context["alerts"]) == 5
+    assert page.context["waiting"] == "6 alerts to acknowledge"
 
 
 def test_a_client_begins_with_their_own_event_and_its_budget(account, organizer):

@@ -13,6 +13,7 @@ from budgets.selectors.event_list import budgets_over, drafts_to_finish, upcomin
 from budgetsite.accounts.permissions import may
 from budgetsite.accounts.roles import Role
 from budgetsite.pages.access import PageRequest, page, visible
+from budgetsite.pages.navigation import facts_for
 from events.views.event import event_list
 
 SHOWN = 5
@@ -39,22 +40,22 @@ def home(request: PageRequest) -> HttpResponse:
         "over": budgets_over(**asking, limit=SHOWN),
         "drafts": drafts,
         "shown": SHOWN,
-        "waiting": _in_words(approvals=approvals, alerts=alerts, drafts=drafts),
+        "waiting": _in_words(facts_for(request), drafts=len(drafts)),
         "upcoming": upcoming_events(**asking, now=timezone.now(), limit=SHOWN),
         "may_change": may(request.role, "events.change"),
     }
     return render(request, "events/home.html", context)
 
 
-def _in_words(*, approvals: list[Any], alerts: list[Any], drafts: list[Any]) -> str:
-    """Return what waits, as far as it is shown: "2 budgets to approve and 5 or more alerts to acknowledge"."""
+def _in_words(counts: dict[str, Any], *, drafts: int) -> str:
+    """Return what waits: "2 budgets to approve, 10 alerts to acknowledge and 1 draft to finish"."""
     parts = [
-        f"{len(rows)}{' or more' if len(rows) == SHOWN else ''} {noun}{'' if len(rows) == 1 else 's'} {what}"
-        for rows, noun, what in (
-            (approvals, "budget", "to approve"),
-            (alerts, "alert", "to acknowledge"),
-            (drafts, "draft", "to finish"),
+        f"{count}{more} {noun}{'' if count == 1 else 's'} {what}"
+        for count, more, noun, what in (
+            (counts["approvals_waiting"], "", "budget", "to approve"),
+            (counts["alerts_open"], "", "alert", "to acknowledge"),
+            (drafts, " or more" if drafts == SHOWN else "", "draft", "to finish"),
         )
-        if rows
+        if count
     ]
     return " and ".join(", ".join(parts).rsplit(", ", 1))
