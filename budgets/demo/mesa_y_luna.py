@@ -206,7 +206,7 @@ EVENTS = (
         name="Αρραβώνας Ελένης & Νίκου",
         event_type=EventType.OTHER,
         days=160,
-        description="An engagement party that has no budget yet.",
+        description="An engagement party in the garden, with dinner and live music.",
         has_budget=False,
     ),
 )  # fmt: skip

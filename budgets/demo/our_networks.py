@@ -169,7 +169,7 @@ def _spend_category(budget: EventBudget, category: str, amount: Decimal) -> None
     found = list(lines.exclude(budgeted_amount=0) if len(lines) > 1 else lines)
     shares = [amount] if len(found) == 1 else share_out(amount, [line.budgeted_amount for line in found])
     if len(found) > 1:
-        description += f" ({amount}); this line's share by plan"
+        description += f" ({amount:,.2f}); this line's share by plan"
     for line, share in zip(found, shares, strict=True):
         spend(
             line,

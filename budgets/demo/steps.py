@@ -23,8 +23,8 @@ _MOVERS = {
 
 
 def take_steps(cast: Cast, budget: EventBudget, *actions: str, now: datetime, reason: str = "") -> None:
-    """Make these moves of the budget's status, one after the other."""
-    for action in actions:
+    """Make these moves of the budget's status, one after the other; `reason` is the last one's."""
+    for position, action in enumerate(actions, start=1):
         role = _MOVERS[action]
         with cast.acting(role) as user:
             move_budget(
@@ -35,7 +35,7 @@ def take_steps(cast: Cast, budget: EventBudget, *actions: str, now: datetime, re
                 acting_role=role,
                 account=cast.account,
                 now=now,
-                reason=reason,
+                reason=reason if position == len(actions) else "",
             )
 
 
