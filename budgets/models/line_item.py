@@ -72,7 +72,7 @@ class BudgetLineItem(ProjectedModel):
     )
 
     tracked = (*plan_fields, "actual_amount")
-    numbered_by = ("version",)
+    numbered_by = ("version", "variance_amount")
 
     history = TenantHistory(projections=projections)
 

@@ -13,7 +13,7 @@ class ProjectedModel(TenantModel):
 
     projections: ClassVar[tuple[str, ...]] = ()
     tracked: ClassVar[tuple[str, ...]] = ()
-    # Written together with any change, to the value that the receivers give it.
+    # Written together with any change, to the values that the receivers give them under the locks.
     numbered_by: ClassVar[tuple[str, ...]] = ()
 
     # The tracked values as they were read, None for a row that is not stored yet.

@@ -51,17 +51,26 @@ def add_line_items(
 
 @transaction.atomic
 def update_line_item(
-    *, budget_id: UUID, line_item_id: UUID, version: int, acting_user: User, **fields: Any
+    *,
+    budget_id: UUID,
+    line_item_id: UUID,
+    version: int,
+    acting_user: User,
+    actual_read: Decimal | None = None,
+    **fields: Any,
 ) -> BudgetLineItem:
     """Change a line; `actual_amount` posts the difference to the ledger and leaves the version alone.
 
     `version` is that of the line or of the budget, whichever the writer read: it is stale when the line has changed
-    since. Raises `StaleVersion`, `PlanFixed` (the plan's fields, once submitted), `BudgetLocked`, `LineNotFound`,
-    `UnknownCategory`, `LinesExceedTotal`, `InvalidAmount`.
+    since. Spending leaves it alone, so a writer who replaces an actual may send the one they saw as `actual_read`:
+    when it is another by now, that is stale as well. Raises `StaleVersion`, `PlanFixed` (the plan's fields, once
+    submitted), `BudgetLocked`, `LineNotFound`, `UnknownCategory`, `LinesExceedTotal`, `InvalidAmount`.
     """
     budget = lock_budget(budget_id)
     line = _line_of(budget, line_item_id)
     if not line.version <= version <= budget.version:
+        raise StaleVersion(sent=version, current=line.version, budget_id=budget.pk)
+    if actual_read is not None and actual_read != line.actual_amount:
         raise StaleVersion(sent=version, current=line.version, budget_id=budget.pk)
     refuse_locked(budget)
     values = _checked(fields, budget, CategoryFinder.load() if _names_category(fields) else None)

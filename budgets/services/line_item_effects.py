@@ -8,16 +8,17 @@ from contextlib import nullcontext
 from decimal import Decimal
 from uuid import UUID
 
-from django.db import connection
-
 from budgets.models import BudgetLineItem, EntryKind, EntrySource, EventBudget
 from budgets.models.line_item import LineSave
 from budgets.services import ledger
 from budgets.services.categories import hold_categories
-from budgets.services.figures import LINE_COLUMNS, LineFigures
 from budgets.services.problems import LineNotFound
-from budgets.services.recalculation import lock_budget_row, recalculate_budget, recalculation_paused
-from budgetsite.tenancy.scope import require_tenant_id
+from budgets.services.recalculation import (
+    line_figures,
+    lock_budget_row,
+    recalculate_budget,
+    recalculation_paused,
+)
 
 ZERO = Decimal(0)
 
@@ -37,7 +38,7 @@ def before_save(line: BudgetLineItem) -> None:
         wanted_actual=line.actual_amount if "actual_amount" in touched else None,
         kept_aside=kept_aside,
     )
-    line.actual_amount = stored.actual_amount
+    _take_figures(line, stored.committed_amount, stored.actual_amount)
     line.version = stored.version
     if "category_id" in changed:
         hold_categories({line.category_id})
@@ -46,7 +47,9 @@ def before_save(line: BudgetLineItem) -> None:
     if line.save_under_way.moves:
         _number_past(line, stored.version, versions[line.budget_id])
         line.save_under_way.moved_money = (stored.committed_amount, stored.actual_amount)
-        _move_money(line, out_of=stored.budget_id)
+        _move_money(line, line.save_under_way, out_of=stored.budget_id)
+        # While it is written the line has nothing: its money is on the way.
+        _take_figures(line, ZERO, ZERO)
 
 
 def after_save(line: BudgetLineItem, *, created: bool) -> None:
@@ -57,13 +60,12 @@ def after_save(line: BudgetLineItem, *, created: bool) -> None:
     several = save.moves or (save.wanted_actual is not None and save.changed)
     with recalculation_paused() if several else nullcontext():
         if save.moves:
-            _move_money(line, into=line.budget_id, save=save)
-        figures = _refresh(line)
+            _move_money(line, save, into=line.budget_id)
         line.saved(save.kept_aside)
         if save.changed:
-            recalculate_budget(line.budget_id, lines=[figures])
+            recalculate_budget(line.budget_id, lines=[line_figures(line)], locked=True)
         if save.moves and save.old_budget_id is not None:
-            recalculate_budget(save.old_budget_id)
+            recalculate_budget(save.old_budget_id, locked=True)
         if save.wanted_actual is not None:
             set_actual(line, save.wanted_actual)
 
@@ -93,22 +95,38 @@ def _before_insert(line: BudgetLineItem) -> None:
     hold_categories({line.category_id})
     # Only the ledger writes these; what was asked for is posted after the insert.
     line.save_under_way = LineSave(changed=set(line.plan_fields), wanted_actual=line.actual_amount)
-    line.actual_amount = line.committed_amount = ZERO
-    line.variance_amount = line.budgeted_amount
+    _take_figures(line, ZERO, ZERO)
 
 
 def _lock_stored(line: BudgetLineItem) -> tuple[BudgetLineItem, dict[UUID, int]]:
-    """Lock the budgets that the line is and will be in, in the order of their ids; return it as it is stored now."""
-    was_in = BudgetLineItem.objects.filter(pk=line.pk, deleted_at=None).values_list("budget_id", flat=True).first()
-    if was_in is None:
-        raise LineNotFound(line.pk)
-    goes_to = line.budget_id if "budget_id" in line.touched() else was_in
-    versions = {budget_id: lock_budget_row(budget_id) for budget_id in sorted({was_in, goes_to})}
-    stored = BudgetLineItem.objects.filter(pk=line.pk, deleted_at=None).first()
-    # Someone moved or deleted it while the locks were waited for.
-    if stored is None or stored.budget_id != was_in:
+    """Lock the budgets that the line was read in and will be in, by id; return it as it is stored now.
+
+    Raises `LineNotFound` when it was deleted meanwhile.
+    """
+    read_in = line.as_read("budget_id") or line.budget_id
+    versions = {budget_id: lock_budget_row(budget_id) for budget_id in sorted({read_in, line.budget_id})}
+    stored = _stored(line)
+    if stored.budget_id not in versions:
+        # Someone moved it since it was read.
+        versions[stored.budget_id] = lock_budget_row(stored.budget_id)
+        stored = _stored(line)
+    if stored.budget_id not in versions:
         raise LineNotFound(line.pk)
     return stored, versions
+
+
+def _stored(line: BudgetLineItem) -> BudgetLineItem:
+    stored: BudgetLineItem | None = BudgetLineItem.objects.filter(pk=line.pk, deleted_at=None).first()
+    if stored is None:
+        raise LineNotFound(line.pk)
+    return stored
+
+
+def _take_figures(line: BudgetLineItem, committed: Decimal, actual: Decimal) -> None:
+    """Set what the ledger says of the line, and the variance that follows from its plan: the save writes that."""
+    line.committed_amount = committed
+    line.actual_amount = actual
+    line.variance_amount = line.budgeted_amount - actual
 
 
 def _number_past(line: BudgetLineItem, line_version: int, target_version: int) -> None:
@@ -118,15 +136,11 @@ def _number_past(line: BudgetLineItem, line_version: int, target_version: int) -
         line.version = line_version + 1
 
 
-def _move_money(
-    line: BudgetLineItem, *, out_of: UUID | None = None, into: UUID | None = None, save: LineSave | None = None
-) -> None:
+def _move_money(line: BudgetLineItem, save: LineSave, *, out_of: UUID | None = None, into: UUID | None = None) -> None:
     """Take a line's commitments and actuals out of its old budget, or put them into its new one."""
-    save = save or line.save_under_way
-    assert save is not None
-    assert save.moved_money is not None
     budget_id = out_of or into
     assert budget_id is not None
+    assert save.moved_money is not None
     committed, actual = save.moved_money
     if not committed and not actual:
         return
@@ -143,20 +157,5 @@ def _move_money(
         # The promise was made already; moving it can't be refused half-way.
         on_overrun=ledger.OnOverrun.WARN,
     )
-
-
-def _refresh(line: BudgetLineItem) -> LineFigures:
-    """Bring the line's variance up to its plan and read its figures back."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            UPDATE budgets_budgetlineitem l SET variance_amount = l.budgeted_amount - l.actual_amount
-            WHERE l.tenant_id = %s AND l.id = %s RETURNING {LINE_COLUMNS}
-            """,
-            [require_tenant_id(), line.pk],
-        )
-        figures = LineFigures.from_row(cursor.fetchone())
-    line.committed_amount = figures.committed
-    line.actual_amount = figures.actual
-    line.variance_amount = figures.variance
-    return figures
+    if into:
+        _take_figures(line, committed, actual)

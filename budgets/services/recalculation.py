@@ -52,18 +52,20 @@ _UPDATE_TOTALS = f"""
 
 
 def recalculate_budget(
-    budget_id: UUID, *, plan_changed: bool = True, lines: list[LineFigures] | None = None
+    budget_id: UUID, *, plan_changed: bool = True, lines: list[LineFigures] | None = None, locked: bool = False
 ) -> BudgetFigures | None:
     """Derive the budget's totals from its rows, grow its version when the plan changed, and tell `alerts`.
 
-    `lines` names those that may have changed; None stands for any. Raises `LinesExceedTotal`, and then the caller's
+    `lines` names those that may have changed; None stands for any. `locked` says that the caller
+    holds the budget's lock. Raises `LinesExceedTotal`, and then the caller's
     transaction has to be rolled back. While paused it only takes note and returns None.
     """
     paused = _paused.get()
     if paused is not None:
         paused[budget_id] = max(paused.get(budget_id, 0), int(plan_changed))
         return None
-    lock_budget_row(budget_id)
+    if not locked:
+        lock_budget_row(budget_id)
     parameters: dict[str, Any] = {
         "tenant": require_tenant_id(),
         "budget": budget_id,

@@ -192,6 +192,13 @@ class TestVersions:
         update(budget, second, owner, version=second.version, name="B2")
         assert stored(second).name == "B2"
 
+    def test_an_actual_that_was_changed_since_it_was_read_is_not_replaced(self, budget, owner):
+        line = make_line(budget, owner, actual_amount="5")
+        update(budget, line, owner, actual_amount="6", actual_read=Decimal(5))
+        with pytest.raises(StaleVersion):
+            update(budget, line, owner, actual_amount="7", actual_read=Decimal(5))
+        assert stored(line).actual_amount == 6
+
     def test_spending_leaves_every_version(self, budget, owner):
         line = make_line(budget, owner)
         update(budget, line, owner, actual_amount="9.99")

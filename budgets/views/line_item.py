@@ -74,17 +74,17 @@ def line_edit(request: PageRequest, budget_id: UUID, line_item_id: UUID) -> Http
         return _form_answer(request, budget, line, Answer(form))
     if not form.is_valid():
         return _form_answer(request, budget, line, Answer(form, 422))
-    if form.changes_actual and form.cleaned_data["actual_read"] != line.actual_amount:
-        return _form_answer(request, budget, line, _stale(request, budget, line, rights.plan))
     try:
         saved = update_line_item(
             budget_id=budget.pk,
             line_item_id=line.pk,
             version=form.cleaned_data["version"] or 0,
+            actual_read=form.cleaned_data["actual_read"] if form.changes_actual else None,
             acting_user=request.user,
             **form.line_fields(),
         )
     except StaleVersion:
+        line = _line_or_404(budget, line_item_id)
         return _form_answer(request, budget, line, _stale(request, budget, line, rights.plan))
     except LineNotFound as problem:
         raise Http404 from problem

@@ -134,7 +134,7 @@ def test_schema_describes_money_and_percentages_without_a_warning():
 
     GENERATOR_STATS.reset()
     with GENERATOR_STATS.silence():
-        schema = SchemaGenerator(patterns=[path("figures", FiguresView.as_view())]).get_schema(public=True)
+        schema = SchemaGenerator(patterns=[path("api/v1/figures", FiguresView.as_view())]).get_schema(public=True)
     properties = schema["components"]["schemas"]["Figures"]["properties"]
     assert {name: (entry["type"], entry["format"]) for name, entry in properties.items()} == {
         "total": ("string", "decimal"),
