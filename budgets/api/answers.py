@@ -6,7 +6,16 @@ from typing import Any
 
 from rest_framework import serializers
 
-from budgets.models import BudgetLineItem, BudgetStatus, Category, EntryKind, EntrySource, EventBudget, LedgerEntry
+from budgets.models import (
+    BudgetDecision,
+    BudgetLineItem,
+    BudgetStatus,
+    Category,
+    EntryKind,
+    EntrySource,
+    EventBudget,
+    LedgerEntry,
+)
 from budgets.selectors.budget_history import Change
 from budgets.selectors.event_budgets import lines_in_order
 from budgetsite.money.amounts import amount_to_json
@@ -283,6 +292,38 @@ def entry_answer(entry: LedgerEntry) -> dict[str, Any]:
 class PersonAnswer(serializers.Serializer):
     id = serializers.UUIDField()
     name = serializers.CharField()
+
+
+class DecisionAnswer(serializers.Serializer):
+    id = serializers.UUIDField()
+    action = serializers.CharField()
+    stage = serializers.IntegerField()
+    from_status = serializers.ChoiceField(choices=BudgetStatus.choices)
+    to_status = serializers.ChoiceField(choices=BudgetStatus.choices)
+    version = serializers.IntegerField(help_text="The version that it led to.")
+    revision = serializers.IntegerField(help_text="The revision of the plan that it was about.")
+    actor = serializers.UUIDField(allow_null=True)
+    actor_name = serializers.CharField(allow_null=True)
+    role = serializers.CharField()
+    reason = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+def decision_answer(decision: BudgetDecision) -> dict[str, Any]:
+    return {
+        "id": str(decision.pk),
+        "action": decision.action,
+        "stage": decision.stage,
+        "from_status": decision.from_status,
+        "to_status": decision.to_status,
+        "version": decision.version,
+        "revision": decision.revision,
+        "actor": decision.actor_id,
+        "actor_name": str(decision.actor) if decision.actor else None,
+        "role": decision.role,
+        "reason": decision.reason,
+        "created_at": decision.created_at,
+    }
 
 
 class FieldChangeAnswer(serializers.Serializer):

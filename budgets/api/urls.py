@@ -6,7 +6,7 @@ from budgets.api.event_budget import EventBudgetViewSet
 from budgets.api.imports import PlanImportViewSet
 from budgets.api.ledger_entry import HistoryViewSet, LedgerViewSet
 from budgets.api.line_item import LineItemViewSet
-from budgets.api.workflow import WorkflowViewSet
+from budgets.api.workflow import DecisionViewSet, WorkflowViewSet
 from budgets.services.workflow import MOVES
 from budgetsite.api.routes import api_path
 
@@ -31,6 +31,7 @@ urlpatterns = [
         api_path(f"{BUDGET}/{move}", WorkflowViewSet.as_view({"post": move}), name=f"api-event-budget-{move}")
         for move in MOVES
     ),
+    api_path(f"{BUDGET}/approvals", DecisionViewSet.as_view({"get": "list"}), name="api-approvals"),
     api_path(f"{BUDGET}/ledger", LedgerViewSet.as_view({"get": "list"}), name="api-ledger"),
     api_path(f"{BUDGET}/history", HistoryViewSet.as_view({"get": "list"}), name="api-history"),
 ]

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from budgets.api import answers
 from budgets.api.event_budget import BudgetViewSet
 from budgets.api.inputs import MoveInput
+from budgets.models import BudgetDecision
 from budgets.services.workflow import MOVES, move_budget
 from budgetsite.api.versions import IF_MATCH, required_version
 
@@ -69,3 +70,19 @@ class WorkflowViewSet(BudgetViewSet):
         )
         members: dict[str, Any] = {"warnings": moved.warnings} if action == "finalize" else {}
         return self.answer_budget(budget_id, **members)
+
+
+class DecisionViewSet(BudgetViewSet):
+    actions = {"list": "budgets.view"}
+    tags = ["budget workflow"]
+    filterset_class = None
+
+    @extend_schema(
+        summary="Read who submitted, approved, sent back and closed a budget, newest first",
+        responses=answers.DecisionAnswer(many=True),
+    )
+    def list(self, request: Request, budget_id: UUID) -> Response:
+        budget = self.find(budget_id)
+        decisions = BudgetDecision.objects.filter(budget=budget).select_related("actor")
+        # A later decision has a higher version; the time alone could tie.
+        return self.page_of(decisions.order_by("-version", "-id"), answers.decision_answer)

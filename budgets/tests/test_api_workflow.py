@@ -191,3 +191,15 @@ def test_ledger_and_story_cost_the_same_for_any_length(rest, owner, budget, djan
             rest.get(f"/event-budgets/{budget.pk}/history")
         counts.append((ledger, len(asked.captured_queries)))
     assert counts[0] == counts[1]
+
+
+def test_decisions_are_read_newest_first_with_who_and_why(rest, manager_rest, budget, owner, manager):
+    moved(rest, budget, "submit")
+    moved(manager_rest, budget, "reject", reason="The hall is too dear")
+    answer = rest.get(f"/event-budgets/{budget.pk}/approvals")
+    assert answer.json["count"] == 2
+    sent_back, submitted = answer.json["results"]
+    assert (sent_back["action"], sent_back["from_status"], sent_back["to_status"]) == ("reject", "review", "draft")
+    assert (sent_back["actor"], sent_back["role"]) == (str(manager.pk), "manager")
+    assert (sent_back["reason"], sent_back["version"]) == ("The hall is too dear", 3)
+    assert (submitted["actor_name"], submitted["version"]) == (str(owner), 2)
