@@ -28,9 +28,13 @@ class LocalDateTimeField(forms.Field):
         if value in self.empty_values:
             return None
         try:
-            return datetime.fromisoformat(str(value)).replace(tzinfo=None)
+            moment = datetime.fromisoformat(str(value)).replace(tzinfo=None)
         except ValueError:
             raise forms.ValidationError("Give a date and a time, such as 2026-07-15 14:00.", code="invalid") from None
+        # At the calendar's ends, another zone's clock leaves it: such an event can be stored and never read again.
+        if not 1900 <= moment.year <= 2999:
+            raise forms.ValidationError("Give a date between the years 1900 and 2999.", code="out_of_range")
+        return moment
 
 
 class EventForm(forms.Form):

@@ -75,6 +75,15 @@ def test_what_an_event_needs_is_asked_for_at_the_field(client, account, field):
     assert not Event.objects.exists()
 
 
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59", "0001-01-01T00:00"])
+def test_a_date_at_the_end_of_the_calendar_is_refused_at_its_field(client, account, moment):
+    response = client.post(reverse("events:create"), FORM | {"event_date": moment, "timezone": "America/Los_Angeles"})
+
+    assert response.status_code == 422
+    assert response.context["form"].errors == {"event_date": ["Give a date between the years 1900 and 2999."]}
+    assert not Event.objects.exists()
+
+
 def test_the_currency_of_an_event_with_a_budget_is_fixed(client, account, organizer):
     budget = make_budget(account, organizer)
     url = reverse("events:edit", args=[budget.event_id])
