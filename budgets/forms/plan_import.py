@@ -38,8 +38,14 @@ class ImportForm(forms.Form):
         choices=[("", "Find out from the file"), (".", "1,234.50, with a point"), (",", "1.234,50, with a comma")],
     )
 
-    def __init__(self, *args: Any, events: list[Event], kept_file: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, events: list[Event], may_make_categories: bool, kept_file: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        if not may_make_categories:
+            # Whatever is sent for a disabled field is not read.
+            self.fields["create_categories"].disabled = True
+            self.fields["create_categories"].help_text = "Owners and managers may do this: ask one of them."
         self.fields["file"].required = not kept_file
         self.events = {str(event.pk): event for event in events}
         choices = [(key, f"{event.name} ({event.currency})") for key, event in self.events.items()]

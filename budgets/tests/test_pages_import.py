@@ -5,7 +5,7 @@ from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from budgets.models import BudgetLineItem, EventBudget
+from budgets.models import BudgetLineItem, Category, EventBudget
 from budgets.tests.pages import browser, words
 from budgetsite.accounts.roles import Role
 from budgetsite.tenancy.scope import tenant_scope
@@ -136,3 +136,30 @@ def test_a_client_is_told_who_may_import(account):
 
     assert response.status_code == 403
     assert "an owner, manager, staff or organizer may do this" in words(response)
+
+
+@pytest.mark.parametrize(("role", "is_made"), [(Role.ORGANIZER, False), (Role.STAFF, False), (Role.MANAGER, True)])
+def test_only_who_may_make_categories_makes_them_by_importing(account, role, is_made):
+    user = make_member(account, role).user
+    event = make_event(account, user)
+    client = browser(user, account)
+    text = "category,name,budgeted amount\nFireworks,Rockets,10\n"
+
+    looked = client.post(reverse("budgets:import"), form(event, text, create_categories="on"))
+    again = form(event, create_categories="on", **kept(looked))
+    client.post(reverse("budgets:import"), again | {"import": "1"})
+
+    assert Category.objects.filter(name="Fireworks").exists() == is_made
+    assert EventBudget.objects.filter(event=event).exists() == is_made
+    told = "Owners and managers may do this: ask one of them." in words(client.get(reverse("budgets:import")))
+    assert told != is_made
+
+
+def test_a_version_that_is_no_number_of_a_version_is_not_read(account, organizer):
+    event = make_event(account, organizer)
+    client = browser(organizer, account)
+    looked = client.post(reverse("budgets:import"), form(event, GOOD))
+
+    data = form(event, **kept(looked)) | {"import": "1", "version": "9" * 5000}
+
+    assert client.post(reverse("budgets:import"), data).status_code == 302

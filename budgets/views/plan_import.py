@@ -1,6 +1,7 @@
 """Importing a plan: a dry run that shows every problem and the lines as they would be, then the import."""
 
 import io
+import re
 from typing import Any
 
 from django.contrib import messages
@@ -12,11 +13,13 @@ from budgets.forms.plan_import import ImportForm
 from budgets.services.plan_import import ImportRefused, ImportReport, import_plan
 from budgets.services.problems import BudgetProblem, StaleVersion
 from budgets.views.kept_upload import KeptUpload, find_upload, forget_upload, keep_upload
+from budgetsite.accounts.permissions import may
 from budgetsite.money.amounts import InvalidAmount
 from budgetsite.pages.access import PageRequest, page, visible
 from budgetsite.sheets.columns import UnreadableSheet
 from events.models import Event
 
+_VERSION = re.compile(r"[0-9]{1,9}", re.ASCII)
 # So many lines of the file are shown before it is imported; problems are shown all.
 PREVIEWED = 200
 
@@ -25,11 +28,16 @@ PREVIEWED = 200
 @require_http_methods(["GET", "HEAD", "POST"])
 def import_plan_page(request: PageRequest) -> HttpResponse:
     events = list(Event.objects.visible_to(**visible(request)).newest_first()[:500])
+    makes_categories = may(request.role, "categories.change")
     if request.method != "POST":
-        form = ImportForm(events=events, initial={"event": request.GET.get("event", "")})
+        form = ImportForm(
+            events=events, may_make_categories=makes_categories, initial={"event": request.GET.get("event", "")}
+        )
         return _answer(request, form)
     kept = find_upload(request, request.POST.get("kept", ""))
-    form = ImportForm(request.POST, request.FILES, events=events, kept_file=kept is not None)
+    form = ImportForm(
+        request.POST, request.FILES, events=events, may_make_categories=makes_categories, kept_file=kept is not None
+    )
     if request.POST.get("kept") and kept is None and not request.FILES.get("file"):
         form.fields["file"].error_messages["required"] = "The file is no longer here. Choose it once more."
     if not form.is_valid():
@@ -69,7 +77,7 @@ def _import(request: PageRequest, form: ImportForm, kept: KeptUpload, *, dry_run
         filename=kept.filename,
         acting_user=request.user,
         event=form.chosen_event,
-        version=int(version) if not dry_run and version.isascii() and version.isdigit() else None,
+        version=int(version) if not dry_run and _VERSION.fullmatch(version) else None,
         dry_run=dry_run,
         create_categories=chosen["create_categories"],
         on_existing=chosen["on_existing"],
