@@ -147,6 +147,9 @@ class ContractExceptionHandler(ExceptionHandler):
 class ContractExceptionFormatter(ExceptionFormatter):
     def format_error_response(self, error_response: Any) -> Any:
         answer = super().format_error_response(error_response)
+        for error in answer["errors"]:
+            # A refusal that quotes half of a surrogate pair could not be sent.
+            error["detail"] = error["detail"].encode("utf-8", "replace").decode()
         if isinstance(self.exc, Conflict):
             answer.update(self.exc.members)
         return answer

@@ -83,6 +83,24 @@ def test_characters_that_postgresql_can_not_hold_are_a_field_error(rest, text):
     assert (answer.status, list(answer.fields)) == (400, ["name"])
 
 
+@pytest.mark.parametrize("field", ["timezone", "currency"])
+def test_a_refusal_that_quotes_such_characters_can_be_sent(rest, field):
+    answer = rest.raw(
+        "POST",
+        "/api/v1/events",
+        json.dumps(
+            {
+                "name": "Gala",
+                "event_date": "2027-07-15T10:00:00Z",
+                "registration_start_date": "2027-01-01T00:00:00Z",
+                "registration_end_date": "2027-07-01T00:00:00Z",
+                field: "\ud800",
+            }
+        ).encode(),
+    )
+    assert (answer.status, list(answer.fields)) == (400, [field])
+
+
 def test_another_content_type_is_a_415(rest):
     answer = rest.raw("POST", CATEGORIES, b"name=Fireworks", "application/x-www-form-urlencoded")
     assert (answer.status, answer.codes) == (415, ["unsupported_media_type"])
