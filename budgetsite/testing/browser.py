@@ -97,6 +97,9 @@ def chromium() -> Iterator[object]:
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
         yield browser
         browser.close()
+        # While its loop runs this thread has connections of its own, and nobody else finds them afterwards.
+        for alias in connections:
+            connections[alias].close()
 
 
 @pytest.fixture

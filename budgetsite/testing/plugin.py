@@ -1,6 +1,11 @@
 """The suite's fixtures, for every app's tests: `-p budgetsite.testing.plugin` in pytest.ini."""
 
 import pytest
+from hypothesis import settings
+
+# An example that takes long on a busy machine is no defect.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 
 @pytest.hookimpl(trylast=True)
