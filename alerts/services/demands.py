@@ -62,7 +62,7 @@ def _of_budget(budget: BudgetFigures, rule: RuleValues) -> Iterator[Demand]:
             threshold=rule.warning_threshold,
             utilization=used,
             overrun=ZERO,
-            message=f"Nearly used up (warning at {_short(rule.warning_threshold)} %): {_use(budget)}",
+            message=f"Nearly used up (warning at {_short(rule.warning_threshold)}%): {_use(budget)}",
         )
     reached = [threshold for threshold in rule.exceeded_thresholds if used >= threshold]
     if reached:
@@ -73,7 +73,7 @@ def _of_budget(budget: BudgetFigures, rule: RuleValues) -> Iterator[Demand]:
             threshold=max(reached),
             utilization=used,
             overrun=ZERO,
-            message=f"The {_short(max(reached))} % milestone is reached: {_use(budget)}",
+            message=f"The {_short(max(reached))}% milestone is reached: {_use(budget)}",
         )
     if overrun:
         yield Demand(
@@ -95,7 +95,7 @@ def _of_budget(budget: BudgetFigures, rule: RuleValues) -> Iterator[Demand]:
             threshold=limit,
             utilization=used,
             overrun=overrun,
-            message=f"Spending is {excess} % above the plan (the limit is {_short(limit)} %): {_spent(budget)}",
+            message=f"Spending is {excess}% above the plan (the limit is {_short(limit)}%): {_spent(budget)}",
         )
 
 
@@ -111,7 +111,7 @@ def _of_line(line: LineFigures, currency: str, rule: RuleValues) -> Demand | Non
         message = f"“{line.name}” has no money planned: {spent} {currency} spent."
     else:
         share = ratios.share_percentage(line.actual, line.budgeted)
-        message = f"“{line.name}” is {over} {currency} over: {spent} spent of {planned} ({share} %)."
+        message = f"“{line.name}” is {over} {currency} over: {spent} spent of {planned} ({share}%)."
     return Demand(
         alert_type=AlertType.LINE_ITEM_OVERRUN,
         line_item_id=line.line_item_id,
@@ -144,13 +144,13 @@ def _use(budget: BudgetFigures) -> str:
     rest = f"{_amount(left, budget)} left" if left >= 0 else f"{_amount(-left, budget)} more than there is"
     return (
         f"{_amount(used, budget)} of {_amount(budget.budgeted, budget)} {budget.currency} spent or promised "
-        f"({budget.utilization_percentage} %), {rest}."
+        f"({budget.utilization_percentage}%), {rest}."
     )
 
 
 def _spent(budget: BudgetFigures) -> str:
     share = ratios.share_percentage(budget.actual, budget.budgeted)
-    of_plan = ", nothing budgeted" if share is None else f" of {_amount(budget.budgeted, budget)} ({share} %)"
+    of_plan = ", nothing budgeted" if share is None else f" of {_amount(budget.budgeted, budget)} ({share}%)"
     promised = f"; {_amount(budget.committed, budget)} more promised" if budget.committed else ""
     return f"{_amount(budget.actual, budget)} spent{of_plan}{promised}."
 

@@ -88,7 +88,7 @@ def test_an_alert_answers_all_fields_of_the_contract(client, alert, budget):
         "utilization": "120.00",
         "overrun_amount": "2000.00",
         "currency": "CAD",
-        "message": "2,000.00 CAD over budget: 12,000.00 spent of 10,000.00 (120.00 %).",
+        "message": "2,000.00 CAD over budget: 12,000.00 spent of 10,000.00 (120.00%).",
         "is_acknowledged": False,
         "acknowledged_by": None,
         "acknowledged_at": None,

@@ -33,7 +33,7 @@ def test_overspend_opens_one_alert(budget):
         AlertLevel.CRITICAL,
         Decimal("2000"),
     )
-    assert alert.message == "2,000.00 CAD over budget: 12,000.00 spent of 10,000.00 (120.00 %)."
+    assert alert.message == "2,000.00 CAD over budget: 12,000.00 spent of 10,000.00 (120.00%)."
     assert (alert.is_acknowledged, alert.resolved, alert.resolved_at, alert.times_raised) == (False, False, None, 0)
 
 
@@ -44,7 +44,7 @@ def test_more_overspend_raises_the_same_alert(budget):
     (alert,) = all_of(budget, "over_budget")
     assert alert.pk == first.pk
     assert (alert.utilization, alert.overrun_amount, alert.times_raised) == (Decimal("130.00"), Decimal(3000), 1)
-    assert alert.message == "3,000.00 CAD over budget: 13,000.00 spent of 10,000.00 (130.00 %)."
+    assert alert.message == "3,000.00 CAD over budget: 13,000.00 spent of 10,000.00 (130.00%)."
     assert alert.raised_at is not None
 
 
@@ -131,7 +131,7 @@ def test_the_warning_opens_at_its_threshold_and_closes_below(budget):
     alert = alert_of(budget, "threshold_warning")
     assert (alert.utilization, alert.threshold, alert.level) == (Decimal("80.00"), Decimal("80.00"), "warning")
     assert alert.message == (
-        "Nearly used up (warning at 80 %): 8,000.00 of 10,000.00 CAD spent or promised (80.00 %), 2,000.00 left."
+        "Nearly used up (warning at 80%): 8,000.00 of 10,000.00 CAD spent or promised (80.00%), 2,000.00 left."
     )
     spend_up_to(budget, 7_000)
     (alert,) = all_of(budget, "threshold_warning")
@@ -145,7 +145,7 @@ def test_promises_count_towards_thresholds_and_not_towards_overspend(budget):
     alert = alert_of(budget, "threshold_warning")
     assert alert.utilization == Decimal("110.00")
     assert alert.message == (
-        "Nearly used up (warning at 80 %): 11,000.00 of 10,000.00 CAD spent or promised (110.00 %), "
+        "Nearly used up (warning at 80%): 11,000.00 of 10,000.00 CAD spent or promised (110.00%), "
         "1,000.00 more than there is."
     )
 
@@ -155,7 +155,7 @@ def test_overspend_names_what_is_promised_beside_it(budget):
     promise(budget, 500)
     alert = alert_of(budget, "over_budget")
     assert alert.utilization == Decimal("125.00")
-    assert alert.message == ("2,000.00 CAD over budget: 12,000.00 spent of 10,000.00 (120.00 %); 500.00 more promised.")
+    assert alert.message == ("2,000.00 CAD over budget: 12,000.00 spent of 10,000.00 (120.00%); 500.00 more promised.")
     # What is promised does not make the overspend larger.
     assert alert.times_raised == 0
 
@@ -177,7 +177,7 @@ def test_milestones_move_up_and_down_in_one_alert(budget):
     ]
     assert len(all_of(budget, "threshold_exceeded")) == 1
     assert alert_of(budget, "threshold_exceeded").message == (
-        "The 50 % milestone is reached: 6,000.00 of 10,000.00 CAD spent or promised (60.00 %), 4,000.00 left."
+        "The 50% milestone is reached: 6,000.00 of 10,000.00 CAD spent or promised (60.00%), 4,000.00 left."
     )
 
 
@@ -188,7 +188,7 @@ def test_far_above_the_plan_opens_strictly_above_the_limit(budget):
     alert = alert_of(budget, "variance_high")
     assert (alert.level, alert.threshold, alert.utilization) == ("critical", Decimal(20), Decimal("120.01"))
     assert alert.message == (
-        "Spending is 20.01 % above the plan (the limit is 20 %): 12,001.00 spent of 10,000.00 (120.01 %)."
+        "Spending is 20.01% above the plan (the limit is 20%): 12,001.00 spent of 10,000.00 (120.01%)."
     )
     spend_up_to(budget, 12_500)
     assert alert_of(budget, "variance_high").times_raised == 1
@@ -209,7 +209,7 @@ def test_a_line_overspends_strictly_above_its_plan(budget, owner):
     spend(budget, 150, line=line)
     alert = alert_of(budget, "line_item_overrun", line=line)
     assert (alert.level, alert.utilization, alert.threshold) == ("warning", Decimal("115.00"), Decimal(100))
-    assert alert.message == "“Catering” is 150.00 CAD over: 1,150.00 spent of 1,000.00 (115.00 %)."
+    assert alert.message == "“Catering” is 150.00 CAD over: 1,150.00 spent of 1,000.00 (115.00%)."
     spend(budget, 51, line=line)
     alert.refresh_from_db()
     assert (alert.level, alert.utilization, alert.times_raised) == ("critical", Decimal("120.10"), 1)
@@ -248,7 +248,7 @@ def test_anything_spent_of_a_budget_of_nothing_is_over_budget(account, owner):
     assert alert.utilization == Decimal("100.00")
     assert alert.message == "0.01 CAD over budget: 0.01 spent, nothing budgeted."
     assert alert_of(budget, "threshold_warning").message == (
-        "Nearly used up (warning at 80 %): 0.01 CAD spent or promised, nothing budgeted."
+        "Nearly used up (warning at 80%): 0.01 CAD spent or promised, nothing budgeted."
     )
 
 
@@ -256,7 +256,7 @@ def test_amounts_are_written_in_the_currencys_decimals(account, owner):
     account.currency = "JPY"
     budget = make_budget(account, owner, total="1000")
     spend(budget, 1_500)
-    assert alert_of(budget, "over_budget").message == "500 JPY over budget: 1,500 spent of 1,000 (150.00 %)."
+    assert alert_of(budget, "over_budget").message == "500 JPY over budget: 1,500 spent of 1,000 (150.00%)."
 
 
 def test_an_overspend_of_a_millionfold_is_stored(account, owner):

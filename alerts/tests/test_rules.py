@@ -74,7 +74,7 @@ def test_a_budgets_rule_replaces_the_accounts(account, owner, account_rule):
     alert = alert_of(strict, "threshold_warning")
     assert (alert.threshold, alert.message) == (
         Decimal("62.50"),
-        "Nearly used up (warning at 62.5 %): 6,250.00 of 10,000.00 CAD spent or promised (62.50 %), 3,750.00 left.",
+        "Nearly used up (warning at 62.5%): 6,250.00 of 10,000.00 CAD spent or promised (62.50%), 3,750.00 left.",
     )
 
 

@@ -240,7 +240,7 @@ class MovesMixin(StaffModelAdmin):
             return "The budget's total is 0. Plan something first: add lines, or set a total."
         if name == "finalize" and _is_beyond_limit(budget) and not may(request.role, "budgets.override_finalize"):
             return (
-                f"The variance is {format_percentage(budget.variance_percentage)}, beyond the {VARIANCE_LIMIT} % at "
+                f"The variance is {format_percentage(budget.variance_percentage)}, beyond the {VARIANCE_LIMIT}% at "
                 "which a budget may be finalized. An owner can finalize it with an override and a reason."
             )
         return ""

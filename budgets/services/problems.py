@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from budgetsite.money.amounts import amount_to_json
+from budgetsite.money.amounts import format_amount
 
 
 class BudgetProblem(Exception):
@@ -75,10 +75,12 @@ class LinesExceedTotal(BudgetProblem):
 
     def __init__(self, *, lines_total: Decimal, total: Decimal, currency: str) -> None:
         self.lines_total, self.total, self.currency = lines_total, total, currency
-        excess = amount_to_json(lines_total - total, currency)
+        planned, ceiling, excess = (
+            format_amount(amount, currency, "en") for amount in (lines_total, total, lines_total - total)
+        )
         super().__init__(
-            f"The lines add up to {amount_to_json(lines_total, currency)} {currency}, {excess} more than the budget's "
-            f"total of {amount_to_json(total, currency)}. Lower a line or raise the total."
+            f"The lines add up to {planned} {currency}, {excess} more than the budget's total of {ceiling}. "
+            "Lower a line or raise the total."
         )
 
 
@@ -120,7 +122,7 @@ class LineHasCommitments(BudgetProblem):
     def __init__(self, *, committed: Decimal, currency: str) -> None:
         self.committed, self.currency = committed, currency
         super().__init__(
-            f"{amount_to_json(committed, currency)} {currency} are promised on this line. "
+            f"{format_amount(committed, currency, 'en')} {currency} are promised on this line. "
             "Release or settle that first, then delete the line."
         )
 
@@ -133,8 +135,8 @@ class AmountDoesNotFit(BudgetProblem):
     def __init__(self, *, amount: Decimal, available: Decimal, currency: str) -> None:
         self.amount, self.available, self.currency = amount, available, currency
         super().__init__(
-            f"{amount_to_json(amount, currency)} {currency} do not fit: "
-            f"{amount_to_json(available, currency)} are available."
+            f"{format_amount(amount, currency, 'en')} {currency} do not fit: "
+            f"{format_amount(available, currency, 'en')} are available."
         )
 
 
@@ -144,8 +146,8 @@ class ReleaseExceedsCommitted(BudgetProblem):
     def __init__(self, *, released: Decimal, committed: Decimal, currency: str) -> None:
         self.released, self.committed, self.currency = released, committed, currency
         super().__init__(
-            f"{amount_to_json(released, currency)} {currency} can't be released: only "
-            f"{amount_to_json(committed, currency)} are committed there."
+            f"{format_amount(released, currency, 'en')} {currency} can't be released: only "
+            f"{format_amount(committed, currency, 'en')} are committed there."
         )
 
 
@@ -211,7 +213,7 @@ class VarianceTooHigh(BudgetProblem):
     def __init__(self, *, shown: str, limit: Decimal) -> None:
         self.shown, self.limit = shown, limit
         super().__init__(
-            f"The variance is {shown}; a budget is finalized up to ±{limit} %. "
+            f"The variance is {shown}; a budget is finalized up to ±{limit}%. "
             "An owner can finalize it with an override and a reason."
         )
 

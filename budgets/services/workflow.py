@@ -20,7 +20,7 @@ from budgets.services.problems import (
 from budgetsite.accounts.models import Account, User
 from budgetsite.accounts.permissions import PERMISSIONS, may
 from budgetsite.accounts.roles import Role
-from budgetsite.money.amounts import amount_to_json
+from budgetsite.money.amounts import format_amount
 from budgetsite.tenancy.history import record_history
 
 # Finalizing beyond this variance needs an owner's override; above the lower one it is said in the answer.
@@ -134,7 +134,7 @@ def move_budget(
     if action == "finalize":
         warnings = _check_variance(budget, acting_role=acting_role, reason=reason, override=override)
         if budget.total_committed_amount:
-            open_amount = f"{amount_to_json(budget.total_committed_amount, budget.currency)} {budget.currency}"
+            open_amount = f"{format_amount(budget.total_committed_amount, budget.currency, 'en')} {budget.currency}"
             detail = f"{open_amount} are still promised, and can't be released or settled any more."
             warnings.append({"code": "open_commitments", "detail": detail})
     _change(budget, move, acting_user=acting_user, now=now)
@@ -162,7 +162,7 @@ def _demand_other_eyes(budget: EventBudget, acting_user: User, account: Account)
 def _check_variance(budget: EventBudget, *, acting_role: Role, reason: str, override: bool) -> list[dict[str, str]]:
     # Nothing planned and something spent has no percentage, and is as far off as can be.
     percentage = budget.variance_percentage
-    shown = f"{percentage} %" if percentage is not None else "beyond any percentage, because nothing was planned"
+    shown = f"{percentage}%" if percentage is not None else "beyond any percentage, because nothing was planned"
     if _varies_by_more_than(VARIANCE_LIMIT, budget):
         if not (override and may(acting_role, "budgets.override_finalize")):
             raise VarianceTooHigh(shown=shown, limit=VARIANCE_LIMIT)
@@ -170,7 +170,7 @@ def _check_variance(budget: EventBudget, *, acting_role: Role, reason: str, over
             raise ReasonRequired
     if _varies_by_more_than(VARIANCE_WARNING, budget):
         return [
-            {"code": "variance_high", "detail": f"The variance is {shown}; more than ±{VARIANCE_WARNING} % is much."}
+            {"code": "variance_high", "detail": f"The variance is {shown}; more than ±{VARIANCE_WARNING}% is much."}
         ]
     return []
 

@@ -311,7 +311,7 @@ def test_lines_beyond_the_ceiling_are_an_error_at_the_total(budget, worker):
     assert response.status_code == 200
     assert response.context["adminform"].form.errors == {
         "total_budget_amount": [
-            "The lines add up to 3500.00 CAD, 500.00 more than the budget's total of 3000.00. "
+            "The lines add up to 3,500.00 CAD, 500.00 more than the budget's total of 3,000.00. "
             "Lower a line or raise the total."
         ]
     }

@@ -86,7 +86,7 @@ def test_lines_above_the_total_are_refused(account, owner):
     (problem,) = refused.value.report.problems
     assert (problem.attr, problem.code) == ("total_budget_amount", "lines_exceed_total")
     assert problem.message == (
-        "The lines add up to 2700.00 CAD, 0.01 more than the budget's total of 2699.99. "
+        "The lines add up to 2,700.00 CAD, 0.01 more than the budget's total of 2,699.99. "
         "Lower a line or raise the total."
     )
     assert nothing_stored()
