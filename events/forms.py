@@ -40,12 +40,12 @@ class LocalDateTimeField(forms.Field):
 class EventForm(forms.Form):
     """An event. Its dates are read and shown on the clock of its own time zone."""
 
-    name = forms.CharField(max_length=200, label="Name")
+    name = forms.CharField(max_length=200, label="Name", error_messages={"required": "Name the event."})
     event_type = forms.ChoiceField(choices=EventType.choices, label="Type")
     description = forms.CharField(
         required=False, label="Description", max_length=10000, widget=forms.Textarea(attrs={"rows": 3})
     )
-    event_date = LocalDateTimeField(label="Begins")
+    event_date = LocalDateTimeField(label="Begins", error_messages={"required": "Say when it begins."})
     timezone = forms.ChoiceField(choices=TIMEZONE_CHOICES, label="Time zone")
     registration_start_date = LocalDateTimeField(label="Registration opens", required=False, help_text="Empty: now.")
     registration_end_date = LocalDateTimeField(
