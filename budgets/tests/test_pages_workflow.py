@@ -119,6 +119,23 @@ def test_far_from_the_plan_only_an_owner_finalizes_with_a_reason(account, owner,
     assert status_of(budget) == "finalized"
 
 
+def test_a_variance_that_is_only_shown_as_the_limit_asks_an_owner_for_the_override(account, owner, organizer, manager):
+    budget = make_budget(account, organizer, total="100000")
+    make_line(budget, organizer, budgeted_amount="100000", actual_amount="79999")
+    for action, user, role in (
+        ("submit", organizer, Role.ORGANIZER),
+        ("approve", manager, Role.MANAGER),
+        ("activate", organizer, Role.ORGANIZER),
+    ):
+        move(budget, action, user=user, role=role, account=account)
+
+    page = browser(owner, account).get(address("move", budget, "finalize"))
+    confirm(browser(owner, account), budget, "finalize", override="on", reason="Cheaper halls")
+
+    assert b'name="override"' in page.content
+    assert status_of(budget) == "finalized"
+
+
 @pytest.mark.parametrize("action", ["approve", "reject", "finalize", "archive"])
 def test_an_organizer_is_told_who_decides(account, organizer, action):
     budget = in_review(account, organizer)
