@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from django.urls import reverse
 
@@ -50,6 +52,19 @@ def test_on_the_budgets_page_the_list_of_alerts_is_renewed_in_place(account, org
     assert f"acknowledged by {organizer}" in words(response)
     assert reverse("alerts:resolve", args=[alert.pk]) in response.content.decode()
     assert reverse("alerts:acknowledge", args=[alert.pk]) + '"' not in response.content.decode()
+
+
+def test_a_budgets_page_carries_20_alerts_and_the_way_to_the_others(account, organizer):
+    budget = make_budget(account, organizer, total="30000")
+    for number in range(22):
+        make_line(budget, organizer, name=f"Line {number}", budgeted_amount="1", actual_amount="2")
+    open_alerts = BudgetAlert.objects.open().for_budget(budget.pk).count()
+
+    page = sign_in(organizer, account).get(reverse("budgets:detail", args=[budget.pk]))
+
+    assert open_alerts == 22
+    assert len(set(re.findall(r"/alerts/([0-9a-f-]{36})/resolve", page.content.decode()))) == 20
+    assert f"All {open_alerts} open alerts" in words(page)
 
 
 def test_an_alert_leaves_the_list_in_place(account, organizer, alert):
