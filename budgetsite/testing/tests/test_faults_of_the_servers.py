@@ -184,6 +184,17 @@ def test_without_postgresql_everything_is_503_and_afterwards_the_same_process_se
         assert web.worker == worker
 
 
+def test_a_restart_of_postgresql_between_two_requests_is_noticed_by_nobody(house):
+    with house.web("postgres-restarted") as web:
+        client = client_of(web)
+        assert at_once(lambda: client.get("/api/v1/me"), THREADS * 2) == [200] * THREADS * 2
+
+        house.postgres.stop()
+        house.postgres.start()
+
+        assert at_once(lambda: client.get("/api/v1/me"), THREADS * 2) == [200] * THREADS * 2
+
+
 def test_postgresql_that_ends_during_a_change_makes_it_503_and_undone(house):
     with house.web("postgres-ends") as web, ThreadPoolExecutor(1) as pool:
         client = client_of(web)
