@@ -274,9 +274,8 @@ class MovesMixin(StaffModelAdmin):
 
 
 def _is_beyond_limit(budget: EventBudget) -> bool:
-    if budget.variance_percentage is None:
-        return budget.total_actual_amount != 0
-    return abs(budget.variance_percentage) > VARIANCE_LIMIT
+    """Compare amounts, as the service does: 20.001% is shown as 20.00% and is beyond all the same."""
+    return abs(budget.variance_amount) * 100 > VARIANCE_LIMIT * budget.total_budget_amount
 
 
 def _facts(budget: EventBudget) -> list[tuple[str, str]]:
