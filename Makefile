@@ -43,7 +43,7 @@ lint: $(INSTALLED)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
-	$(VENV)/bin/djlint --quiet --check --lint templates
+	$(VENV)/bin/djlint --check --lint templates
 
 # djLint ends with 1 when it changed a file, which is what it was asked to do.
 format: $(INSTALLED)
