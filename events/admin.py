@@ -1,7 +1,7 @@
 """The staff's pages for events and where they take place."""
 
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import admin
@@ -18,6 +18,7 @@ from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminSelectWidget
 
 from budgetsite.accounts.models import Membership, User
 from budgetsite.accounts.roles import Role
+from budgetsite.accounts.timezones import known_timezones
 from budgetsite.money.currencies import currency_choices
 from budgetsite.pages.back_office.displays import badge, moment_cell
 from budgetsite.pages.back_office.filters import DeletedFilter
@@ -62,7 +63,7 @@ def _person(person: User) -> str:
 
 
 def _zones() -> list[tuple[str, str]]:
-    return [(name, name.replace("_", " ")) for name in sorted(available_timezones())]
+    return [(name, name.replace("_", " ")) for name in known_timezones()]
 
 
 class EventForm(forms.ModelForm):
@@ -194,7 +195,7 @@ class EventAdmin(StaffModelAdmin):
 
     def _zone_of(self, request: StaffRequest, object_id: str | None) -> str:
         typed = request.POST.get("timezone")
-        if typed in available_timezones():
+        if typed in known_timezones():
             return typed
         event = self.get_object(request, unquote(object_id)) if object_id else None
         return event.timezone if event else request.account.timezone

@@ -1,15 +1,16 @@
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from django import forms
 
 from budgetsite.accounts.models import Account, Membership
 from budgetsite.accounts.roles import Role
+from budgetsite.accounts.timezones import known_timezones
 from budgetsite.money.currencies import currency_choices
 from events.models import Event, EventType, Venue
 
-TIMEZONE_CHOICES = [(name, name.replace("_", " ")) for name in sorted(available_timezones())]
+TIMEZONE_CHOICES = [(name, name.replace("_", " ")) for name in known_timezones()]
 
 
 class LocalDateTimeInput(forms.DateTimeInput):

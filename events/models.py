@@ -1,14 +1,24 @@
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 
-from budgetsite.accounts.models import validate_timezone
+from budgetsite.accounts.timezones import validate_timezone
 from budgetsite.money.model_fields import CurrencyField
 from budgetsite.tenancy.history import TenantHistory
 from budgetsite.tenancy.models import TenantForeignKey, TenantModel
 from events.querysets import EventManager
+
+FIRST_MOMENT = datetime(1900, 1, 1, tzinfo=UTC)
+LAST_MOMENT = datetime(3000, 1, 1, tzinfo=UTC)
+
+
+def validate_moment(moment: datetime) -> None:
+    if not FIRST_MOMENT <= moment < LAST_MOMENT:
+        raise ValidationError("Give a date between the years 1900 and 2999.", code="out_of_range")
 
 
 class EventType(models.TextChoices):
@@ -44,9 +54,11 @@ class Event(TenantModel):
     name = models.CharField(max_length=200)
     description = models.TextField(blank=True)
     event_type = models.CharField(max_length=20, choices=EventType.choices, default=EventType.OTHER)
-    event_date = models.DateTimeField(help_text="When it begins.")
-    registration_start_date = models.DateTimeField()
-    registration_end_date = models.DateTimeField(help_text="Inclusive: the last moment at which one may register.")
+    event_date = models.DateTimeField(validators=[validate_moment], help_text="When it begins.")
+    registration_start_date = models.DateTimeField(validators=[validate_moment])
+    registration_end_date = models.DateTimeField(
+        validators=[validate_moment], help_text="Inclusive: the last moment at which one may register."
+    )
     timezone = models.CharField(max_length=63, validators=[validate_timezone])
     currency = CurrencyField()
     pending_holds = models.BooleanField(
@@ -87,6 +99,12 @@ class Event(TenantModel):
             models.CheckConstraint(
                 condition=Q(registration_start_date__lte=F("registration_end_date")),
                 name="events_event_registration_window_in_order",
+            ),
+            # A moment near the calendar's ends could be stored and never read again in another zone.
+            models.CheckConstraint(
+                condition=Q(event_date__gte=FIRST_MOMENT, event_date__lt=LAST_MOMENT)
+                & Q(registration_start_date__gte=FIRST_MOMENT, registration_end_date__lt=LAST_MOMENT),
+                name="events_event_within_the_calendar",
             ),
         ]
         indexes: ClassVar[list[models.Index]] = [

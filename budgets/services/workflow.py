@@ -164,6 +164,8 @@ def _check_variance(budget: EventBudget, *, acting_role: Role, reason: str, over
     percentage = budget.variance_percentage
     shown = f"{percentage}%" if percentage is not None else "beyond any percentage, because nothing was planned"
     if _varies_by_more_than(VARIANCE_LIMIT, budget):
+        if percentage is not None and abs(percentage) <= VARIANCE_LIMIT:
+            shown = f"a little more than {shown}"
         if not (override and may(acting_role, "budgets.override_finalize")):
             raise VarianceTooHigh(shown=shown, limit=VARIANCE_LIMIT)
         if not reason:

@@ -2,7 +2,6 @@
 
 from typing import Any
 from uuid import UUID
-from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib import admin
@@ -39,6 +38,7 @@ from budgetsite.accounts.services import (
     rename_team,
     restore_team,
 )
+from budgetsite.accounts.timezones import known_timezones
 from budgetsite.money.currencies import currency_choices
 from budgetsite.pages.back_office.displays import badge, moment
 from budgetsite.pages.back_office.filters import DeletedFilter
@@ -223,7 +223,7 @@ class AccountForm(forms.ModelForm):
         help_text="Of new events; the events that there are keep theirs.",
     )
     timezone = forms.ChoiceField(
-        choices=lambda: [(name, name.replace("_", " ")) for name in sorted(available_timezones())],
+        choices=lambda: [(name, name.replace("_", " ")) for name in known_timezones()],
         widget=UnfoldAdminSelect2Widget,
         label="Time zone",
         help_text="Of new events, and of the times shown here.",

@@ -1,27 +1,17 @@
 from typing import Any, ClassVar
 from uuid import uuid4
-from zoneinfo import available_timezones
 
 import pgtrigger
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
-from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower, Now
 
 from budgetsite.accounts.roles import Role
+from budgetsite.accounts.timezones import validate_timezone
 from budgetsite.money.model_fields import CurrencyField
 from budgetsite.tenancy.models import TenantForeignKey, TenantModel
-
-
-def validate_timezone(name: str) -> None:
-    if name not in available_timezones():
-        raise ValidationError(
-            "“%(name)s” is not a known time zone. Use a name such as Europe/Madrid or America/Toronto.",
-            code="unknown_timezone",
-            params={"name": name},
-        )
 
 
 class Account(models.Model):

@@ -10,7 +10,7 @@ import simple_history.models
 from django.conf import settings
 from django.db import migrations, models
 
-import budgetsite.accounts.models
+import budgetsite.accounts.timezones
 import budgetsite.tenancy.models
 
 
@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
                 (
                     "timezone",
                     models.CharField(
-                        blank=True, max_length=63, validators=[budgetsite.accounts.models.validate_timezone]
+                        blank=True, max_length=63, validators=[budgetsite.accounts.timezones.validate_timezone]
                     ),
                 ),
                 (
@@ -101,7 +101,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "timezone",
-                    models.CharField(max_length=63, validators=[budgetsite.accounts.models.validate_timezone]),
+                    models.CharField(max_length=63, validators=[budgetsite.accounts.timezones.validate_timezone]),
                 ),
                 ("currency", models.CharField(max_length=3)),
                 (
@@ -234,7 +234,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "timezone",
-                    models.CharField(max_length=63, validators=[budgetsite.accounts.models.validate_timezone]),
+                    models.CharField(max_length=63, validators=[budgetsite.accounts.timezones.validate_timezone]),
                 ),
                 ("currency", models.CharField(max_length=3)),
                 (

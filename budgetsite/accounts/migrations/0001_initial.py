@@ -10,7 +10,7 @@ import pgtrigger.migrations
 from django.conf import settings
 from django.db import migrations, models
 
-import budgetsite.accounts.models
+import budgetsite.accounts.timezones
 import budgetsite.tenancy.models
 
 
@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         default="UTC",
                         max_length=63,
-                        validators=[budgetsite.accounts.models.validate_timezone],
+                        validators=[budgetsite.accounts.timezones.validate_timezone],
                     ),
                 ),
                 (

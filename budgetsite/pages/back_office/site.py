@@ -107,6 +107,9 @@ class StaffAdminSite(UnfoldAdminSite):
         return redirect_to_login(request.GET.get("next") or "/admin/", resolve_url(settings.LOGIN_URL))
 
     def logout(self, request: StaffRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        # A link alone signs nobody out; the page it leads to asks.
+        if request.method != "POST":
+            return redirect("sign-out")
         end_session(request)
         return redirect(settings.LOGOUT_REDIRECT_URL)
 
