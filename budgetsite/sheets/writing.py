@@ -55,6 +55,9 @@ def write_xlsx(columns: Sequence[Column], rows: Iterable[Mapping[str, object]], 
             value = row.get(column.name)
             cell = WriteOnlyCell(sheet)
             cell.value = _workbook_value(value, column)
+            if isinstance(cell.value, str):
+                # Or a name such as “#N/A” would be taken for a formula's error.
+                cell.data_type = "s"
             if isinstance(value, Decimal) and isinstance(column.kind, Amount):
                 decimals = decimal_places(column.kind.currency)
                 cell.number_format = "#,##0" + ("." + "0" * decimals if decimals else "")

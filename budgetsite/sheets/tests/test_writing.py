@@ -119,6 +119,11 @@ def test_workbook_shows_amounts_in_the_currency_s_decimals():
     assert (sheet.title, sheet.freeze_panes, sheet["A1"].font.bold) == ("Plan 2026", "A2", True)
 
 
+def test_text_that_reads_like_a_formula_s_error_stays_text():
+    sheet = read_back(write_xlsx(COLUMNS, [{"name": "#N/A", "amount": Decimal("1")}]), COLUMNS)
+    assert ([row.values["name"] for row in sheet.rows], sheet.problems) == (["#N/A"], [])
+
+
 def test_control_characters_in_old_data_do_not_break_a_workbook():
     content = write_xlsx(COLUMNS, [{"name": "Lun\x07ch\x00", "amount": Decimal("1")}])
     assert openpyxl.load_workbook(io.BytesIO(content)).active["A2"].value == "Lun\ufffdch\ufffd"
