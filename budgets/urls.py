@@ -1,11 +1,12 @@
 from django.urls import include, path
 
-from budgets.views import event_budget, history, ledger, line_item, plan_import, workflow
+from budgets.views import event_budget, history, ledger, line_item, plan_export, plan_import, workflow
 
 budget_patterns = [
     path("edit", event_budget.budget_edit, name="edit"),
     path("delete", event_budget.budget_delete, name="delete"),
     path("restore", event_budget.budget_restore, name="restore"),
+    path("export", plan_export.budget_export, name="export"),
     path("history", history.budget_history, name="history"),
     path("ledger", ledger.budget_ledger, name="ledger"),
     path("moves/<slug:action>", workflow.budget_move, name="move"),

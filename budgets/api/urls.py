@@ -3,6 +3,7 @@ from typing import Any
 from budgets.api import problems  # noqa: F401  (says what the services' refusals mean)
 from budgets.api.category import CategoryViewSet
 from budgets.api.event_budget import EventBudgetViewSet
+from budgets.api.exports import PlanExportViewSet
 from budgets.api.imports import PlanImportViewSet
 from budgets.api.ledger_entry import HistoryViewSet, LedgerViewSet
 from budgets.api.line_item import LineItemViewSet
@@ -21,6 +22,7 @@ urlpatterns = [
     api_path("event-budgets/summary", EventBudgetViewSet.as_view({"get": "summary"}), name="api-event-budgets-summary"),
     api_path("event-budgets/import", PlanImportViewSet.as_view({"post": "create"}), name="api-event-budgets-import"),
     api_path(BUDGET, EventBudgetViewSet.as_view(ONE), name="api-event-budget"),
+    api_path(f"{BUDGET}/export", PlanExportViewSet.as_view({"get": "retrieve"}), name="api-event-budget-export"),
     api_path(f"{BUDGET}/line-items", LineItemViewSet.as_view(ALL), name="api-line-items"),
     api_path(f"{BUDGET}/line-items/bulk", LineItemViewSet.as_view({"post": "bulk"}), name="api-line-items-bulk"),
     api_path(

@@ -22,6 +22,9 @@ from budgetsite.sheets.columns import (
 )
 
 ZERO = Decimal(0)
+# As long as a line's texts can be, whoever wrote them: what was exported must fit.
+LONGEST_TEXT = 10_000
+LAST_PLACE = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ def plan_columns(currency: str, category: Callable[[str], object] = str) -> list
     return [
         Column("category", Choice(category)),
         Column("name", Text(200), aliases=("item", "line item")),
-        Column("description", Text(2000, multiline=True), required=False),
+        Column("description", Text(LONGEST_TEXT, multiline=True), required=False),
         Column("section", Text(200), required=False, aliases=("group",)),
         Column(
             "budgeted_amount",
@@ -77,8 +80,8 @@ def plan_columns(currency: str, category: Callable[[str], object] = str) -> list
             aliases=("budget", "budgeted", "amount", "planned", "planned_amount"),
         ),
         Column("actual_amount", Amount(currency), required=False, aliases=("actual", "spent")),
-        Column("notes", Text(5000, multiline=True), required=False, aliases=("note",)),
-        Column("sort_order", Integer(0, 1_000_000_000), required=False, aliases=("position",)),
+        Column("notes", Text(LONGEST_TEXT, multiline=True), required=False, aliases=("note",)),
+        Column("sort_order", Integer(0, LAST_PLACE), required=False, aliases=("position",)),
     ]
 
 

@@ -63,7 +63,8 @@ class RestClient:
 
     @staticmethod
     def _answer(response: Any) -> Answer:
-        return Answer(response.status_code, response.json() if response.content else None, response.headers)
+        is_json = response.headers.get("Content-Type", "").startswith("application/json")
+        return Answer(response.status_code, response.json() if is_json else None, response.headers)
 
 
 def rest_client(account: Account, role: Role) -> RestClient:
