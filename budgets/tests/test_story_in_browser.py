@@ -164,4 +164,4 @@ def test_a_line_is_edited_by_keyboard_alone(
     page.keyboard.press("Enter")
     page.locator("#budget-summary", has_text="7,595.50").wait_for()
     # Focus is back where it was, so that the next line is one Tab away.
-    assert page.evaluate("document.activeElement.id").startswith("line-")
+    page.wait_for_function("document.activeElement.id.startsWith('line-')")

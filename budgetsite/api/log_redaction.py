@@ -25,3 +25,12 @@ class SecretsHidden(logging.Filter):
         if hidden != message:
             record.msg, record.args = hidden, ()
         return True
+
+
+class RefusalsWithoutTrace(logging.Filter):
+    """Leave the stack trace to faults: a request that was refused (403, 404) is in order, and one line says it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name == "django.request" and record.levelno < logging.ERROR:
+            record.exc_info, record.exc_text = None, None
+        return True

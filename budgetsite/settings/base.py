@@ -298,6 +298,7 @@ LOGGING = {
     "filters": {
         "request_id": {"()": "budgetsite.api.request_id.RequestIdFilter"},
         "secrets_hidden": {"()": "budgetsite.api.log_redaction.SecretsHidden"},
+        "refusals_without_trace": {"()": "budgetsite.api.log_redaction.RefusalsWithoutTrace"},
     },
     "formatters": {
         "plain": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"},
@@ -306,7 +307,7 @@ LOGGING = {
         "console": {
             "class": "logging.StreamHandler",
             "formatter": "plain",
-            "filters": ["request_id", "secrets_hidden"],
+            "filters": ["request_id", "secrets_hidden", "refusals_without_trace"],
         },
     },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},

@@ -54,6 +54,6 @@ def service_unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
         errors = [{"code": "service_unavailable", "detail": detail, "attr": None}]
         response = JsonResponse({"type": "server_error", "errors": errors}, status=503)
     else:
-        response = render(None, "503.html", {"detail": detail}, status=503)
+        response = render(None, "503.html", {"retry_after": RETRY_AFTER_SECONDS}, status=503)
     response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
