@@ -62,7 +62,7 @@ def _of_budget(budget: BudgetFigures, rule: RuleValues) -> Iterator[Demand]:
             threshold=rule.warning_threshold,
             utilization=used,
             overrun=ZERO,
-            message=f"Nearly used up (warning at {_short(rule.warning_threshold)}%): {_use(budget)}",
+            message=_use(budget, "Nearly used up (warning at {mark}%)", rule.warning_threshold),
         )
     reached = [threshold for threshold in rule.exceeded_thresholds if used >= threshold]
     if reached:
@@ -73,7 +73,7 @@ def _of_budget(budget: BudgetFigures, rule: RuleValues) -> Iterator[Demand]:
             threshold=max(reached),
             utilization=used,
             overrun=ZERO,
-            message=f"The {_short(max(reached))}% milestone is reached: {_use(budget)}",
+            message=_use(budget, "The {mark}% milestone is reached", max(reached)),
         )
     if overrun:
         yield Demand(
@@ -136,16 +136,20 @@ def _excess(budgeted: Decimal, actual: Decimal) -> Decimal | None:
     return None if variance is None else -variance
 
 
-def _use(budget: BudgetFigures) -> str:
+def _use(budget: BudgetFigures, news: str, threshold: Decimal) -> str:
+    """Word a step of use by the state of the budget; `news` (with `{mark}`) holds while something is left of it."""
     used = budget.committed + budget.actual
+    share, mark, currency = budget.utilization_percentage, _short(threshold), budget.currency
     if not budget.budgeted:
-        return f"{_amount(used, budget)} {budget.currency} spent or promised, nothing budgeted."
-    left = budget.available
-    rest = f"{_amount(left, budget)} left" if left >= 0 else f"{_amount(-left, budget)} more than there is"
-    return (
-        f"{_amount(used, budget)} of {_amount(budget.budgeted, budget)} {budget.currency} spent or promised "
-        f"({budget.utilization_percentage}%), {rest}."
-    )
+        return f"{_amount(used, budget)} {currency} spent or promised, nothing budgeted."
+    if budget.available > 0:
+        return (
+            f"{news.format(mark=mark)}: {_amount(used, budget)} of {_amount(budget.budgeted, budget)} {currency} "
+            f"spent or promised ({share}%), {_amount(budget.available, budget)} left."
+        )
+    place = "past" if share > threshold else "at"
+    rest = f"{_amount(-budget.available, budget)} {currency} more than there is" if budget.available else "nothing left"
+    return f"{share}% of the budget is used, {place} the {mark}% mark: {rest}."
 
 
 def _spent(budget: BudgetFigures) -> str:

@@ -144,10 +144,21 @@ def test_promises_count_towards_thresholds_and_not_towards_overspend(budget):
     assert open_types(budget) == ["threshold_exceeded", "threshold_warning"]
     alert = alert_of(budget, "threshold_warning")
     assert alert.utilization == Decimal("110.00")
-    assert alert.message == (
-        "Nearly used up (warning at 80%): 11,000.00 of 10,000.00 CAD spent or promised (110.00%), "
-        "1,000.00 more than there is."
-    )
+    assert alert.message == ("110.00% of the budget is used, past the 80% mark: 1,000.00 CAD more than there is.")
+
+
+@pytest.mark.parametrize(
+    ("actual", "message"),
+    [
+        ("9999.99", "The 90% milestone is reached: 9,999.99 of 10,000.00 CAD spent or promised (100.00%), 0.01 left."),
+        ("10000", "100.00% of the budget is used, past the 90% mark: nothing left."),
+        ("11939", "119.39% of the budget is used, past the 90% mark: 1,939.00 CAD more than there is."),
+    ],
+)
+def test_a_milestone_is_worded_by_what_is_left(budget, actual, message):
+    spend(budget, actual)
+
+    assert alert_of(budget, "threshold_exceeded").message == message
 
 
 def test_overspend_names_what_is_promised_beside_it(budget):
@@ -247,9 +258,7 @@ def test_anything_spent_of_a_budget_of_nothing_is_over_budget(account, owner):
     alert = alert_of(budget, "over_budget")
     assert alert.utilization == Decimal("100.00")
     assert alert.message == "0.01 CAD over budget: 0.01 spent, nothing budgeted."
-    assert alert_of(budget, "threshold_warning").message == (
-        "Nearly used up (warning at 80%): 0.01 CAD spent or promised, nothing budgeted."
-    )
+    assert alert_of(budget, "threshold_warning").message == ("0.01 CAD spent or promised, nothing budgeted.")
 
 
 def test_amounts_are_written_in_the_currencys_decimals(account, owner):
