@@ -14,7 +14,8 @@ from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from alerts.models import AlertLevel, BudgetAlert
+from alerts.models import AlertLevel, AlertType, BudgetAlert
+from alerts.selectors import alerts_to_answer
 from alerts.services.problems import AlertProblem
 from alerts.services.reactions import acknowledge_alert, acknowledge_alerts, resolve_alert, resolve_alerts
 from budgetsite.pages.back_office.confirmation import Confirmation, OptionalReasonForm, confirmation_page
@@ -38,7 +39,7 @@ class AlertStateFilter(admin.SimpleListFilter):
 
     def queryset(self, request: StaffRequest, queryset: Any) -> Any:
         if self.value() == "waiting":
-            return queryset.open().unacknowledged()
+            return queryset.waiting()
         if self.value() == "open":
             return queryset.open()
         return queryset.filter(resolved=True) if self.value() == "resolved" else None
@@ -47,7 +48,7 @@ class AlertStateFilter(admin.SimpleListFilter):
 @admin.register(BudgetAlert)
 class BudgetAlertAdmin(ReadOnlyAdmin):
     view_action = "alerts.view"
-    list_display = ("level_badge", "kind", "event", "text", "use", "state", "acknowledged", "opened")
+    list_display = ("level_badge", "event", "text", "use", "state", "opened")
     list_display_links = ("text",)
     list_select_related = ("budget__event", "acknowledged_by")
     list_filter = (AlertStateFilter, "level", "alert_type")
@@ -96,6 +97,8 @@ class BudgetAlertAdmin(ReadOnlyAdmin):
 
     @display(description="Type")
     def kind(self, alert: BudgetAlert) -> str:
+        if alert.alert_type == AlertType.THRESHOLD_WARNING and alert.utilization >= 100:
+            return "Used up"
         return alert.get_alert_type_display()
 
     @display(description="Event")
@@ -115,7 +118,9 @@ class BudgetAlertAdmin(ReadOnlyAdmin):
     def state(self, alert: BudgetAlert) -> SafeString:
         if alert.resolved:
             return badge("Resolved", "good")
-        return badge("Acknowledged", "neutral") if alert.is_acknowledged else badge("Waits", "warning")
+        if alert.is_acknowledged:
+            return badge("Acknowledged", "neutral")
+        return badge("Budget closed", "neutral") if alert.budget.is_locked else badge("Waits", "warning")
 
     @display(description="Acknowledged")
     def acknowledged(self, alert: BudgetAlert) -> str:
@@ -277,12 +282,7 @@ class BudgetAlertAdmin(ReadOnlyAdmin):
 
 @panel(20)
 def alerts_to_acknowledge(request: StaffRequest) -> Panel:
-    alerts = list(
-        BudgetAlert.objects.open()
-        .unacknowledged()
-        .select_related("budget__event")
-        .order_by("-created_at", "-id")[: PANEL_ROWS + 1]
-    )
+    alerts = list(alerts_to_answer(user_id=request.user.pk, role=request.role)[: PANEL_ROWS + 1])
     return Panel(
         title="Alerts to acknowledge",
         rows=[

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.db.models import BooleanField, Count, ExpressionWrapper, Q
 
-from budgets.models import EventBudget
+from budgets.models import LOCKED_STATUSES, EventBudget
 from budgetsite.accounts.roles import BACK_OFFICE, Role
 from budgetsite.tenancy.models import LiveManager, TenantQuerySet
 
@@ -36,6 +36,15 @@ class BudgetAlertQuerySet(TenantQuerySet["BudgetAlert"]):
 
     def unacknowledged(self) -> "BudgetAlertQuerySet":
         return self.filter(is_acknowledged=False)
+
+    def waiting(self) -> "BudgetAlertQuerySet":
+        """Open, acknowledged by nobody, and of a budget in which something can still be done about it."""
+        return self.open().unacknowledged().of_budgets(closed=False)
+
+    def of_budgets(self, *, closed: bool) -> "BudgetAlertQuerySet":
+        """The alerts of the budgets that are finalized or archived, or of the others."""
+        of_closed = Q(budget__status__in=LOCKED_STATUSES)
+        return self.filter(of_closed if closed else ~of_closed)
 
     def for_budget(self, budget_id: UUID) -> "BudgetAlertQuerySet":
         return self.filter(budget_id=budget_id)

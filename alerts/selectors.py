@@ -12,7 +12,8 @@ from budgetsite.accounts.models import Account
 from budgetsite.accounts.permissions import may
 from budgetsite.accounts.roles import Role
 
-_GRAVEST_FIRST = Case(When(level=AlertLevel.CRITICAL, then=0), When(level=AlertLevel.WARNING, then=1), default=2)
+# 0 for what is most urgent.
+GRAVEST_FIRST = Case(When(level=AlertLevel.CRITICAL, then=0), When(level=AlertLevel.WARNING, then=1), default=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +64,21 @@ def open_alerts_of(budget_id: UUID) -> QuerySet[BudgetAlert]:
         BudgetAlert.objects.open()
         .for_budget(budget_id)
         .select_related("acknowledged_by")
-        .order_by("is_acknowledged", _GRAVEST_FIRST, "-created_at", "-id")
+        .order_by("is_acknowledged", GRAVEST_FIRST, "-created_at", "-id")
     )
     return alerts
 
 
 def alerts_to_answer(*, user_id: UUID, role: Role) -> QuerySet[BudgetAlert]:
-    """Open alerts that nobody has acknowledged, the gravest first, with budget and event."""
+    """The alerts that wait for an answer, the gravest first, with budget and event."""
     nothing: QuerySet[BudgetAlert] = BudgetAlert.objects.none()
     if not may(role, "alerts.view"):
         return nothing
     alerts: QuerySet[BudgetAlert] = (
         BudgetAlert.objects.visible_to(user_id=user_id, role=role)
-        .open()
-        .unacknowledged()
+        .waiting()
         .select_related("budget__event")
-        .order_by(_GRAVEST_FIRST, "-created_at", "-id")
+        .order_by(GRAVEST_FIRST, "-created_at", "-id")
     )
     return alerts
 

@@ -14,7 +14,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from alerts.forms import ReactionForm
 from alerts.models import BudgetAlert
-from alerts.selectors import open_alerts_of
+from alerts.querysets import BudgetAlertQuerySet
+from alerts.selectors import GRAVEST_FIRST, open_alerts_of
 from alerts.services.problems import AlreadyAcknowledged, AlreadyResolved
 from alerts.services.reactions import acknowledge_alert, resolve_alert
 from budgetsite.accounts.permissions import may
@@ -22,7 +23,12 @@ from budgetsite.pages.access import PageRequest, page, visible
 from budgetsite.pages.keyset import keyset_page
 from events.models import Event
 
-STATES = (("open", "To acknowledge"), ("acknowledged", "Acknowledged"), ("resolved", "Resolved"))
+STATES = (
+    ("open", "To acknowledge"),
+    ("acknowledged", "Acknowledged"),
+    ("closed", "Of closed budgets"),
+    ("resolved", "Resolved"),
+)
 
 
 @page("alerts.view")
@@ -34,19 +40,19 @@ def alert_list(request: PageRequest) -> HttpResponse:
     alerts = BudgetAlert.objects.visible_to(**visible(request)).select_related(
         "budget__event", "acknowledged_by", "resolved_by"
     )
-    alerts = alerts.filter(resolved=True) if state == "resolved" else alerts.open()
-    if state != "resolved":
-        alerts = alerts.filter(is_acknowledged=state == "acknowledged")
+    alerts = _in_tab(alerts, state)
     event = _event_named(request)
     if event is not None:
         alerts = alerts.for_event(event.pk)
-    found = keyset_page(request, alerts, by="created_at")
+    # The gravest first costs no index of its own: the few alerts that wait are found by one and sorted.
+    found = keyset_page(request, alerts, by="created_at", rank=GRAVEST_FIRST if state == "open" else None)
     suffix = f"&event={event.pk}" if event else ""
     context = {
         "alerts": found.rows,
         "newer_url": found.newer_url,
         "older_url": found.older_url,
         "state": state,
+        "gravest_first": state == "open",
         "only_event": event,
         "may_answer": may(request.role, "alerts.acknowledge"),
         "tabs": [{"label": label, "url": f"?state={name}{suffix}", "current": name == state} for name, label in STATES],
@@ -92,7 +98,7 @@ def _answer(request: PageRequest, alert_id: UUID, service: Callable[..., BudgetA
             messages.success(request, "Acknowledged." if action == "acknowledge" else "Resolved.")
         if not request.htmx:
             return redirect(back)
-        context: dict[str, Any] = {"event": alert.budget.event}
+        context: dict[str, Any] = {"event": alert.budget.event, "budget": alert.budget}
         if request.htmx.target == "budget-alerts":
             context |= {"alerts": list(open_alerts_of(alert.budget_id)), "may_answer": True}
             return render(request, "alerts/parts/budget_answer.html", context)
@@ -108,6 +114,14 @@ def _answer(request: PageRequest, alert_id: UUID, service: Callable[..., BudgetA
         "next": back,
     }
     return render(request, "alerts/answer.html", context, status=422 if form.is_bound else 200)
+
+
+def _in_tab(alerts: BudgetAlertQuerySet, state: str) -> BudgetAlertQuerySet:
+    if state == "resolved":
+        return alerts.filter(resolved=True)
+    if state == "closed":
+        return alerts.open().of_budgets(closed=True)
+    return alerts.waiting() if state == "open" else alerts.open().filter(is_acknowledged=True).of_budgets(closed=False)
 
 
 def _way_back(request: PageRequest, alert: BudgetAlert) -> str:

@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from alerts.models import BudgetAlert
+from budgets.models import BudgetStatus, EventBudget
 from budgetsite.accounts.models import Account, User
 from budgetsite.accounts.roles import Role
 from budgetsite.tenancy.scope import tenant_scope
@@ -139,3 +140,15 @@ def test_the_start_page_shows_those_that_wait(alerts, worker):
     worker.post(reverse("admin:alerts_budgetalert_acknowledge", args=[alerts[0].pk]), {"reason": ""})
 
     assert (before, waiting()) == (len(alerts), len(alerts) - 1)
+
+
+def test_alerts_of_closed_budgets_leave_what_waits_and_stay_in_the_list(alerts, worker):
+    EventBudget.objects.update(status=BudgetStatus.ARCHIVED)
+
+    panels = {panel.title: panel for panel in worker.get(reverse("admin:index")).context["panels"]}
+    waiting = worker.get(reverse(LIST), {"state": "waiting"}).context["cl"].result_list
+    everything = worker.get(reverse(LIST))
+
+    assert (panels["Alerts to acknowledge"].rows, list(waiting)) == ([], [])
+    assert {alert.pk for alert in everything.context["cl"].result_list} == {alert.pk for alert in alerts}
+    assert b"Budget closed" in everything.content

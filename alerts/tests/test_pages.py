@@ -4,6 +4,7 @@ import pytest
 from django.urls import reverse
 
 from alerts.models import BudgetAlert
+from budgets.models import BudgetStatus, EventBudget
 from budgets.tests.pages import HTMX, words
 from budgetsite.accounts.roles import Role
 from budgetsite.tenancy.scope import tenant_scope
@@ -86,6 +87,46 @@ def test_a_second_acknowledgement_is_told_whose_was_first(account, organizer, ma
     assert f"{manager} acknowledged this alert already" in words(response)
     alert.refresh_from_db()
     assert alert.acknowledged_by == manager
+
+
+@pytest.mark.parametrize("closed", [BudgetStatus.FINALIZED, BudgetStatus.ARCHIVED])
+def test_alerts_of_closed_budgets_wait_for_nobody_and_stay_readable(account, organizer, alert, closed):
+    client = sign_in(organizer, account)
+    before = client.get(reverse("home"))
+    EventBudget.objects.filter(pk=alert.budget_id).update(status=closed)
+
+    after = client.get(reverse("home"))
+
+    assert ([shown.pk for shown in before.context["alerts"]], before.context["alerts_open"]()) == ([alert.pk], 1)
+    assert ([shown.pk for shown in after.context["alerts"]], after.context["alerts_open"]()) == ([], 0)
+    assert listed(client) == listed(client, state="acknowledged") == []
+    assert listed(client, state="closed") == [alert.pk]
+
+
+def test_what_waits_is_listed_gravest_first_then_newest_on_every_page(account, organizer):
+    budget = make_budget(account, organizer, total="30000")
+    for number in range(60):
+        # Every third line is far above its plan (critical), the others a little (warning).
+        actual = "130" if number % 3 == 0 else "110"
+        make_line(budget, organizer, name=f"Line {number}", budgeted_amount="100", actual_amount=actual)
+    newest_first = list(BudgetAlert.objects.open().newest_first())
+    expected = [alert.pk for alert in sorted(newest_first, key=lambda alert: alert.level != "critical")]
+    client = sign_in(organizer, account)
+
+    forwards, backwards = [client.get(reverse("alerts:list"))], []
+    while forwards[-1].context["older_url"]:
+        forwards.append(client.get(reverse("alerts:list") + forwards[-1].context["older_url"]))
+    url = forwards[-1].context["newer_url"]
+    while url:
+        backwards.append(client.get(reverse("alerts:list") + url))
+        url = backwards[-1].context["newer_url"]
+
+    pages = [[alert.pk for alert in page.context["alerts"]] for page in forwards]
+    assert [len(page) for page in pages] == [25, 25, 10]
+    assert [pk for page in pages for pk in page] == expected
+    assert [[alert.pk for alert in page.context["alerts"]] for page in backwards] == pages[1::-1]
+    assert "The gravest first" in words(forwards[0])
+    assert "No more alerts" in words(forwards[-1])
 
 
 def test_the_list_narrows_to_one_event(account, organizer, alert):

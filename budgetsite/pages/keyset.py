@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Case, Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.dateparse import parse_datetime
 
@@ -24,33 +24,52 @@ class KeysetPage(Generic[Row]):
     older_url: str
 
 
-def keyset_page(request: HttpRequest, rows: QuerySet[Row], *, by: str, size: int = 25) -> KeysetPage[Row]:
+def keyset_page(
+    request: HttpRequest, rows: QuerySet[Row], *, by: str, rank: Case | None = None, size: int = 25
+) -> KeysetPage[Row]:
     """Return one page of `rows`, those with the latest `by` (a datetime) first, ties by id.
 
-    A position that cannot be read, from an address typed or cut off, is the first page.
+    With a `rank` (a whole number) those of the lowest come before all others. A position that cannot be read, from an
+    address typed or cut off, is the first page.
     """
-    after, before = position_in(request, "older"), position_in(request, "newer")
+    ranked = rank is not None
+    rows = (rows.annotate(page_rank=rank) if ranked else rows).order_by(*["page_rank"] * ranked, f"-{by}", "-pk")
+    key = _rank_and_id if ranked else UUID
+    after, before = position_in(request, "older", key=key), position_in(request, "newer", key=key)
     if before is not None:
-        moment, pk = before
-        found = list(
-            rows.filter(Q(**{f"{by}__gt": moment}) | Q(**{by: moment, "pk__gt": pk})).order_by(by, "pk")[: size + 1]
-        )
+        found = list(rows.filter(_on_side_of(before, by, newer=True)).reverse()[: size + 1])
         more_newer, more_older = len(found) > size, True
         found = found[:size][::-1]
     else:
         if after is not None:
-            moment, pk = after
-            rows = rows.filter(Q(**{f"{by}__lt": moment}) | Q(**{by: moment, "pk__lt": pk}))
-        found = list(rows.order_by(f"-{by}", "-pk")[: size + 1])
+            rows = rows.filter(_on_side_of(after, by, newer=False))
+        found = list(rows[: size + 1])
         more_newer, more_older = after is not None, len(found) > size
         found = found[:size]
+
+    def place_of(row: Any) -> str:
+        return position(getattr(row, by), f"{row.page_rank}.{row.pk}" if ranked else row.pk)
+
     return KeysetPage(
         rows=found,
-        newer_url=address(request, newer=position(getattr(found[0], by), found[0].pk)) if found and more_newer else "",
-        older_url=address(request, older=position(getattr(found[-1], by), found[-1].pk))
-        if found and more_older
-        else "",
+        newer_url=address(request, newer=place_of(found[0])) if found and more_newer else "",
+        older_url=address(request, older=place_of(found[-1])) if found and more_older else "",
     )
+
+
+def _on_side_of(place: tuple[Any, Any], by: str, *, newer: bool) -> Q:
+    moment, key = place
+    side, rank_side = ("gt", "lt") if newer else ("lt", "gt")
+    rank, pk = key if isinstance(key, tuple) else (None, key)
+    within = Q(**{f"{by}__{side}": moment}) | Q(**{by: moment, f"pk__{side}": pk})
+    return within if rank is None else Q(**{f"page_rank__{rank_side}": rank}) | Q(page_rank=rank) & within
+
+
+def _rank_and_id(text: str) -> tuple[int, UUID]:
+    rank, pk = text.split(".")
+    if len(rank) != 1:
+        raise ValueError(f"{rank} is no rank")
+    return int(rank), UUID(pk)
 
 
 def position(moment: Any, key: Any) -> str:
