@@ -29,8 +29,16 @@ class ImportForm(forms.Form):
         help_text="The ceiling. Left empty, a new budget follows its lines and an old one keeps its total.",
     )
     create_categories = forms.BooleanField(required=False, label="Make categories that the account does not have yet")
+    # Asked once the file has such rows.
     on_existing = forms.ChoiceField(
-        label="Rows that the budget has already", choices=OnExisting.choices, initial=OnExisting.REFUSE
+        label="Rows that the budget has already",
+        required=False,
+        initial=OnExisting.REFUSE,
+        choices=[
+            (OnExisting.REFUSE, "Import nothing: I change the file first"),
+            (OnExisting.SKIP, "Leave them out and import the others"),
+            (OnExisting.ADD, "Import them too, so that they stand there twice"),
+        ],
     )
     decimal_mark = forms.ChoiceField(
         label="Amounts are written",
@@ -50,6 +58,9 @@ class ImportForm(forms.Form):
         self.events = {str(event.pk): event for event in events}
         choices = [(key, f"{event.name} ({event.currency})") for key, event in self.events.items()]
         self.fields["event"].choices = [("", "Choose an event"), *choices]  # type: ignore[attr-defined]
+
+    def clean_on_existing(self) -> str:
+        return self.cleaned_data["on_existing"] or OnExisting.REFUSE
 
     @property
     def chosen_event(self) -> Event:

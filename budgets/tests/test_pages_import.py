@@ -77,6 +77,25 @@ def test_a_file_chosen_anew_is_looked_at_first(account, organizer):
     assert not EventBudget.objects.exists()
 
 
+def test_what_to_do_with_rows_already_there_is_asked_once_there_are_some(account, organizer):
+    budget = make_budget(account, organizer, total=None, lines=[{"category": "Venue", "name": "Hall"}])
+    client = browser(organizer, account)
+    question = b'name="on_existing"'
+    without = {"event": str(budget.event_id), "decimal_mark": "", "total_budget_amount": ""}
+
+    asked = client.get(reverse("budgets:import"))
+    other_rows = client.post(
+        reverse("budgets:import"), form(budget.event, "category,name\nVenue,Garden\n") | {"on_existing": ""}
+    )
+    refused = client.post(reverse("budgets:import"), form(budget.event, GOOD) | {"on_existing": ""})
+    imported = client.post(reverse("budgets:import"), without | kept(refused) | {"on_existing": "skip", "import": "1"})
+
+    assert [question in page.content for page in (asked, other_rows, refused)] == [False, False, True]
+    assert [(problem.row, problem.value) for problem in refused.context["report"].problems] == [(2, "Hall")]
+    assert imported.status_code == 302
+    assert sorted(BudgetLineItem.objects.values_list("name", flat=True)) == ["Crew", "Hall"]
+
+
 def test_a_file_that_is_gone_is_asked_for_once_more(account, organizer):
     event = make_event(account, organizer)
     client = browser(organizer, account)

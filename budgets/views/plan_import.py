@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from budgets.forms.plan_import import ImportForm
-from budgets.services.plan_import import ImportRefused, ImportReport, import_plan
+from budgets.services.plan_import import ImportRefused, ImportReport, OnExisting, import_plan
 from budgets.services.problems import BudgetProblem, StaleVersion
 from budgets.views.kept_upload import KeptUpload, find_upload, forget_upload, keep_upload
 from budgetsite.accounts.permissions import may
@@ -95,6 +95,10 @@ def _answer(
     status: int = 200,
 ) -> HttpResponse:
     context: dict[str, Any] = {"form": form, "kept": kept, "report": report}
+    rows = [*report.lines, *report.skipped] if report is not None else []
+    context["asks_about_existing"] = any(row.is_already_there for row in rows) or (
+        form["on_existing"].value() in (OnExisting.SKIP, OnExisting.ADD)
+    )
     if report is not None:
         context |= {
             "currency": report.currency,
