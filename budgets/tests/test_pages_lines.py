@@ -26,9 +26,10 @@ def test_a_saved_row_comes_back_with_every_figure_that_moved(account, organizer)
         f'id="group-head-{line.category_id}"',
         'id="lines-total"',
         'id="budget-summary"',
+        'id="budget-moves"',
     ):
         assert html.count(piece) == 1
-    assert html.count('hx-swap-oob="true"') == 4
+    assert html.count('hx-swap-oob="true"') == 5
     assert "250.50 over budget" in words(response)
     assert "“Hall” is 250.50 CAD over" in words(response)
 

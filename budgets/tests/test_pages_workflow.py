@@ -1,4 +1,5 @@
 from decimal import Decimal
+from re import findall
 
 import pytest
 from django.urls import reverse
@@ -184,3 +185,33 @@ def test_a_stranger_moves_nothing(account, organizer, other_account):
 
     assert response.status_code == 404
     assert status_of(budget) == "review"
+
+
+def test_an_empty_draft_asks_for_a_line_and_says_why_it_cannot_be_submitted_yet(account, organizer):
+    budget = make_budget(account, organizer, total=None)
+    client = browser(organizer, account)
+
+    empty = client.get(address("detail", budget))
+
+    html = empty.content.decode()
+    moves = html[html.index('id="budget-moves"') :].partition("</div>")[0]
+    assert findall(r'class="button button--primary"\s+href="([^"]+)"', moves) == [address("line_add", budget)]
+    assert findall(r"<(\w+)[^>]*\bdisabled\b", moves) == ["button"]
+    assert "Submit for approval There is nothing to approve yet: add a line, or set a total." in words(empty)
+    assert address("move", budget, "submit") not in html
+
+    make_line(budget, organizer)
+    planned = client.get(address("detail", budget))
+
+    assert address("move", budget, "submit") in planned.content.decode()
+    assert "There is nothing to approve yet" not in words(planned)
+
+
+def test_an_approved_budgets_page_offers_to_revise_the_plan_once(account, organizer, manager):
+    budget = make_budget(account, organizer)
+    move(budget, "submit", user=organizer, role=Role.ORGANIZER, account=account)
+    move(budget, "approve", user=manager, role=Role.MANAGER, account=account)
+
+    page = browser(organizer, account).get(address("detail", budget)).content.decode()
+
+    assert page.count(f'href="{address("move", budget, "revise")}"') == 1

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from django.urls import reverse
-
 from alerts.selectors import open_alerts_of
 from budgets.models import EventBudget
 from budgets.selectors.budget_page import PlanPage
@@ -11,6 +9,7 @@ from budgets.views.rights import rights_on
 from budgets.views.verdict import verdict_on
 from budgetsite.accounts.permissions import may
 from budgetsite.pages.access import PageRequest
+from budgetsite.pages.budget_tabs import budget_tabs
 
 
 def figures_context(request: PageRequest, budget: EventBudget, plan: PlanPage | None = None) -> dict[str, Any]:
@@ -30,12 +29,4 @@ def figures_context(request: PageRequest, budget: EventBudget, plan: PlanPage | 
 
 
 def tabs_of(budget: EventBudget, current: str, request: PageRequest) -> list[dict[str, Any]]:
-    names = [("budget", "Budget", "budgets:detail"), ("history", "History", "budgets:history")]
-    if may(request.role, "ledger.view"):
-        names.append(("ledger", "Ledger", "budgets:ledger"))
-    tabs = [
-        {"label": label, "url": reverse(view, args=[budget.pk]), "current": name == current}
-        for name, label, view in names
-    ]
-    tabs.append({"label": "Event", "url": reverse("events:detail", args=[budget.event_id]), "current": False})
-    return tabs
+    return budget_tabs(budget_id=budget.pk, event_id=budget.event_id, current=current, role=request.role)

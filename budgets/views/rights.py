@@ -17,13 +17,17 @@ MOVE_WORDS = {
     "archive": ("Archive", "archive"),
     "revise": ("Revise the plan", "pencil"),
 }
+NOTHING_PLANNED = "There is nothing to approve yet: add a line, or set a total."
 
 
 @dataclass(frozen=True, slots=True)
 class MoveButton:
+    """`why_not` is empty, or says what the move lacks yet."""
+
     action: str
     label: str
     icon: str
+    why_not: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +58,12 @@ def rights_on(budget: EventBudget, request: PageRequest) -> Rights:
         actuals=change and not budget.is_locked,
         ledger=may(request.role, "ledger.view"),
         alerts=may(request.role, "alerts.acknowledge"),
-        moves=[_button(move) for move in moves if not (own and move.action == "approve")],
+        moves=[_button(move, budget) for move in moves if not (own and move.action == "approve")],
         waits_for_other_eyes=own and any(move.action == "approve" for move in moves),
     )
 
 
-def _button(move: Move) -> MoveButton:
+def _button(move: Move, budget: EventBudget) -> MoveButton:
     label, icon = MOVE_WORDS[move.action]
-    return MoveButton(move.action, label, icon)
+    lacks_total = move.needs_total and not budget.total_budget_amount
+    return MoveButton(move.action, label, icon, NOTHING_PLANNED if lacks_total else "")

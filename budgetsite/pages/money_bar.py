@@ -107,7 +107,7 @@ def _verdict(budgeted: Decimal, committed: Decimal, actual: Decimal, currency: s
         return (
             ("nothing left", "nothing left", "spent_up")
             if budgeted
-            else ("nothing budgeted yet", "no budget yet", "empty")
+            else ("nothing budgeted yet", "nothing planned", "empty")
         )
     left = f"{format_amount(available, currency)} left"
     return left, left, "within"

@@ -1,11 +1,12 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from html import unescape
-from re import sub
+from re import findall, sub
 
 import pytest
 from django.db import connection
-from django.test import Client
+from django.shortcuts import render
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
@@ -283,3 +284,78 @@ def test_the_shell_offers_the_accounts_to_switch_to(account, organizer, other_ac
 
     assert [choice["name"] for choice in page.context["accounts"]()] == ["Rival Events", "Sunrise Catering"]
     assert "Switch account" in words(page)
+
+
+def current_in_navigation(response):
+    return findall(r'class="nav__link"\s+href="([^"]+)"\s+aria-current', response.content.decode())[:1]
+
+
+def test_venues_belong_to_the_events_section(client, account, organizer):
+    venue = create_venue(acting_user=organizer, name="Hall")
+
+    for address in (reverse("events:venues"), reverse("events:venue_edit", args=[venue.pk])):
+        assert current_in_navigation(client.get(address)) == [reverse("events:list")]
+    assert current_in_navigation(client.get(reverse("alerts:list"))) == [reverse("alerts:list")]
+
+
+def test_an_event_with_a_budget_keeps_the_tabs_of_its_budget(client, account, organizer):
+    budget = make_budget(account, organizer)
+    without = make_event(account, organizer, name="No budget yet")
+
+    tabs = client.get(reverse("events:detail", args=[budget.event_id])).context["tabs"]
+    budgets_tabs = client.get(reverse("budgets:detail", args=[budget.pk])).context["tabs"]
+
+    assert [tab["label"] for tab in tabs if tab["current"]] == ["Event"]
+    assert [tab["url"] for tab in tabs] == [tab["url"] for tab in budgets_tabs]
+    assert client.get(reverse("events:detail", args=[without.pk])).context["tabs"] == []
+
+
+def test_an_attendee_is_offered_no_budget_and_no_venues(account, organizer):
+    budget = make_budget(account, organizer)
+    attendee = sign_in(make_member(account, Role.ATTENDEE).user, account)
+
+    listed = attendee.get(reverse("events:list"))
+    detail = attendee.get(reverse("events:detail", args=[budget.event_id]))
+
+    assert reverse("events:venues") not in listed.content.decode()
+    assert detail.context["tabs"] == []
+    assert str(budget.pk) not in detail.content.decode()
+
+
+def test_one_event_alone_needs_no_filters(account, organizer):
+    person = make_member(account, Role.CLIENT).user
+    make_event(account, organizer, name="Wedding", client=person)
+    client = sign_in(person, account)
+
+    assert b'role="search"' not in client.get(reverse("events:list")).content
+    assert b'role="search"' in client.get(reverse("events:list"), {"search": "nothing"}).content
+
+    make_event(account, organizer, name="Anniversary", client=person)
+
+    assert b'role="search"' in client.get(reverse("events:list")).content
+
+
+def test_a_page_that_is_not_there_keeps_the_navigation(client, account, organizer):
+    response = client.get("/events/nowhere")
+
+    assert response.status_code == 404
+    assert f'href="{reverse("events:list")}"' in response.content.decode()
+    assert account.name in words(response)
+
+
+@pytest.mark.parametrize("template", ["403.html", "404.html"])
+def test_error_pages_ask_the_database_nothing(account, organizer, template, django_assert_num_queries):
+    request = RequestFactory().get("/")
+    request.user, request.account, request.role, request.session = organizer, account, Role.ORGANIZER, {}
+
+    with django_assert_num_queries(0):
+        page = render(request, template)
+
+    assert f'href="{reverse("alerts:list")}"' in page.content.decode()
+
+
+def test_an_error_page_of_a_stranger_has_no_navigation(account):
+    response = Client().get("/nowhere")
+
+    assert response.status_code == 404
+    assert b'class="nav__link"' not in response.content

@@ -15,6 +15,7 @@ from budgets.models import BudgetStatus, EventBudget
 from budgets.selectors.event_list import NO_BUDGET, matching_events, with_budgets
 from budgetsite.accounts.permissions import may
 from budgetsite.pages.access import PageRequest, page, visible
+from budgetsite.pages.budget_tabs import budget_tabs
 from budgetsite.pages.keyset import keyset_page
 from budgetsite.tenancy.scope import deleted_rows_visible
 from events.forms import EventFilterForm, EventForm
@@ -51,10 +52,14 @@ def event_list(request: PageRequest) -> HttpResponse:
 @require_safe
 def event_detail(request: PageRequest, event_id: UUID) -> HttpResponse:
     event = _event_or_404(request, event_id)
-    row = with_budgets([event], **visible(request))[0]
+    budget = with_budgets([event], **visible(request))[0].budget
+    tabs = []
+    if budget is not None:
+        tabs = budget_tabs(budget_id=budget.pk, event_id=event.pk, current="event", role=request.role)
     context = {
         "event": event,
-        "budget": row.budget,
+        "budget": budget,
+        "tabs": tabs,
         "sees_money": may(request.role, "budgets.view"),
         "may_change": may(request.role, "events.change"),
         "may_budget": may(request.role, "budgets.change"),

@@ -117,10 +117,13 @@ def form_errors(form: BaseForm) -> dict[str, Any]:
 
 
 @register.inclusion_tag("components/nav_link.html", takes_context=True)
-def nav_link(context: Context, view_name: str, label: str, icon_name: str, count: int | None = None) -> dict[str, Any]:
+def nav_link(
+    context: Context, view_name: str, label: str, icon_name: str, count: int | None = None, also: str = ""
+) -> dict[str, Any]:
     """`{% nav_link "events:list" "Events" "calendar" %}`: marks the section that the reader is in.
 
-    The pages below an address belong to its section. Where the site has no such page there is no link.
+    The pages below an address belong to its section, and so do those below the view that `also` names. Where the site
+    has no such page there is no link.
     """
     try:
         address = reverse(view_name)
@@ -130,6 +133,6 @@ def nav_link(context: Context, view_name: str, label: str, icon_name: str, count
     current = ""
     if path == address:
         current = "page"
-    elif address != "/" and path.startswith(address):
+    elif (address != "/" and path.startswith(address)) or (also and path.startswith(reverse(also))):
         current = "true"
     return {"address": address, "label": label, "icon_name": icon_name, "count": count, "current": current}

@@ -241,6 +241,21 @@
     say("error", "No answer came in time, so it is not certain that it was saved. Reload the page to see.", reload);
   });
 
+  /* Paper has nothing to press: what is folded away is printed too, and folded again afterwards. */
+
+  addEventListener("beforeprint", () => {
+    for (const more of document.querySelectorAll("details.more:not([open])")) {
+      more.dataset.openedToPrint = "";
+      more.open = true;
+    }
+  });
+  addEventListener("afterprint", () => {
+    for (const more of document.querySelectorAll("details.more[data-opened-to-print]")) {
+      delete more.dataset.openedToPrint;
+      more.open = false;
+    }
+  });
+
   watchMessages();
   // A form that came back with errors on a whole page: begin at the summary.
   document.querySelector("[data-take-focus]")?.focus();

@@ -1,0 +1,22 @@
+"""The views of one event and its budget, as tabs: pages of two apps draw the same row of them."""
+
+from typing import Any
+from uuid import UUID
+
+from django.urls import reverse
+
+from budgetsite.accounts.permissions import may
+from budgetsite.accounts.roles import Role
+
+
+def budget_tabs(*, budget_id: UUID, event_id: UUID, current: str, role: Role) -> list[dict[str, Any]]:
+    """Return what `components/tabs.html` draws; `current` is budget, history, ledger or event."""
+    names = [("budget", "Budget", "budgets:detail"), ("history", "History", "budgets:history")]
+    if may(role, "ledger.view"):
+        names.append(("ledger", "Ledger", "budgets:ledger"))
+    tabs = [
+        {"label": label, "url": reverse(view, args=[budget_id]), "current": name == current}
+        for name, label, view in names
+    ]
+    event_url = reverse("events:detail", args=[event_id])
+    return [*tabs, {"label": "Event", "url": event_url, "current": current == "event"}]
