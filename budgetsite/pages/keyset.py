@@ -33,17 +33,18 @@ def keyset_page(
     address typed or cut off, is the first page.
     """
     ranked = rank is not None
-    rows = (rows.annotate(page_rank=rank) if ranked else rows).order_by(*["page_rank"] * ranked, f"-{by}", "-pk")
+    ordered: QuerySet[Any] = rows.annotate(page_rank=rank) if ranked else rows
+    ordered = ordered.order_by(*["page_rank"] * ranked, f"-{by}", "-pk")
     key = _rank_and_id if ranked else UUID
     after, before = position_in(request, "older", key=key), position_in(request, "newer", key=key)
     if before is not None:
-        found = list(rows.filter(_on_side_of(before, by, newer=True)).reverse()[: size + 1])
+        found = list(ordered.filter(_on_side_of(before, by, newer=True)).reverse()[: size + 1])
         more_newer, more_older = len(found) > size, True
         found = found[:size][::-1]
     else:
         if after is not None:
-            rows = rows.filter(_on_side_of(after, by, newer=False))
-        found = list(rows[: size + 1])
+            ordered = ordered.filter(_on_side_of(after, by, newer=False))
+        found = list(ordered[: size + 1])
         more_newer, more_older = after is not None, len(found) > size
         found = found[:size]
 
