@@ -44,12 +44,10 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
         "when",
         "budget_link",
         "line",
-        "kind",
+        "what",
         "committed",
         "actual",
-        "source",
-        "who",
-        "description",
+        "words",
     )
     list_display_links = ("entry",)
     list_select_related = ("budget__event", "line_item", "actor")
@@ -65,6 +63,10 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
 
     def get_readonly_fields(self, request: StaffRequest, obj: Any = None) -> list[str]:
         return [name for row in self.fields for name in row]
+
+    def get_list_display(self, request: StaffRequest) -> list[str]:
+        # One budget's ledger need not name it in each row.
+        return [name for name in self.list_display if name != "budget_link" or not request.GET.get("budget")]
 
     def get_ordering(self, request: StaffRequest) -> tuple[str, ...]:
         # One budget's ledger follows its chain; all of them together follow time.
@@ -98,6 +100,20 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     @display(description="Actual")
     def actual(self, entry: LedgerEntry) -> SafeString:
         return amount_cell(entry.actual_delta or None, entry.currency)
+
+    @display(description="Kind")
+    def what(self, entry: LedgerEntry) -> SafeString:
+        kind, source = entry.get_kind_display(), entry.get_source_display()
+        return format_html('{}<br><span class="amount__currency">{}</span>', kind, source)
+
+    @display(description="Description")
+    def words(self, entry: LedgerEntry) -> SafeString:
+        return format_html(
+            '<span class="sentence sentence--short">{}{}<span class="amount__currency">by {}</span></span>',
+            entry.description,
+            SafeString("<br>") if entry.description else "",
+            entry.actor or "the system",
+        )
 
     @display(description="By", empty_value="the system")
     def who(self, entry: LedgerEntry) -> Any:

@@ -14,7 +14,7 @@ from budgets.models import PLANNING_STATUSES, BudgetLineItem, Category, EventBud
 from budgetsite.money.amounts import amount_to_json
 from budgetsite.money.form_fields import AmountFormField
 from budgetsite.money.model_fields import AmountField
-from budgetsite.pages.back_office.displays import amount_cell
+from budgetsite.pages.back_office.displays import figure_cell
 from budgetsite.pages.back_office.model_admin import RoleInline
 from budgetsite.pages.back_office.refusals import listening_form
 from budgetsite.pages.back_office.requests import StaffRequest
@@ -137,6 +137,9 @@ class BudgetLineInline(RoleInline):
         return (*PLAN_COLUMNS[:4], "committed", "actual_amount", "variance", "sort_order")
 
     def get_formset(self, request: StaffRequest, obj: EventBudget | None = None, **kwargs: Any) -> Any:
+        if obj is not None:
+            # Once for all amounts; each request has an inline of its own.
+            self.verbose_name_plural = f"lines, amounts in {obj.currency}"
         kwargs["form"] = listening_form(
             type("BudgetLineForm", (LineForm,), {"budget": obj}), getattr(request, "refusal", None)
         )
@@ -162,21 +165,21 @@ class BudgetLineInline(RoleInline):
 
     @display(description="Budgeted")
     def planned(self, line: BudgetLineItem) -> SafeString:
-        return amount_cell(line.budgeted_amount, line.currency)
+        return figure_cell(line.budgeted_amount, line.currency)
 
     @display(description="Actual")
     def spent(self, line: BudgetLineItem) -> SafeString:
-        return amount_cell(line.actual_amount, line.currency, critical=line.actual_amount > line.budgeted_amount)
+        return figure_cell(line.actual_amount, line.currency, critical=line.actual_amount > line.budgeted_amount)
 
     @display(description="Committed")
     def committed(self, line: BudgetLineItem) -> SafeString:
-        return amount_cell(line.committed_amount, line.currency) if line.currency else SafeString("")
+        return figure_cell(line.committed_amount, line.currency) if line.currency else SafeString("")
 
     @display(description="Variance")
     def variance(self, line: BudgetLineItem) -> SafeString:
         if not line.currency:
             return SafeString("")
-        return amount_cell(line.variance_amount, line.currency, critical=line.variance_amount < 0)
+        return figure_cell(line.variance_amount, line.currency, critical=line.variance_amount < 0)
 
 
 def _is_planning(budget: EventBudget | None) -> bool:

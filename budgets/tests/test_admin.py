@@ -720,6 +720,24 @@ def test_the_ledger_is_read_and_never_written(account, staff, budget, boss):
     assert LedgerEntry.objects.get().hash == entry.hash
 
 
+def test_the_list_of_one_budgets_ledger_does_not_name_it_in_each_row(budget, boss):
+    address = reverse("admin:budgets_ledgerentry_changelist")
+
+    assert "budget_link" in boss.get(address).context["cl"].list_display
+    assert "budget_link" not in boss.get(address, {"budget": str(budget.pk)}).context["cl"].list_display
+
+
+def test_the_lines_name_their_currency_once_in_the_heading(account, staff, budget, boss):
+    draft = boss.get(page(budget)).content.decode()
+    go(budget, "submit", user=staff, account=account)
+    fixed = boss.get(page(budget)).content.decode()
+
+    for html in (draft, fixed):
+        lines = html[html.index('data-inline-type="tabular"') :]
+        assert lines.partition("</fieldset>")[0].count("CAD") == 1
+        assert "Lines, amounts in CAD" in lines
+
+
 def test_decisions_are_read_and_never_written(account, staff, budget, boss):
     go(budget, "submit", user=staff, account=account)
     decision = BudgetDecision.objects.get()

@@ -28,6 +28,12 @@ def amount_cell(value: Decimal | None, currency: str, *, critical: bool = False)
     )
 
 
+def figure_cell(value: Decimal, currency: str, *, critical: bool = False) -> SafeString:
+    """Return an amount aligned at the right, where a heading names its currency."""
+    tone = " amount--critical" if critical else ""
+    return format_html('<span class="amount{}">{}</span>', tone, format_amount(value, currency))
+
+
 def percentage_cell(value: Decimal | None) -> SafeString:
     return format_html('<span class="amount">{}</span>', format_percentage(value))
 
