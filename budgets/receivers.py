@@ -22,11 +22,9 @@ def line_item_saving(sender: type[BudgetLineItem], instance: BudgetLineItem, raw
 
 
 @receiver(post_save, sender=BudgetLineItem, dispatch_uid="budgets.line_item_saved")
-def line_item_saved(
-    sender: type[BudgetLineItem], instance: BudgetLineItem, created: bool, raw: bool, **kwargs: Any
-) -> None:
+def line_item_saved(sender: type[BudgetLineItem], instance: BudgetLineItem, raw: bool, **kwargs: Any) -> None:
     if not raw:
-        line_item_effects.after_save(instance, created=created)
+        line_item_effects.after_save(instance)
 
 
 @receiver(pre_save, sender=EventBudget, dispatch_uid="budgets.event_budget_saving")

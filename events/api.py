@@ -26,7 +26,7 @@ from budgetsite.money.api_fields import MoneyField
 from budgetsite.money.currencies import is_currency
 from budgetsite.tenancy.scope import deleted_rows_visible
 from events.filters import EventFilter
-from events.models import Event, EventType, Venue
+from events.models import Event, EventType, Venue, in_usable_year
 from events.querysets import EventStatus
 from events.services import (
     EventStays,
@@ -59,7 +59,7 @@ class MomentField(serializers.DateTimeField):
 
     def to_internal_value(self, value: Any) -> datetime:
         moment = super().to_internal_value(value)
-        if not 1900 <= moment.year <= 2999:
+        if not in_usable_year(moment):
             raise serializers.ValidationError("Write a date between the years 1900 and 2999.", code="out_of_range")
         return moment
 

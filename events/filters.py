@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from budgetsite.api.filters import TruthFilter
-from events.models import Event, EventType
+from events.models import Event, EventType, in_usable_year
 from events.querysets import EventStatus
 
 
@@ -33,7 +33,7 @@ class _MomentField(forms.CharField):
             moment = parse_datetime(text) if day is None else datetime.combine(day, time.min)
             if day is not None and self.end_of_day and moment is not None:
                 moment += timedelta(days=1)
-            if moment is None or not 1900 <= moment.year <= 2999:
+            if moment is None or not in_usable_year(moment):
                 raise ValueError
             return timezone.make_aware(moment) if timezone.is_naive(moment) else moment
         except (ValueError, OverflowError) as error:

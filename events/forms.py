@@ -8,7 +8,7 @@ from budgetsite.accounts.models import Account, Membership
 from budgetsite.accounts.roles import Role
 from budgetsite.accounts.timezones import known_timezones
 from budgetsite.money.currencies import currency_choices
-from events.models import Event, EventType, Venue
+from events.models import Event, EventType, Venue, in_usable_year
 
 TIMEZONE_CHOICES = [(name, name.replace("_", " ")) for name in known_timezones()]
 
@@ -33,7 +33,7 @@ class LocalDateTimeField(forms.Field):
         except ValueError:
             raise forms.ValidationError("Give a date and a time, such as 2026-07-15 14:00.", code="invalid") from None
         # At the calendar's ends, another zone's clock leaves it: such an event can be stored and never read again.
-        if not 1900 <= moment.year <= 2999:
+        if not in_usable_year(moment):
             raise forms.ValidationError("Give a date between the years 1900 and 2999.", code="out_of_range")
         return moment
 

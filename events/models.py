@@ -12,8 +12,14 @@ from budgetsite.tenancy.history import TenantHistory
 from budgetsite.tenancy.models import TenantForeignKey, TenantModel
 from events.querysets import EventManager
 
-FIRST_MOMENT = datetime(1900, 1, 1, tzinfo=UTC)
-LAST_MOMENT = datetime(3000, 1, 1, tzinfo=UTC)
+FIRST_YEAR, LAST_YEAR = 1900, 2999
+FIRST_MOMENT = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
+LAST_MOMENT = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
+
+
+def in_usable_year(moment: datetime) -> bool:
+    """Whether a moment, read in any zone, stays within the calendar; for what people write, before it is converted."""
+    return FIRST_YEAR <= moment.year <= LAST_YEAR
 
 
 def validate_moment(moment: datetime) -> None:

@@ -52,7 +52,7 @@ def before_save(line: BudgetLineItem) -> None:
         _take_figures(line, ZERO, ZERO)
 
 
-def after_save(line: BudgetLineItem, *, created: bool) -> None:
+def after_save(line: BudgetLineItem) -> None:
     """Post what the save asked for and recompute the budget(s), telling of each once."""
     save = line.save_under_way
     assert save is not None

@@ -1,6 +1,5 @@
 """`make run`: servers, database, web, worker and schedule, in one foreground process."""
 
-import http.client
 import os
 import re
 import signal
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from .discovery import RunningServers, describe, described, forget
 from .folder import CHECKOUT, DataFolder, FolderInUse
+from .health import is_healthy
 from .problems import LocalProblem, StopRequested
 from .processes import identity_of, last_lines, port_is_free, spawn, stop, stop_stranger
 from .servers import LocalServers
@@ -241,7 +241,7 @@ def _await_health(programs: Sequence[Program], address: str, signals: StopSignal
     port = int(address.rstrip("/").rpartition(":")[2])
 
     def answered_or_ended() -> bool:
-        return any(_ended(each) for each in programs) or _is_healthy(port)
+        return any(_ended(each) for each in programs) or is_healthy(port)
 
     logs = ", ".join(str(each.log) for each in programs)
     signals.wait_until(
@@ -256,14 +256,3 @@ def _await_health(programs: Sequence[Program], address: str, signals: StopSignal
 
 def _ended(program: Program) -> bool:
     return program.process is None or program.process.poll() is not None
-
-
-def _is_healthy(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()

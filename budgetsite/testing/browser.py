@@ -2,17 +2,17 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 from django.conf import settings
 from django.db import connections
+
+from budgetsite.local.health import is_healthy
+from budgetsite.local.processes import free_port
 
 START_SECONDS = 30
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -34,8 +34,8 @@ class ChromiumMissing(RuntimeError):
 
 
 class NotServed(RuntimeError):
-    def __init__(self, address: str) -> None:
-        super().__init__(f"Nothing is served at {address}.")
+    def __init__(self, port: int) -> None:
+        super().__init__(f"Nothing is served at http://127.0.0.1:{port}.")
 
 
 def chromium_path() -> str:
@@ -74,7 +74,7 @@ def web_server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) 
         address = f"http://127.0.0.1:{port}"
         try:
             try:
-                wait_until_served(address, process)
+                wait_until_served(port, process)
             except NotServed as error:
                 pytest.fail(f"{error}\n{log.read_text(errors='replace')[-4000:]}")
             yield address
@@ -141,21 +141,11 @@ def _database_urls() -> dict[str, str]:
     return urls
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def wait_until_served(address: str, process: subprocess.Popen[bytes]) -> None:
+def wait_until_served(port: int, process: subprocess.Popen[bytes]) -> None:
     """Raises `NotServed` when the process ends or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        try:
-            with urlopen(f"{address}/healthz", timeout=2) as answer:
-                if answer.status == 200:
-                    return
-        except (URLError, OSError):
-            time.sleep(0.1)
-    raise NotServed(address)
+        if is_healthy(port):
+            return
+        time.sleep(0.1)
+    raise NotServed(port)

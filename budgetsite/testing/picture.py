@@ -11,6 +11,8 @@ from typing import Any
 import django
 from django.conf import settings
 
+from budgetsite.local.processes import free_port
+
 WIDTH, HEIGHT = 1280, 1120
 
 
@@ -18,7 +20,7 @@ def take_picture(path: Path) -> None:
     from playwright.sync_api import sync_playwright
 
     from budgets.demo.people import PASSWORD
-    from budgetsite.testing.browser import CHROMIUM_ARGUMENTS, chromium_path, free_port, wait_until_served
+    from budgetsite.testing.browser import CHROMIUM_ARGUMENTS, chromium_path, wait_until_served
 
     port = free_port()
     address = f"http://127.0.0.1:{port}"
@@ -35,7 +37,7 @@ def take_picture(path: Path) -> None:
         cwd=settings.BASE_DIR,
     )
     try:
-        wait_until_served(address, server)
+        wait_until_served(port, server)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_ARGUMENTS)
             page = browser.new_page(base_url=address, viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")

@@ -19,6 +19,7 @@ from urllib.parse import quote
 from django.conf import settings
 from django.db import connections
 
+from budgetsite.local.health import is_healthy
 from budgetsite.local.processes import free_port, last_lines, spawn, stop
 from budgetsite.testing.benchmarks.scenery import Scene
 
@@ -53,7 +54,7 @@ class Site:
             )  # fmt: skip
             stack.callback(stop, process, signal.SIGTERM, seconds=_STOP_SECONDS)
             until = time.monotonic() + _START_SECONDS
-            while not self._is_healthy():
+            while not is_healthy(self.port):
                 if process.poll() is not None or time.monotonic() > until:
                     raise SiteFailed(f"The site did not start. Its log ends with:\n{last_lines(self._log, 30)}")
                 time.sleep(0.05)
@@ -75,16 +76,6 @@ class Site:
         )
         client.token = f"Bearer {answer['access']}"
         return client
-
-    def _is_healthy(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-        try:
-            connection.request("GET", "/healthz")
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
 
 
 class Client:
