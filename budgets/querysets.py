@@ -1,7 +1,7 @@
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.db.models import F, Q
+from django.db.models import Q
 
 from budgetsite.accounts.roles import BACK_OFFICE, Role
 from budgetsite.tenancy.models import LiveManager, TenantQuerySet
@@ -25,10 +25,10 @@ class EventBudgetQuerySet(TenantQuerySet["EventBudget"]):
         return self.none()
 
     def over_budget(self) -> "EventBudgetQuerySet":
-        return self.filter(total_actual_amount__gt=F("total_budget_amount"))
+        return self.filter(variance_amount__lt=0)
 
     def within_budget(self) -> "EventBudgetQuerySet":
-        return self.filter(total_actual_amount__lte=F("total_budget_amount"))
+        return self.filter(variance_amount__gte=0)
 
 
 class EventBudgetManager(LiveManager.from_queryset(EventBudgetQuerySet)):  # type: ignore[misc]

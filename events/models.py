@@ -67,6 +67,9 @@ class Event(TenantModel):
     )
     timezone = models.CharField(max_length=63, validators=[validate_timezone])
     currency = CurrencyField()
+    expected_guests = models.PositiveIntegerField(
+        null=True, blank=True, help_text="How many guests are expected; a plan can count on it."
+    )
     pending_holds = models.BooleanField(
         default=True, help_text="A registration that waits for approval holds its stock and its slot."
     )

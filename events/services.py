@@ -23,6 +23,7 @@ EVENT_FIELDS = frozenset(
         "registration_end_date",
         "timezone",
         "currency",
+        "expected_guests",
         "pending_holds",
         "venue",
         "client",

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from alerts.models import AlertLevel, AlertType
 from alerts.services.rule_values import RuleValues
+from budgets.models import LineKind
 from budgets.services.figures import BudgetFigures, LineFigures
 from budgetsite.money import ratios
 from budgetsite.money.amounts import format_amount
@@ -100,7 +101,8 @@ def _of_budget(budget: BudgetFigures, rule: RuleValues) -> Iterator[Demand]:
 
 
 def _of_line(line: LineFigures, currency: str, rule: RuleValues) -> Demand | None:
-    if not line.overrun:
+    # More income than expected is no overrun.
+    if line.kind != LineKind.COST or not line.overrun:
         return None
     excess = _excess(line.budgeted, line.actual)
     far = excess is not None and excess > rule.high_variance_percentage

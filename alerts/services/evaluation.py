@@ -20,12 +20,12 @@ from alerts.services.demands import Demand, Key, demanded_alerts
 from alerts.services.rule_values import DEFAULT_RULE, RuleValues
 from alerts.signals import AlertNews, alert_opened, alert_raised, alert_resolved
 from budgets.models import LOCKED_STATUSES
-from budgets.services.figures import BUDGET_COLUMNS, BudgetFigures, LineFigures
+from budgets.services.figures import BUDGET_COLUMNS, LINE_IN_FORCE, BudgetFigures, LineFigures
 from budgetsite.tenancy.scope import require_tenant_id
 
 # Rules, alerts whose state holds, and (when any line may have changed) the overspent lines: each as one JSON array, so
 # that a posting pays for one statement.
-_READ = """
+_READ = f"""
     WITH held AS (
         SELECT a.id, a.line_item_id, a.alert_type, a.level, a.threshold, a.utilization, a.overrun_amount, a.message,
                a.is_acknowledged, a.resolved
@@ -43,11 +43,12 @@ _READ = """
                 AND (r.budget_id IS NULL OR r.budget_id = %(budget)s)) r),
         (SELECT jsonb_agg(to_jsonb(held)) FROM held),
         (SELECT jsonb_agg(to_jsonb(l)) FROM (
-            SELECT l.id, l.name, l.budgeted_amount, l.committed_amount, l.actual_amount, l.variance_amount
+            SELECT l.id, l.name, l.kind, {LINE_IN_FORCE} AS budgeted_amount, l.committed_amount, l.actual_amount,
+                   l.variance_amount
             FROM budgets_budgetlineitem l
             WHERE %(any_line)s AND l.tenant_id = %(tenant)s AND l.budget_id = %(budget)s AND l.deleted_at IS NULL
-                AND l.actual_amount > l.budgeted_amount) l)
-"""
+                AND l.kind = 'cost' AND l.variance_amount < 0) l)
+"""  # noqa: S608  (the columns are a constant)
 
 _LOCK_BUDGET = f"""
     SELECT {BUDGET_COLUMNS} FROM budgets_eventbudget b
@@ -248,6 +249,7 @@ def _line(row: dict[str, Any], budget_id: UUID) -> LineFigures:
         line_item_id=UUID(row["id"]),
         budget_id=budget_id,
         name=row["name"],
+        kind=row["kind"],
         budgeted=row["budgeted_amount"],
         committed=row["committed_amount"],
         actual=row["actual_amount"],

@@ -15,6 +15,7 @@ from budgets.models import (
     EntrySource,
     EventBudget,
     LedgerEntry,
+    LineKind,
 )
 from budgets.selectors.budget_history import Change
 from budgets.selectors.event_budgets import lines_in_order
@@ -31,16 +32,21 @@ def _percentage(value: Any) -> str | None:
 
 class LineItemAnswer(serializers.Serializer):
     id = serializers.UUIDField()
+    kind = serializers.ChoiceField(choices=LineKind.choices)
     category = serializers.CharField(help_text="The category's name.")
     category_id = serializers.UUIDField()
     section = serializers.CharField()
     name = serializers.CharField()
     description = serializers.CharField()
     budgeted_amount = MoneyField()
+    in_force_amount = MoneyField(help_text="What the plan in force has here: another amount while it is revised.")
+    quantity = serializers.DecimalField(max_digits=15, decimal_places=3, allow_null=True)
+    unit_price = MoneyField(allow_null=True, help_text="The amount is quantity × unit price.")
+    driver = serializers.UUIDField(allow_null=True, help_text="The quantity of the budget that it follows.")
     committed_amount = MoneyField()
     actual_amount = MoneyField()
     available_amount = MoneyField()
-    variance_amount = MoneyField()
+    variance_amount = MoneyField(help_text="What is in force less actual; of income: what is still to come.")
     variance_percentage = PercentageField(allow_null=True)
     overrun_amount = MoneyField()
     utilization_percentage = PercentageField()
@@ -54,12 +60,17 @@ def line_answer(line: BudgetLineItem) -> dict[str, Any]:
     currency = line.currency
     return {
         "id": str(line.pk),
+        "kind": line.kind,
         "category": line.category.name,
         "category_id": str(line.category_id),
         "section": line.section,
         "name": line.name,
         "description": line.description,
         "budgeted_amount": amount_to_json(line.budgeted_amount, currency),
+        "in_force_amount": amount_to_json(line.in_force_amount, currency),
+        "quantity": None if line.quantity is None else format(line.quantity, ".3f"),
+        "unit_price": None if line.unit_price is None else amount_to_json(line.unit_price, currency),
+        "driver": None if line.driver_id is None else str(line.driver_id),
         "committed_amount": amount_to_json(line.committed_amount, currency),
         "actual_amount": amount_to_json(line.actual_amount, currency),
         "available_amount": amount_to_json(line.available_amount, currency),
@@ -81,6 +92,12 @@ class LineItemsAnswer(serializers.Serializer):
 # --- Budgets ----------------------------------------------------------------------------------------------------------
 
 
+class AwaitingAnswer(serializers.Serializer):
+    stage = serializers.IntegerField()
+    role = serializers.CharField(help_text="Who decides, or someone above them.")
+    since = serializers.DateTimeField()
+
+
 class BudgetAnswer(serializers.Serializer):
     id = serializers.UUIDField()
     event_id = serializers.UUIDField()
@@ -91,6 +108,11 @@ class BudgetAnswer(serializers.Serializer):
     revision = serializers.IntegerField()
     total_budget_amount = MoneyField()
     total_follows_lines = serializers.BooleanField(help_text="The total is the sum of the lines.")
+    in_force_amount = MoneyField(
+        help_text="The total of the plan in force, which all figures are measured against: that of the approved plan"
+        " while a revision is worked on, `total_budget_amount` otherwise."
+    )
+    is_under_revision = serializers.BooleanField()
     lines_total_amount = MoneyField()
     total_committed_amount = MoneyField()
     total_actual_amount = MoneyField()
@@ -100,18 +122,24 @@ class BudgetAnswer(serializers.Serializer):
     overrun_amount = MoneyField()
     utilization_percentage = PercentageField()
     is_over_budget = serializers.BooleanField()
+    projected_income_amount = MoneyField(help_text="What the lines of income expect.")
+    total_income_amount = MoneyField(help_text="What has come in.")
+    projected_result_amount = MoneyField(help_text="Expected income less the total.")
+    result_amount = MoneyField(help_text="Income less actual.")
     alerts_open = serializers.IntegerField(help_text="How many alerts are not resolved.")
     notes = serializers.CharField()
     submitted_by = serializers.UUIDField(allow_null=True)
     submitted_at = serializers.DateTimeField(allow_null=True)
     approved_by = serializers.UUIDField(allow_null=True)
     approved_at = serializers.DateTimeField(allow_null=True)
+    awaiting = AwaitingAnswer(allow_null=True, help_text="While it is in review: who is next, and since when.")
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
 
 
 class BudgetDetailAnswer(BudgetAnswer):
-    line_items = LineItemAnswer(many=True)
+    line_items = LineItemAnswer(many=True, help_text="The lines of cost, which make up the total.")
+    income_lines = LineItemAnswer(many=True, help_text="What comes in: it counts to the result alone.")
 
 
 class WarningAnswer(serializers.Serializer):
@@ -136,6 +164,8 @@ def budget_answer(budget: EventBudget) -> dict[str, Any]:
         "revision": budget.revision,
         "total_budget_amount": amount_to_json(budget.total_budget_amount, currency),
         "total_follows_lines": budget.total_follows_lines,
+        "in_force_amount": amount_to_json(budget.in_force_amount, currency),
+        "is_under_revision": budget.is_under_revision,
         "lines_total_amount": amount_to_json(budget.lines_total_amount, currency),
         "total_committed_amount": amount_to_json(budget.total_committed_amount, currency),
         "total_actual_amount": amount_to_json(budget.total_actual_amount, currency),
@@ -145,20 +175,36 @@ def budget_answer(budget: EventBudget) -> dict[str, Any]:
         "overrun_amount": amount_to_json(budget.overrun_amount, currency),
         "utilization_percentage": _percentage(budget.utilization_percentage),
         "is_over_budget": budget.is_over_budget,
+        "projected_income_amount": amount_to_json(budget.projected_income_amount, currency),
+        "total_income_amount": amount_to_json(budget.total_income_amount, currency),
+        "projected_result_amount": amount_to_json(budget.projected_result_amount, currency),
+        "result_amount": amount_to_json(budget.result_amount, currency),
         "alerts_open": budget.alerts_open,  # type: ignore[attr-defined]
         "notes": budget.notes,
         "submitted_by": budget.submitted_by_id,
         "submitted_at": budget.submitted_at,
         "approved_by": budget.approved_by_id,
         "approved_at": budget.approved_at,
+        "awaiting": _awaiting(budget),
         "created_at": budget.created_at,
         "updated_at": budget.updated_at,
     }
 
 
+def _awaiting(budget: EventBudget) -> dict[str, Any] | None:
+    if budget.awaiting_stage is None:
+        return None
+    return {"stage": budget.awaiting_stage, "role": budget.awaiting_role, "since": budget.awaiting_since}
+
+
 def budget_detail(budget: EventBudget) -> dict[str, Any]:
     """Describe a budget of `budgets_in_sight` with its lines, which are read here: one statement."""
-    return {**budget_answer(budget), "line_items": [line_answer(line) for line in lines_in_order(budget.pk)]}
+    lines = list(lines_in_order(budget.pk))
+    return {
+        **budget_answer(budget),
+        "line_items": [line_answer(line) for line in lines if not line.is_income],
+        "income_lines": [line_answer(line) for line in lines if line.is_income],
+    }
 
 
 # --- Sums -------------------------------------------------------------------------------------------------------------

@@ -20,6 +20,8 @@ class EntryKind(models.TextChoices):
     ACTUAL = "actual", "Actual"
     REFUND = "refund", "Refund"
     ADJUST = "adjust", "Adjustment"
+    # The one kind for lines of income; its `actual_delta` is money that came in, and no spend.
+    INCOME = "income", "Income"
 
 
 class EntrySource(models.TextChoices):
@@ -84,6 +86,10 @@ class LedgerEntry(TenantRow):
                 & ~models.Q(committed_delta=0, actual_delta=0),
                 name="budgets_ledgerentry_moves_money",
             ),
+            models.CheckConstraint(
+                condition=~models.Q(kind=EntryKind.INCOME) | models.Q(committed_delta=0, line_item__isnull=False),
+                name="budgets_ledgerentry_income_on_a_line",
+            ),
         ]
         indexes: ClassVar[list[models.Index]] = [
             # A line's entries: proof and rebuilding of its totals.
@@ -111,7 +117,7 @@ class LedgerEntry(TenantRow):
                     IF NEW.line_item_id IS NOT NULL AND NOT EXISTS (
                         SELECT FROM budgets_budgetlineitem l
                         WHERE l.tenant_id = NEW.tenant_id AND l.id = NEW.line_item_id AND l.budget_id = NEW.budget_id
-                            AND l.deleted_at IS NULL
+                            AND l.deleted_at IS NULL AND (l.kind = 'income') = (NEW.kind = 'income')
                     ) THEN
                         RAISE EXCEPTION 'no such line in this budget' USING ERRCODE = 'check_violation';
                     END IF;

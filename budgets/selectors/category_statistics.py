@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db.models import Count, Sum
 
-from budgets.models import BudgetLineItem, EventBudget
+from budgets.models import BudgetLineItem, EventBudget, LineKind
 from budgetsite.accounts.roles import Role
 
 
@@ -16,7 +16,7 @@ def statistics_of(category_ids: list[UUID], *, user_id: UUID, role: Role) -> dic
     """
     budgets = EventBudget.objects.visible_to(user_id=user_id, role=role)
     rows = (
-        BudgetLineItem.objects.filter(category_id__in=category_ids, budget__in=budgets.values("pk"))
+        BudgetLineItem.objects.filter(kind=LineKind.COST, category_id__in=category_ids, budget__in=budgets.values("pk"))
         .order_by()
         .values("category_id", "currency")
         .annotate(

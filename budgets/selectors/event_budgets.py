@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db.models import Count, F, IntegerField, OuterRef, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
-from budgets.models import BudgetLineItem, EventBudget
+from budgets.models import BudgetLineItem, EventBudget, LineKind
 from budgetsite.accounts.roles import Role
 
 _SUMS = {
@@ -40,7 +40,7 @@ def sums_by_status(budgets: QuerySet[EventBudget]) -> list[dict[str, Any]]:
 def sums_by_category(budgets: QuerySet[EventBudget]) -> list[dict[str, Any]]:
     """Return, for each category and currency, how many lines of `budgets` there are and the sums of their figures."""
     return list(
-        BudgetLineItem.objects.filter(budget__in=budgets.order_by().values("pk"))
+        BudgetLineItem.objects.filter(kind=LineKind.COST, budget__in=budgets.order_by().values("pk"))
         .order_by()
         .values("category_id", "currency", category_name=F("category__name"))
         .annotate(

@@ -7,11 +7,17 @@ from uuid import UUID
 
 from budgetsite.money import ratios
 
+# What is in force: the approved plan while a revision of it is worked on, the present one otherwise.
+TOTAL_IN_FORCE = "coalesce(b.approved_total_amount, b.total_budget_amount)"
+LINE_IN_FORCE = "coalesce(l.approved_amount, l.budgeted_amount)"
+
 BUDGET_COLUMNS = (
-    "b.id, b.event_id, b.currency, b.status, b.version, b.total_budget_amount, b.total_committed_amount, "
+    f"b.id, b.event_id, b.currency, b.status, b.version, {TOTAL_IN_FORCE}, b.total_committed_amount, "
     "b.total_actual_amount, b.variance_amount, b.variance_percentage, b.lines_total_amount"
 )
-LINE_COLUMNS = "l.id, l.budget_id, l.name, l.budgeted_amount, l.committed_amount, l.actual_amount, l.variance_amount"
+LINE_COLUMNS = (
+    f"l.id, l.budget_id, l.name, l.kind, {LINE_IN_FORCE}, l.committed_amount, l.actual_amount, l.variance_amount"
+)
 
 
 def variance_percentage_sql(total: str, actual: str) -> str:
@@ -27,6 +33,8 @@ def variance_percentage_sql(total: str, actual: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class BudgetFigures:
+    """`budgeted` is the total in force, `lines_total` the sum of the present plan's lines of cost."""
+
     budget_id: UUID
     event_id: UUID
     currency: str
@@ -58,6 +66,7 @@ class LineFigures:
     line_item_id: UUID
     budget_id: UUID
     name: str
+    kind: str
     budgeted: Decimal
     committed: Decimal
     actual: Decimal

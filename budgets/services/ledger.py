@@ -9,10 +9,20 @@ from uuid import UUID, uuid4
 from django.db import connection
 from django.utils import timezone
 
-from budgets.models import LOCKED_STATUSES, BudgetLineItem, EntryKind, EntrySource, EventBudget, LedgerEntry
+from budgets.models import (
+    LOCKED_STATUSES,
+    BudgetLineItem,
+    EntryKind,
+    EntrySource,
+    EventBudget,
+    LedgerEntry,
+    LineKind,
+)
 from budgets.services.figures import (
     BUDGET_COLUMNS,
     LINE_COLUMNS,
+    LINE_IN_FORCE,
+    TOTAL_IN_FORCE,
     BudgetFigures,
     LineFigures,
     variance_percentage_sql,
@@ -26,6 +36,7 @@ from budgets.services.problems import (
     LineNotFound,
     ReleaseExceedsCommitted,
     TotalOutOfRange,
+    WrongKindOfLine,
 )
 from budgets.services.recalculation import lock_budget_row, tell_recalculated
 from budgetsite.money.amounts import MAX_AMOUNT, parse_amount
@@ -39,35 +50,38 @@ _UPDATE_BUDGET = f"""
     UPDATE budgets_eventbudget b SET
         total_committed_amount = b.total_committed_amount + %(committed)s,
         total_actual_amount = b.total_actual_amount + %(actual)s,
+        total_income_amount = b.total_income_amount + %(income)s,
         unallocated_committed_amount = b.unallocated_committed_amount
             + CASE WHEN %(line)s::uuid IS NULL THEN %(committed)s ELSE 0 END,
         unallocated_actual_amount = b.unallocated_actual_amount
             + CASE WHEN %(line)s::uuid IS NULL THEN %(actual)s ELSE 0 END,
-        variance_amount = b.total_budget_amount - b.total_actual_amount - %(actual)s,
-        variance_percentage = {variance_percentage_sql("b.total_budget_amount", "b.total_actual_amount + %(actual)s")}
+        variance_amount = {TOTAL_IN_FORCE} - b.total_actual_amount - %(actual)s,
+        variance_percentage = {variance_percentage_sql(TOTAL_IN_FORCE, "b.total_actual_amount + %(actual)s")}
     WHERE b.tenant_id = %(tenant)s AND b.id = %(budget)s AND b.deleted_at IS NULL
         AND b.currency = %(currency)s
         AND b.status <> ALL (%(locked)s)
         AND b.total_committed_amount + %(committed)s >= 0
         AND abs(b.total_actual_amount + %(actual)s) <= %(largest)s
+        AND abs(b.total_income_amount + %(income)s) <= %(largest)s
         AND b.total_committed_amount + %(committed)s <= %(largest)s
-        AND abs(b.total_budget_amount - b.total_actual_amount - %(actual)s) <= %(largest)s
+        AND abs({TOTAL_IN_FORCE} - b.total_actual_amount - %(actual)s) <= %(largest)s
         AND (NOT %(stops)s
-             OR b.total_budget_amount - b.total_committed_amount - b.total_actual_amount >= %(amount)s)
+             OR {TOTAL_IN_FORCE} - b.total_committed_amount - b.total_actual_amount >= %(amount)s)
         AND (%(line)s::uuid IS NULL OR EXISTS (
             SELECT FROM budgets_budgetlineitem l
             WHERE l.tenant_id = %(tenant)s AND l.id = %(line)s AND l.budget_id = b.id AND l.deleted_at IS NULL
+                AND l.kind = %(line_kind)s
                 AND l.committed_amount + %(committed)s >= 0
-                AND abs(l.budgeted_amount - l.actual_amount - %(actual)s) <= %(largest)s
-                AND abs(l.actual_amount + %(actual)s) <= %(largest)s))
+                AND abs({LINE_IN_FORCE} - l.actual_amount - %(line_actual)s) <= %(largest)s
+                AND abs(l.actual_amount + %(line_actual)s) <= %(largest)s))
     RETURNING {BUDGET_COLUMNS}
 """
 
 _UPDATE_LINE = f"""
     UPDATE budgets_budgetlineitem l SET
         committed_amount = l.committed_amount + %(committed)s,
-        actual_amount = l.actual_amount + %(actual)s,
-        variance_amount = l.budgeted_amount - l.actual_amount - %(actual)s
+        actual_amount = l.actual_amount + %(line_actual)s,
+        variance_amount = {LINE_IN_FORCE} - l.actual_amount - %(line_actual)s
     WHERE l.tenant_id = %(tenant)s AND l.id = %(line)s
     RETURNING {LINE_COLUMNS}
 """
@@ -108,16 +122,21 @@ def post(
 ) -> Posting:
     """Post one entry and move the totals of budget and line with it: all or nothing, inside the caller's transaction.
 
-    Amounts are signed, in the budget's currency. `on_overrun` is by default `stop` for commitments (an amount that does
-    not fit raises `AmountDoesNotFit`) and `warn` for actuals: an invoice that has arrived is a fact. The acting user is
-    the scope's. A repeated `idempotency_key` posts nothing and returns the first posting, or raises
-    `IdempotencyMismatch` when it was for something else. Locks the budget, then the line. A refusal has
-    written nothing.
+    Amounts are signed, in the budget's currency. Lines of income take entries of the kind `INCOME` alone, whose
+    `actual_delta` is what came in; what may be spent does not grow by it.
+
+    `on_overrun` is by default `stop` for commitments (an amount that does not fit raises `AmountDoesNotFit`) and `warn`
+    for actuals: an invoice that has arrived is a fact. The acting user is the scope's. A repeated `idempotency_key`
+    posts nothing and returns the first posting, or raises `IdempotencyMismatch` when it was for something else. Locks
+    the budget, then the line. A refusal has written nothing.
     """
     committed_delta = parse_amount(committed_delta, currency)
     actual_delta = parse_amount(actual_delta, currency)
     if not committed_delta and not actual_delta:
         raise ValueError("an entry moves money")
+    income = kind == EntryKind.INCOME
+    if income and (committed_delta or line_item_id is None):
+        raise ValueError("income is received, on a line of its own")
     if idempotency_key is not None and not 0 < len(idempotency_key) <= 200:
         raise ValueError("an idempotency key has 1 to 200 characters")
     if line_item_id is not None or idempotency_key is not None:
@@ -129,7 +148,8 @@ def post(
         earlier = _posted_before(budget_id, idempotency_key, wanted)
         if earlier is not None:
             return earlier
-    amount = committed_delta + actual_delta
+    # Money that comes in makes no room: what may be spent is what was planned.
+    amount = ZERO if income else committed_delta + actual_delta
     if on_overrun is None:
         on_overrun = OnOverrun.STOP if kind == EntryKind.COMMIT else OnOverrun.WARN
     parameters: dict[str, Any] = {
@@ -137,7 +157,10 @@ def post(
         "budget": budget_id,
         "line": line_item_id,
         "committed": committed_delta,
-        "actual": actual_delta,
+        "actual": ZERO if income else actual_delta,
+        "income": actual_delta if income else ZERO,
+        "line_actual": actual_delta,
+        "line_kind": LineKind.INCOME if income else LineKind.COST,
         "amount": amount,
         "stops": on_overrun == OnOverrun.STOP and amount > 0,
         "currency": currency,
@@ -217,6 +240,8 @@ def _refusal(wanted: dict[str, Any]) -> Exception:
         line = BudgetLineItem.objects.filter(pk=wanted["line"], budget=budget, deleted_at=None).first()
         if line is None:
             return LineNotFound(wanted["line"])
+        if line.kind != wanted["line_kind"]:
+            return WrongKindOfLine(line.name, is_income=line.is_income)
         committed = min(committed, line.committed_amount)
     if committed + wanted["committed"] < 0:
         return ReleaseExceedsCommitted(released=-wanted["committed"], committed=committed, currency=budget.currency)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 
-from budgets.services.figures import variance_percentage_sql
+from budgets.services.figures import LINE_IN_FORCE, TOTAL_IN_FORCE, variance_percentage_sql
 from budgetsite.money.ratios import PERCENTAGE_LIMIT
 from budgetsite.tenancy.scope import deleted_rows_visible, require_tenant_id
 
@@ -43,25 +43,30 @@ _BROKEN_LINKS = f"""
 _BUDGET_TOTALS = f"""
     SELECT b.id, b.lines_total_amount, b.total_budget_amount, b.total_committed_amount, b.total_actual_amount,
            b.unallocated_committed_amount, b.unallocated_actual_amount, b.variance_amount, b.variance_percentage,
-           b.ledger_seq,
+           b.projected_income_amount, b.total_income_amount, b.ledger_seq,
            coalesce(l.budgeted, 0),
            CASE WHEN b.total_follows_lines THEN coalesce(l.budgeted, 0) ELSE b.total_budget_amount END,
            coalesce(e.committed, 0), coalesce(e.actual, 0),
            coalesce(e.unallocated_committed, 0), coalesce(e.unallocated_actual, 0),
-           b.total_budget_amount - coalesce(e.actual, 0),
-           {variance_percentage_sql("b.total_budget_amount", "coalesce(e.actual, 0)")},
+           {TOTAL_IN_FORCE} - coalesce(e.actual, 0),
+           {variance_percentage_sql(TOTAL_IN_FORCE, "coalesce(e.actual, 0)")},
+           coalesce(l.projected_income, 0), coalesce(e.income, 0),
            coalesce(e.last_seq, 0),
            b.ledger_hash, coalesce((SELECT h.hash FROM budgets_ledgerentry h WHERE h.tenant_id = b.tenant_id
                AND h.budget_id = b.id ORDER BY h.seq DESC LIMIT 1), ''::bytea)
     FROM budgets_eventbudget b
     LEFT JOIN (
-        SELECT budget_id, sum(budgeted_amount) AS budgeted FROM budgets_budgetlineitem l
+        SELECT budget_id, sum(budgeted_amount) FILTER (WHERE kind = 'cost') AS budgeted,
+               sum(budgeted_amount) FILTER (WHERE kind = 'income') AS projected_income
+        FROM budgets_budgetlineitem l
         WHERE tenant_id = %(tenant)s AND deleted_at IS NOT DISTINCT FROM (SELECT p.deleted_at FROM budgets_eventbudget p
             WHERE p.tenant_id = l.tenant_id AND p.id = l.budget_id)
         GROUP BY budget_id
     ) l ON l.budget_id = b.id
     LEFT JOIN (
-        SELECT budget_id, sum(committed_delta) AS committed, sum(actual_delta) AS actual,
+        SELECT budget_id, sum(committed_delta) AS committed,
+               sum(actual_delta) FILTER (WHERE kind <> 'income') AS actual,
+               sum(actual_delta) FILTER (WHERE kind = 'income') AS income,
                sum(committed_delta) FILTER (WHERE line_item_id IS NULL) AS unallocated_committed,
                sum(actual_delta) FILTER (WHERE line_item_id IS NULL) AS unallocated_actual,
                max(seq) AS last_seq
@@ -79,12 +84,14 @@ _BUDGET_FIELDS = (
     "unallocated_actual_amount",
     "variance_amount",
     "variance_percentage",
+    "projected_income_amount",
+    "total_income_amount",
     "ledger_seq",
 )
 
-_LINE_TOTALS = """
+_LINE_TOTALS = f"""
     SELECT l.id, l.committed_amount, l.actual_amount, l.variance_amount,
-           coalesce(e.committed, 0), coalesce(e.actual, 0), l.budgeted_amount - coalesce(e.actual, 0)
+           coalesce(e.committed, 0), coalesce(e.actual, 0), {LINE_IN_FORCE} - coalesce(e.actual, 0)
     FROM budgets_budgetlineitem l
     LEFT JOIN (
         SELECT line_item_id, sum(committed_delta) AS committed, sum(actual_delta) AS actual
@@ -92,7 +99,7 @@ _LINE_TOTALS = """
     ) e ON e.line_item_id = l.id
     WHERE l.tenant_id = %(tenant)s
       AND (l.committed_amount, l.actual_amount, l.variance_amount)
-          IS DISTINCT FROM (coalesce(e.committed, 0), coalesce(e.actual, 0), l.budgeted_amount - coalesce(e.actual, 0))
+          IS DISTINCT FROM (coalesce(e.committed, 0), coalesce(e.actual, 0), {LINE_IN_FORCE} - coalesce(e.actual, 0))
     ORDER BY l.id
 """
 _LINE_FIELDS = ("committed_amount", "actual_amount", "variance_amount")
@@ -159,7 +166,7 @@ def _mend_budgets(cursor: Any, unmended: dict[Any, Discrepancy]) -> int:
     assignments = ", ".join(f"{name} = %s" for name in (*_BUDGET_FIELDS, "ledger_hash"))
     cursor.execute(_BUDGET_TOTALS, _tenant())
     for row in cursor.fetchall():
-        stored, true = (*row[1:10], row[19]), (*row[10:19], row[20])
+        stored, true = (*row[1:12], row[23]), (*row[12:23], row[24])
         if stored == true:
             continue
         try:
@@ -193,10 +200,10 @@ def _broken_links() -> Iterator[Discrepancy]:
 
 def _wrong_budgets() -> Iterator[Discrepancy]:
     for row in _rows(_BUDGET_TOTALS):
-        for name, stored, true in zip(_BUDGET_FIELDS, row[1:10], row[10:19], strict=True):
+        for name, stored, true in zip(_BUDGET_FIELDS, row[1:12], row[12:23], strict=True):
             if stored != true:
                 yield Discrepancy("budget", str(row[0]), f"{name} is {stored}, the entries say {true}")
-        if row[19] != row[20]:
+        if row[23] != row[24]:
             yield Discrepancy("budget", str(row[0]), "the last entry is not the one that its chain ends with")
 
 

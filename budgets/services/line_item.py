@@ -15,6 +15,7 @@ from budgets.services import ledger
 from budgets.services.categories import CategoryFinder, hold_categories
 from budgets.services.guards import lock_budget, refuse_fixed_plan, refuse_locked
 from budgets.services.line_item_effects import set_actual
+from budgets.services.pricing import parse_quantity, price_line, refuse_amount_beside_price
 from budgets.services.problems import CurrencyMismatch, LineHasCommitments, LineNotFound, StaleVersion
 from budgets.services.recalculation import recalculate_budget, recalculation_paused
 from budgetsite.accounts.models import User
@@ -23,16 +24,32 @@ from budgetsite.tenancy.history import acting_user_reference, record_history
 from budgetsite.tenancy.scope import deleted_rows_visible, require_tenant_id
 
 ZERO = Decimal(0)
-PLAN_FIELDS = frozenset({"category", "section", "name", "description", "budgeted_amount", "sort_order", "notes"})
+PLAN_FIELDS = frozenset(
+    {
+        "category",
+        "section",
+        "name",
+        "description",
+        "budgeted_amount",
+        "driver_id",
+        "quantity",
+        "unit_price",
+        "sort_order",
+        "notes",
+    }
+)
 LINE_FIELDS = PLAN_FIELDS | {"actual_amount"}
+# What is said of a line once, when it is made.
+NEW_LINE_FIELDS = LINE_FIELDS | {"kind", "based_on_id"}
 
 
 @transaction.atomic
 def add_line_item(*, budget_id: UUID, acting_user: User, version: int | None = None, **fields: Any) -> BudgetLineItem:
     """Add a line at the end of the plan (or at `sort_order`).
 
-    `fields` are those of `LINE_FIELDS`; `category` is a Category, its name or its id. Raises `PlanFixed`,
-    `BudgetLocked`, `StaleVersion`, `UnknownCategory`, `LinesExceedTotal`, `InvalidAmount`.
+    `fields` are those of `NEW_LINE_FIELDS`; `category` is a Category, its name or its id. A line with a `unit_price`
+    is that times its `quantity`, or its driver's. Raises `PlanFixed`, `BudgetLocked`, `StaleVersion`,
+    `UnknownCategory`, `LinesExceedTotal`, `InvalidAmount`, `IncompletePrice`, `DriverNotFound`.
     """
     return add_line_items(budget_id=budget_id, acting_user=acting_user, version=version, line_items=[fields])[0]
 
@@ -73,7 +90,8 @@ def update_line_item(
     if actual_read is not None and actual_read != line.actual_amount:
         raise StaleVersion(sent=version, current=line.version, budget_id=budget.pk)
     refuse_locked(budget)
-    values = _checked(fields, budget, CategoryFinder.load() if _names_category(fields) else None)
+    values = _checked(fields, budget, CategoryFinder.load() if _names_category(fields) else None, LINE_FIELDS)
+    refuse_amount_beside_price(line, values)
     actual = values.pop("actual_amount", None)
     for name, value in values.items():
         setattr(line, name, value)
@@ -171,6 +189,7 @@ def restore_line_item(*, line: BudgetLineItem, acting_user: User) -> None:
         return
     spent = line.deleted_actual_amount
     with recalculation_paused():
+        _take_part_in_revision(line, budget)
         _set_deleted(line, deleted_at=None, spent=ZERO, version=budget.version + 1, reason="restored")
         if spent:
             _post_correction(line, spent, f"“{line.name}” restored")
@@ -192,11 +211,13 @@ def insert_lines(
     last = BudgetLineItem.objects.filter(budget=budget).aggregate(last=Max("sort_order"))["last"] or 0
     lines, actuals = [], []
     for position, fields in enumerate(line_items, start=1):
-        values = _checked(fields, budget, finder)
+        values = _checked(fields, budget, finder, NEW_LINE_FIELDS)
         actuals.append(values.pop("actual_amount", ZERO))
         values.setdefault("sort_order", last + position * 10)
         line = BudgetLineItem(budget=budget, currency=budget.currency, version=version, **values)
-        line.variance_amount = line.budgeted_amount
+        line.approved_amount = ZERO if budget.is_under_revision else None
+        price_line(line)
+        line.variance_amount = line.in_force_amount
         lines.append(line)
     hold_categories({line.category_id for line in lines})
     BudgetLineItem.objects.bulk_create(lines, batch_size=500)
@@ -209,9 +230,11 @@ def insert_lines(
     return lines
 
 
-def _checked(fields: dict[str, Any], budget: EventBudget, finder: CategoryFinder | None) -> dict[str, Any]:
+def _checked(
+    fields: dict[str, Any], budget: EventBudget, finder: CategoryFinder | None, known: frozenset[str]
+) -> dict[str, Any]:
     """Return model values for a request's fields. Raises `TypeError` for unknown ones: that is the caller's bug."""
-    unknown = fields.keys() - LINE_FIELDS
+    unknown = fields.keys() - known
     if unknown:
         raise TypeError(f"not fields of a line: {', '.join(sorted(unknown))}")
     values = dict(fields)
@@ -219,6 +242,10 @@ def _checked(fields: dict[str, Any], budget: EventBudget, finder: CategoryFinder
         values["category"] = finder.find(fields["category"])
     if "budgeted_amount" in values:
         values["budgeted_amount"] = parse_amount(values["budgeted_amount"], budget.currency, minimum=ZERO)
+    if values.get("unit_price") is not None:
+        values["unit_price"] = parse_amount(values["unit_price"], budget.currency, minimum=ZERO)
+    if values.get("quantity") is not None:
+        values["quantity"] = parse_quantity(values["quantity"])
     if "actual_amount" in values:
         values["actual_amount"] = parse_amount(values["actual_amount"], budget.currency)
     return values
@@ -251,12 +278,24 @@ def _post_correction(line: BudgetLineItem, amount: Decimal, description: str) ->
     ledger.post(
         budget_id=line.budget_id,
         line_item_id=line.pk,
-        kind=EntryKind.ADJUST,
+        kind=EntryKind.INCOME if line.is_income else EntryKind.ADJUST,
         actual_delta=amount,
         currency=line.currency,
         source=EntrySource.MANUAL,
         description=description[:500],
     )
+
+
+def _take_part_in_revision(line: BudgetLineItem, budget: EventBudget) -> None:
+    """Give a returning line what the plan in force has for it, which may have changed while it was deleted."""
+    if budget.is_under_revision:
+        line.approved_amount = ZERO if line.approved_amount is None else line.approved_amount
+    else:
+        line.approved_amount = None
+    with deleted_rows_visible():
+        BudgetLineItem.objects.filter(pk=line.pk).update(
+            approved_amount=line.approved_amount, variance_amount=line.in_force_amount - line.actual_amount
+        )
 
 
 def _set_deleted(

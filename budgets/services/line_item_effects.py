@@ -12,8 +12,10 @@ from budgets.models import BudgetLineItem, EntryKind, EntrySource, EventBudget
 from budgets.models.line_item import LineSave
 from budgets.services import ledger
 from budgets.services.categories import hold_categories
+from budgets.services.pricing import price_line
 from budgets.services.problems import LineNotFound
 from budgets.services.recalculation import (
+    LockedBudget,
     line_figures,
     lock_budget_row,
     recalculate_budget,
@@ -28,8 +30,10 @@ def before_save(line: BudgetLineItem) -> None:
     if line._state.adding:
         _before_insert(line)
         return
-    stored, versions = _lock_stored(line)
+    stored, locked = _lock_stored(line)
     kept_aside = line.adopt(stored)
+    line.approved_amount = stored.approved_amount
+    price_line(line)
     touched = line.touched()
     changed = {name for name in line.plan_fields if getattr(line, name) != getattr(stored, name)}
     line.save_under_way = LineSave(
@@ -43,9 +47,10 @@ def before_save(line: BudgetLineItem) -> None:
     if "category_id" in changed:
         hold_categories({line.category_id})
     if changed:
-        line.version = versions[line.budget_id] + 1
+        line.version = locked[line.budget_id].version + 1
     if line.save_under_way.moves:
-        _number_past(line, stored.version, versions[line.budget_id])
+        line.approved_amount = ZERO if locked[line.budget_id].is_under_revision else None
+        _number_past(line, stored.version, locked[line.budget_id].version)
         line.save_under_way.moved_money = (stored.committed_amount, stored.actual_amount)
         _move_money(line, line.save_under_way, out_of=stored.budget_id)
         # While it is written the line has nothing: its money is on the way.
@@ -78,7 +83,7 @@ def set_actual(line: BudgetLineItem, wanted: Decimal, *, source: EntrySource = E
         posting = ledger.post(
             budget_id=line.budget_id,
             line_item_id=line.pk,
-            kind=EntryKind.ADJUST,
+            kind=EntryKind.INCOME if line.is_income else EntryKind.ADJUST,
             actual_delta=wanted - current,
             currency=line.currency,
             source=source,
@@ -86,33 +91,36 @@ def set_actual(line: BudgetLineItem, wanted: Decimal, *, source: EntrySource = E
         )
         current = posting.line.actual if posting.line else wanted
     line.actual_amount = current
-    line.variance_amount = line.budgeted_amount - current
+    line.variance_amount = line.in_force_amount - current
     line.remember(["actual_amount"])
 
 
 def _before_insert(line: BudgetLineItem) -> None:
-    line.version = lock_budget_row(line.budget_id) + 1
+    locked = lock_budget_row(line.budget_id)
+    line.version = locked.version + 1
+    line.approved_amount = ZERO if locked.is_under_revision else None
+    price_line(line)
     hold_categories({line.category_id})
     # Only the ledger writes these; what was asked for is posted after the insert.
     line.save_under_way = LineSave(changed=set(line.plan_fields), wanted_actual=line.actual_amount)
     _take_figures(line, ZERO, ZERO)
 
 
-def _lock_stored(line: BudgetLineItem) -> tuple[BudgetLineItem, dict[UUID, int]]:
+def _lock_stored(line: BudgetLineItem) -> tuple[BudgetLineItem, dict[UUID, LockedBudget]]:
     """Lock the budgets that the line was read in and will be in, by id; return it as it is stored now.
 
     Raises `LineNotFound` when it was deleted meanwhile.
     """
     read_in = line.as_read("budget_id") or line.budget_id
-    versions = {budget_id: lock_budget_row(budget_id) for budget_id in sorted({read_in, line.budget_id})}
+    locked = {budget_id: lock_budget_row(budget_id) for budget_id in sorted({read_in, line.budget_id})}
     stored = _stored(line)
-    if stored.budget_id not in versions:
+    if stored.budget_id not in locked:
         # Someone moved it since it was read.
-        versions[stored.budget_id] = lock_budget_row(stored.budget_id)
+        locked[stored.budget_id] = lock_budget_row(stored.budget_id)
         stored = _stored(line)
-    if stored.budget_id not in versions:
+    if stored.budget_id not in locked:
         raise LineNotFound(line.pk)
-    return stored, versions
+    return stored, locked
 
 
 def _stored(line: BudgetLineItem) -> BudgetLineItem:
@@ -126,7 +134,7 @@ def _take_figures(line: BudgetLineItem, committed: Decimal, actual: Decimal) -> 
     """Set what the ledger says of the line, and the variance that follows from its plan: the save writes that."""
     line.committed_amount = committed
     line.actual_amount = actual
-    line.variance_amount = line.budgeted_amount - actual
+    line.variance_amount = line.in_force_amount - actual
 
 
 def _number_past(line: BudgetLineItem, line_version: int, target_version: int) -> None:
@@ -148,7 +156,7 @@ def _move_money(line: BudgetLineItem, save: LineSave, *, out_of: UUID | None = N
     ledger.post(
         budget_id=budget_id,
         line_item_id=line.pk,
-        kind=EntryKind.ADJUST,
+        kind=EntryKind.INCOME if line.is_income else EntryKind.ADJUST,
         committed_delta=sign * committed,
         actual_delta=sign * actual,
         currency=line.currency,

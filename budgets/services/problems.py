@@ -70,6 +70,33 @@ class PlanFixed(BudgetProblem):
         super().__init__(f"The plan can't be changed while the budget is {_in_words(status)}. {way}")
 
 
+class DriverNotFound(BudgetProblem):
+    code = "driver_not_found"
+
+    def __init__(self, driver_id: UUID) -> None:
+        self.driver_id = driver_id
+        super().__init__("This budget has no such quantity to follow.")
+
+
+class IncompletePrice(BudgetProblem):
+    code = "incomplete_price"
+
+    def __init__(self) -> None:
+        super().__init__("A line by quantity needs both: how many, and what one costs.")
+
+
+class PricedLine(BudgetProblem):
+    """The amount of a line that is quantity × unit price follows from these."""
+
+    code = "priced_line"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"“{name}” is quantity × unit price. Change one of these, or take the unit price away to write an amount."
+        )
+
+
 class LinesExceedTotal(BudgetProblem):
     code = "lines_exceed_total"
 
@@ -140,6 +167,18 @@ class AmountDoesNotFit(BudgetProblem):
         )
 
 
+class WrongKindOfLine(BudgetProblem):
+    """Spending on a line of income, or income on a line of cost."""
+
+    code = "wrong_kind_of_line"
+
+    def __init__(self, name: str, *, is_income: bool) -> None:
+        self.name, self.is_income = name, is_income
+        what = "nothing can be promised or spent on it" if is_income else "income can't be received on it"
+        kind, other = ("income", "cost") if is_income else ("cost", "income")
+        super().__init__(f"“{name}” is a line of {kind}: {what}. Choose a line of {other}.")
+
+
 class ReleaseExceedsCommitted(BudgetProblem):
     code = "release_exceeds_committed"
 
@@ -191,6 +230,27 @@ class OwnSubmission(BudgetProblem):
 
     def __init__(self) -> None:
         super().__init__("You submitted this budget. Someone else has to approve it.")
+
+
+class StageNotYours(BudgetProblem):
+    """The stage that is next belongs to a stronger role."""
+
+    code = "stage_not_yours"
+
+    def __init__(self, *, stage: int, stages: int, role: str, because: str) -> None:
+        self.stage, self.stages, self.role = stage, stages, role
+        why = f" ({because})" if because else ""
+        super().__init__(f"Stage {stage} of {stages} is for the account's {role} to decide{why}.")
+
+
+class StageTaken(BudgetProblem):
+    """One person never takes two stages of one submission."""
+
+    code = "stage_taken"
+
+    def __init__(self, *, stage: int) -> None:
+        self.stage = stage
+        super().__init__(f"You have approved stage {stage} of this plan already. Someone else has to take the next.")
 
 
 class NothingToApprove(BudgetProblem):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -21,8 +21,11 @@ from budgetsite.tenancy.scope import require_tenant_id
 _paused: ContextVar[dict[UUID, int] | None] = ContextVar("recalculation_paused", default=None)
 
 _LINE_SUMS = """
-    SELECT coalesce(sum(budgeted_amount), 0) AS budgeted, coalesce(sum(committed_amount), 0) AS committed,
-           coalesce(sum(actual_amount), 0) AS actual
+    SELECT coalesce(sum(budgeted_amount) FILTER (WHERE kind = 'cost'), 0) AS budgeted,
+           coalesce(sum(committed_amount), 0) AS committed,
+           coalesce(sum(actual_amount) FILTER (WHERE kind = 'cost'), 0) AS actual,
+           coalesce(sum(budgeted_amount) FILTER (WHERE kind = 'income'), 0) AS projected_income,
+           coalesce(sum(actual_amount) FILTER (WHERE kind = 'income'), 0) AS income
     FROM budgets_budgetlineitem
     WHERE tenant_id = %(tenant)s AND budget_id = %(budget)s AND deleted_at IS NULL
 """
@@ -32,7 +35,10 @@ _UPDATE_TOTALS = f"""
         SELECT b.tenant_id, b.id, lines.budgeted AS lines_total,
                CASE WHEN b.total_follows_lines THEN lines.budgeted ELSE b.total_budget_amount END AS total,
                lines.committed + b.unallocated_committed_amount AS committed,
-               lines.actual + b.unallocated_actual_amount AS actual
+               lines.actual + b.unallocated_actual_amount AS actual,
+               coalesce(b.approved_total_amount,
+                   CASE WHEN b.total_follows_lines THEN lines.budgeted ELSE b.total_budget_amount END) AS in_force,
+               lines.projected_income, lines.income
         FROM budgets_eventbudget b, lines
         WHERE b.tenant_id = %(tenant)s AND b.id = %(budget)s
     )
@@ -41,12 +47,15 @@ _UPDATE_TOTALS = f"""
         total_budget_amount = t.total,
         total_committed_amount = t.committed,
         total_actual_amount = t.actual,
-        variance_amount = t.total - t.actual,
-        variance_percentage = {variance_percentage_sql("t.total", "t.actual")},
+        projected_income_amount = t.projected_income,
+        total_income_amount = t.income,
+        variance_amount = t.in_force - t.actual,
+        variance_percentage = {variance_percentage_sql("t.in_force", "t.actual")},
         version = b.version + %(step)s
     FROM totals t
     WHERE b.tenant_id = t.tenant_id AND b.id = t.id AND t.lines_total <= t.total
-        AND greatest(t.lines_total, t.total, t.committed, abs(t.actual), abs(t.total - t.actual)) <= %(largest)s
+        AND greatest(t.lines_total, t.total, t.committed, abs(t.actual), abs(t.in_force - t.actual), t.projected_income,
+            abs(t.income)) <= %(largest)s
     RETURNING {BUDGET_COLUMNS}
 """
 
@@ -108,20 +117,27 @@ def recalculation_paused() -> Iterator[None]:
         recalculate_budget(budget_id, plan_changed=bool(noted[budget_id]))
 
 
-def lock_budget_row(budget_id: UUID) -> int:
+class LockedBudget(NamedTuple):
+    """`is_under_revision`: another plan, the approved one, is in force beside the present one."""
+
+    version: int
+    is_under_revision: bool
+
+
+def lock_budget_row(budget_id: UUID) -> LockedBudget:
     """Lock the budget's row against other writers and return its version.
 
     `FOR NO KEY UPDATE`: a plain `FOR UPDATE` would make every insert that refers to the budget wait.
     """
-    version: int | None = (
+    row = (
         EventBudget.objects.filter(pk=budget_id)
         .select_for_update(no_key=True)
-        .values_list("version", flat=True)
+        .values_list("version", "approved_total_amount")
         .first()
     )
-    if version is None:
+    if row is None:
         raise BudgetNotFound(budget_id)
-    return version
+    return LockedBudget(version=row[0], is_under_revision=row[1] is not None)
 
 
 def line_figures(line: BudgetLineItem) -> LineFigures:
@@ -129,7 +145,8 @@ def line_figures(line: BudgetLineItem) -> LineFigures:
         line_item_id=line.pk,
         budget_id=line.budget_id,
         name=line.name,
-        budgeted=line.budgeted_amount,
+        kind=line.kind,
+        budgeted=line.in_force_amount,
         committed=line.committed_amount,
         actual=line.actual_amount,
         variance=line.variance_amount,

@@ -1,6 +1,6 @@
 """The life of a budget: one table of moves, one door for each."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -9,23 +9,35 @@ from uuid import UUID
 from django.db import transaction
 
 from budgets.models import BudgetDecision, BudgetStatus, EventBudget
+from budgets.services.approval import TakenStage, open_stages, roles_that_may, take_stage
 from budgets.services.guards import lock_budget
-from budgets.services.problems import (
-    InvalidTransition,
-    NothingToApprove,
-    OwnSubmission,
-    ReasonRequired,
-    VarianceTooHigh,
-)
+from budgets.services.problems import InvalidTransition, NothingToApprove, ReasonRequired, VarianceTooHigh
+from budgets.services.recalculation import recalculate_budget
+from budgets.services.revision import keep_in_force, put_in_force
 from budgetsite.accounts.models import Account, User
 from budgetsite.accounts.permissions import PERMISSIONS, may
 from budgetsite.accounts.roles import Role
 from budgetsite.money.amounts import format_amount
+from budgetsite.outbox.services import record_event
 from budgetsite.tenancy.history import record_history
 
 # Finalizing beyond this variance needs an owner's override; above the lower one it is said in the answer.
 VARIANCE_LIMIT = Decimal(20)
 VARIANCE_WARNING = Decimal(10)
+
+# Stands for a role where a job made the move, and no person.
+BY_ITSELF = "system"
+
+_NOBODY_NEXT = {"awaiting_stage": None, "awaiting_role": "", "awaiting_since": None, "reminded_at": None}
+_PARTICIPLES = {
+    "submit": "submitted",
+    "approve": "approved",
+    "reject": "rejected",
+    "activate": "activated",
+    "finalize": "finalized",
+    "archive": "archived",
+    "revise": "revised",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +76,11 @@ MOVES = {
 
 @dataclass(frozen=True, slots=True)
 class Moved:
+    """`stage` is the one that was taken, where the move is an approval."""
+
     budget: EventBudget
-    warnings: list[dict[str, str]]
+    warnings: list[dict[str, str]] = field(default_factory=list)
+    stage: int = 1
 
 
 class RoleNotAllowed(PermissionError):
@@ -83,7 +98,7 @@ def allowed_moves(budget: EventBudget) -> list[dict[str, Any]]:
         {
             "action": move.action,
             "to_status": str(move.to_status),
-            "roles": [str(r) for r in Role if r in move.roles],
+            "roles": [str(role) for role in Role if role in roles_for(move, budget)],
         }
         for move in MOVES.values()
         if budget.status in move.from_statuses
@@ -92,7 +107,14 @@ def allowed_moves(budget: EventBudget) -> list[dict[str, Any]]:
 
 def moves_for(budget: EventBudget, role: Role) -> list[Move]:
     """Return the moves that someone with `role` may make now."""
-    return [move for move in MOVES.values() if budget.status in move.from_statuses and role in move.roles]
+    return [move for move in MOVES.values() if budget.status in move.from_statuses and role in roles_for(move, budget)]
+
+
+def roles_for(move: Move, budget: EventBudget) -> frozenset[Role]:
+    """Return the roles that may make a move of this budget: an approval is for the stage that is next."""
+    if move.action == "approve" and budget.awaiting_role:
+        return move.roles & roles_that_may(budget.awaiting_role)
+    return move.roles
 
 
 @transaction.atomic
@@ -110,12 +132,16 @@ def move_budget(
 ) -> Moved:
     """Make one move: lock, check, change status and version, record the decision. All effects:
 
-    - submit remembers who and when; approve demands someone else (unless the account has switched four eyes off);
-    - reject and revise lead back to draft and need a reason; revise opens the next revision of the plan;
+    - submit remembers who and when, and opens the stages that the account's rules ask for;
+    - approve takes the next stage, each by another person, and none by who submitted it (unless the account has
+      switched four eyes off). The last one keeps the plan as its revision and puts it in force; before it the budget
+      stays in review;
+    - reject and revise lead back to draft and need a reason; revise opens the next revision of the plan, and the
+      approved one stays in force until that is approved;
     - finalize refuses a variance beyond ±20 % unless an owner overrides with a reason, and warns beyond ±10 %.
 
-    Raises `StaleVersion`, `InvalidTransition`, `RoleNotAllowed`, `OwnSubmission`, `NothingToApprove`, `ReasonRequired`,
-    `VarianceTooHigh`.
+    Each is also told to the outbox. Raises `StaleVersion`, `InvalidTransition`, `RoleNotAllowed`, `OwnSubmission`,
+    `StageTaken`, `StageNotYours`, `NothingToApprove`, `ReasonRequired`, `VarianceTooHigh`.
     """
     move = MOVES[action]
     budget = lock_budget(budget_id, version=version)
@@ -129,34 +155,128 @@ def move_budget(
     if move.needs_total and not budget.total_budget_amount:
         raise NothingToApprove
     warnings: list[dict[str, str]] = []
-    if action == "approve":
-        _demand_other_eyes(budget, acting_user, account)
     if action == "finalize":
         warnings = _check_variance(budget, acting_role=acting_role, reason=reason, override=override)
-        if budget.total_committed_amount:
-            open_amount = f"{format_amount(budget.total_committed_amount, budget.currency, 'en')} {budget.currency}"
-            detail = f"{open_amount} are still promised, and can't be released or settled any more."
-            warnings.append({"code": "open_commitments", "detail": detail})
-    _change(budget, move, acting_user=acting_user, now=now)
+        warnings += _warn_of_commitments(budget)
+    taken = None
+    if action == "approve":
+        taken = take_stage(budget, acting_user=acting_user, acting_role=acting_role, account=account, now=now)
+    return _make(
+        move, budget, acting_user=acting_user, role=acting_role, now=now, reason=reason, warnings=warnings, taken=taken
+    )
+
+
+@transaction.atomic
+def activate_on_its_day(*, budget_id: UUID, version: int, now: datetime) -> Moved:
+    """Activate an approved budget because its event's day has come. Nobody acts: the decision says so.
+
+    Raises `StaleVersion`, `InvalidTransition` when someone was faster.
+    """
+    move = MOVES["activate"]
+    budget = lock_budget(budget_id, version=version)
+    if budget.status not in move.from_statuses:
+        raise InvalidTransition(action=move.action, status=budget.status, allowed=allowed_moves(budget))
+    return _make(move, budget, acting_user=None, role=BY_ITSELF, now=now, reason="The day of the event has come.")
+
+
+def _make(
+    move: Move,
+    budget: EventBudget,
+    *,
+    acting_user: User | None,
+    role: str,
+    now: datetime,
+    reason: str,
+    warnings: list[dict[str, str]] | None = None,
+    taken: TakenStage | None = None,
+) -> Moved:
+    """Make a move of a locked budget that nothing stands in the way of."""
+    version = budget.version + 1
+    changes: dict[str, Any] = {"version": version, **_NOBODY_NEXT}
+    following = open_stages(budget, submission=version) if move.action == "submit" else None
+    if taken is not None:
+        following = taken.following
+    if following is not None:
+        changes |= {"awaiting_stage": following.stage, "awaiting_role": following.role, "awaiting_since": now}
+    to_status = BudgetStatus.REVIEW if taken is not None and taken.following else move.to_status
+    changes |= {"status": to_status, **_people(move, to_status, acting_user=acting_user, now=now)}
+    if to_status == BudgetStatus.APPROVED:
+        put_in_force(
+            budget,
+            version=version,
+            reason=_why_revised(budget),
+            approved_by_id=acting_user.pk if acting_user else None,
+            now=now,
+        )
+    if move.action == "revise":
+        changes["revision"] = budget.revision + 1
+    EventBudget.objects.filter(pk=budget.pk).update(**changes)
+    if move.action == "revise":
+        keep_in_force(budget)
+    if to_status == BudgetStatus.APPROVED and budget.is_under_revision:
+        recalculate_budget(budget.pk, plan_changed=False, locked=True)
+    stage = taken.stage.stage if taken is not None else 1
     BudgetDecision.objects.create(
         budget=budget,
-        action=action,
+        action=move.action,
+        stage=stage,
         from_status=budget.status,
-        to_status=move.to_status,
-        version=budget.version + 1,
+        to_status=to_status,
+        version=version,
         revision=budget.revision,
         actor=acting_user,
-        role=acting_role,
+        role=role,
         reason=reason,
     )
+    record_event(
+        kind=f"budget.{_happened(move, to_status)}",
+        subject_type="event_budget",
+        subject_id=budget.pk,
+        payload={
+            "version": version,
+            "revision": changes.get("revision", budget.revision),
+            "status": str(to_status),
+            "stage": stage,
+            "awaiting_role": changes["awaiting_role"],
+        },
+    )
     moved = EventBudget.objects.filter(pk=budget.pk).select_related("event")
-    record_history(moved, reason=(f"{action}: {reason}" if reason else action)[:100])
-    return Moved(budget=moved.get(), warnings=warnings)
+    record_history(moved, reason=(f"{move.action}: {reason}" if reason else move.action)[:100])
+    return Moved(budget=moved.get(), warnings=warnings or [], stage=stage)
 
 
-def _demand_other_eyes(budget: EventBudget, acting_user: User, account: Account) -> None:
-    if account.four_eyes and budget.submitted_by_id == acting_user.pk:
-        raise OwnSubmission
+def _people(move: Move, to_status: BudgetStatus, *, acting_user: User | None, now: datetime) -> dict[str, Any]:
+    """Return what the move changes of who submitted and approved the plan."""
+    if move.action == "submit":
+        return {"submitted_by": acting_user, "submitted_at": now}
+    if to_status == BudgetStatus.APPROVED:
+        return {"approved_by": acting_user, "approved_at": now}
+    if to_status == BudgetStatus.DRAFT:
+        return {"submitted_by": None, "submitted_at": None, "approved_by": None, "approved_at": None}
+    return {}
+
+
+def _why_revised(budget: EventBudget) -> str:
+    """Return the reason that opened the revision under way; empty for the first plan."""
+    if budget.revision == 1:
+        return ""
+    opened = BudgetDecision.objects.filter(budget=budget, action="revise", revision=budget.revision - 1)
+    reason: str | None = opened.order_by("-version").values_list("reason", flat=True).first()
+    return reason or ""
+
+
+def _happened(move: Move, to_status: BudgetStatus) -> str:
+    if move.action == "approve" and to_status == BudgetStatus.REVIEW:
+        return "stage_approved"
+    return _PARTICIPLES[move.action]
+
+
+def _warn_of_commitments(budget: EventBudget) -> list[dict[str, str]]:
+    if not budget.total_committed_amount:
+        return []
+    open_amount = f"{format_amount(budget.total_committed_amount, budget.currency, 'en')} {budget.currency}"
+    detail = f"{open_amount} are still promised, and can't be released or settled any more."
+    return [{"code": "open_commitments", "detail": detail}]
 
 
 def _check_variance(budget: EventBudget, *, acting_role: Role, reason: str, override: bool) -> list[dict[str, str]]:
@@ -179,17 +299,4 @@ def _check_variance(budget: EventBudget, *, acting_role: Role, reason: str, over
 
 def _varies_by_more_than(percent: Decimal, budget: EventBudget) -> bool:
     """Compare amounts, not the rounded percentage: 20.001 % is more than 20 %."""
-    return abs(budget.variance_amount) * 100 > percent * budget.total_budget_amount
-
-
-def _change(budget: EventBudget, move: Move, *, acting_user: User, now: datetime) -> None:
-    changes: dict[str, Any] = {"status": move.to_status, "version": budget.version + 1}
-    if move.action == "submit":
-        changes |= {"submitted_by": acting_user, "submitted_at": now}
-    elif move.action == "approve":
-        changes |= {"approved_by": acting_user, "approved_at": now}
-    elif move.to_status == BudgetStatus.DRAFT:
-        changes |= {"submitted_by": None, "submitted_at": None, "approved_by": None, "approved_at": None}
-    if move.action == "revise":
-        changes["revision"] = budget.revision + 1
-    EventBudget.objects.filter(pk=budget.pk).update(**changes)
+    return abs(budget.variance_amount) * 100 > percent * budget.in_force_amount

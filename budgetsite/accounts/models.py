@@ -25,6 +25,9 @@ class Account(models.Model):
     four_eyes = models.BooleanField(
         default=True, help_text="A budget is approved by someone other than the person who submitted it."
     )
+    approval_reminder_days = models.PositiveSmallIntegerField(
+        default=3, help_text="Who has to approve is reminded after so many days, and again after as many; 0: never."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
 

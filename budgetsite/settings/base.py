@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "simple_history",
     "budgetsite.accounts",
+    "budgetsite.outbox",
     "budgetsite.api",
     "budgetsite.pages",
     "events",

@@ -1,0 +1,44 @@
+from decimal import Decimal
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from budgets.models.event_budget import EventBudget
+from budgetsite.tenancy.history import TenantHistory
+from budgetsite.tenancy.models import TenantForeignKey, TenantModel
+
+
+class PlanDriver(TenantModel):
+    """A number that lines of a plan follow: how many guests, days, hours. A changed one recomputes its lines."""
+
+    budget = TenantForeignKey(EventBudget, on_delete=models.CASCADE, related_name="drivers")
+    name = models.CharField(max_length=60)
+    quantity = models.DecimalField(max_digits=15, decimal_places=3, default=Decimal(0))
+    follows_guests = models.BooleanField(
+        default=False, help_text="Follows the number of guests that the event expects, while the plan is a draft."
+    )
+
+    history = TenantHistory()
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(condition=Q(quantity__gte=0), name="budgets_plandriver_quantity_not_negative"),
+            # Also serves reading a budget's drivers.
+            models.UniqueConstraint(
+                "tenant",
+                "budget",
+                Lower("name"),
+                condition=Q(deleted_at=None),
+                name="budgets_plandriver_one_per_name",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "budget"],
+                condition=Q(deleted_at=None, follows_guests=True),
+                name="budgets_plandriver_one_for_guests",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,156 @@
+"""Approval in stages: which ones a plan needs by the account's rules, and who may take the next."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import Max
+
+from budgets.models import (
+    APPROVING_ROLES,
+    ApprovalRule,
+    ApprovalStage,
+    ApprovalSubject,
+    BudgetLineItem,
+    EventBudget,
+    LineKind,
+)
+from budgets.services.problems import OwnSubmission, StageNotYours, StageTaken
+from budgetsite.accounts.models import Account, User
+from budgetsite.accounts.roles import Role
+from budgetsite.money.amounts import format_amount
+
+
+@dataclass(frozen=True, slots=True)
+class RequiredStage:
+    """A stage that a plan has to pass, and why: `because` is empty where no rule asks for it."""
+
+    stage: int
+    role: Role
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenStage:
+    """`following` is the stage that is next now, None when this was the last."""
+
+    stage: ApprovalStage
+    following: ApprovalStage | None
+
+
+def roles_that_may(role: str) -> frozenset[Role]:
+    """Return the roles that may decide what asks for `role`: that one, and those above it."""
+    return frozenset(APPROVING_ROLES[APPROVING_ROLES.index(Role(role)) :])
+
+
+def required_stages(budget: EventBudget) -> list[RequiredStage]:
+    """Return the stages that a plan needs by the account's rules, numbered from 1 without gaps.
+
+    Two statements. Of several rules for one stage the strongest role counts. Where no rule applies, one
+    stage is left: a manager's or an owner's. A rule in another currency than the budget's always applies.
+    """
+    rules = list(
+        ApprovalRule.objects.filter(subject=ApprovalSubject.PLAN).select_related("category").order_by("stage", "id")
+    )
+    highest = _highest_lines(budget, {rule.category_id for rule in rules if rule.category_id})
+    found: dict[int, list[tuple[Role, str]]] = {}
+    for rule in rules:
+        if rule.category_id is not None and rule.category_id not in highest:
+            continue
+        amount = budget.total_budget_amount if rule.category_id is None else highest[rule.category_id]
+        if applies_to(rule, amount, budget.currency):
+            found.setdefault(rule.stage, []).append((Role(rule.role), why(rule)))
+    if not found:
+        return [RequiredStage(stage=1, role=Role.MANAGER)]
+    return list(_numbered(found))
+
+
+def applies_to(rule: ApprovalRule, amount: Decimal, currency: str) -> bool:
+    """Whether a rule asks for an approval of `amount`. Amounts in two currencies are never compared: it does then."""
+    return not rule.above_amount or rule.currency != currency or amount > rule.above_amount
+
+
+def why(rule: ApprovalRule) -> str:
+    """Say in words what a rule applies to; empty for one that always does."""
+    above = f"above {format_amount(rule.above_amount, rule.currency, 'en')} {rule.currency}"
+    if rule.category is not None:
+        return f"a line of {rule.category}" + (f" {above}" if rule.above_amount else "")
+    return f"a total {above}" if rule.above_amount else ""
+
+
+def open_stages(budget: EventBudget, *, submission: int) -> ApprovalStage:
+    """Make the stages that the submission of a locked plan has to pass; return the first."""
+    stages = [
+        ApprovalStage(
+            budget=budget,
+            submission=submission,
+            stage=required.stage,
+            role=required.role,
+            because=required.because[:500],
+        )
+        for required in required_stages(budget)
+    ]
+    ApprovalStage.objects.bulk_create(stages)
+    return stages[0]
+
+
+def stages_of_submission(budget_id: UUID) -> list[ApprovalStage]:
+    """Return the stages of a budget's last submission in their order, with who decided them."""
+    stages = list(
+        ApprovalStage.objects.filter(budget_id=budget_id).select_related("decided_by").order_by("-submission", "stage")
+    )
+    return [stage for stage in stages if stage.submission == stages[0].submission]
+
+
+def take_stage(
+    budget: EventBudget, *, acting_user: User, acting_role: Role, account: Account, now: datetime
+) -> TakenStage:
+    """Decide the stage of a locked budget that is next.
+
+    Raises `OwnSubmission` (unless the account has switched four eyes off), `StageTaken` for someone who has taken an
+    earlier stage of this submission, `StageNotYours` for a role below the one that the stage asks for.
+    """
+    stages = stages_of_submission(budget.pk)
+    waiting = [stage for stage in stages if stage.decided_at is None]
+    stage = waiting[0]
+    refuse_stage(stage, stages, budget, acting_user=acting_user, acting_role=acting_role, account=account)
+    stage.decided_by, stage.decided_at = acting_user, now
+    stage.save(update_fields=["decided_by", "decided_at"])
+    return TakenStage(stage=stage, following=waiting[1] if len(waiting) > 1 else None)
+
+
+def refuse_stage(
+    stage: ApprovalStage,
+    stages: list[ApprovalStage],
+    budget: EventBudget,
+    *,
+    acting_user: User,
+    acting_role: Role,
+    account: Account,
+) -> None:
+    """Raise what keeps a person from taking `stage` of `stages`; return when nothing does."""
+    if account.four_eyes and budget.submitted_by_id == acting_user.pk:
+        raise OwnSubmission
+    for taken in stages:
+        if taken.decided_by_id == acting_user.pk:
+            raise StageTaken(stage=taken.stage)
+    if acting_role not in roles_that_may(stage.role):
+        role = Role(stage.role).label.lower()
+        raise StageNotYours(stage=stage.stage, stages=len(stages), role=role, because=stage.because)
+
+
+def _highest_lines(budget: EventBudget, category_ids: set[UUID]) -> dict[UUID, Decimal]:
+    """Return category → the largest line of cost that the plan has in it."""
+    if not category_ids:
+        return {}
+    lines = BudgetLineItem.objects.filter(budget=budget, kind=LineKind.COST, category_id__in=category_ids)
+    return dict(lines.order_by().values_list("category_id").annotate(highest=Max("budgeted_amount")))
+
+
+def _numbered(found: dict[int, list[tuple[Role, str]]]) -> Iterator[RequiredStage]:
+    for number, stage in enumerate(sorted(found), start=1):
+        role = max((role for role, _ in found[stage]), key=APPROVING_ROLES.index)
+        reasons = [reason for of_role, reason in found[stage] if of_role == role and reason]
+        yield RequiredStage(stage=number, role=role, because=", ".join(dict.fromkeys(reasons)))

@@ -1,0 +1,36 @@
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Func, Value
+
+from budgetsite.tenancy.models import TenantRow
+
+
+class OutboxEvent(TenantRow):
+    """Something that has happened, written in the transaction that made it happen, to be told outside after it.
+
+    `position` grows with every event of the database: what is told of one subject is told in that order.
+    """
+
+    position = models.BigIntegerField(
+        editable=False,
+        db_default=Func(Value("outbox_position"), function="nextval", output_field=models.BigIntegerField()),
+    )
+    # What happened, as `subject.participle`: budget.submitted.
+    kind = models.CharField(max_length=60)
+    subject_type = models.CharField(max_length=40)
+    subject_id = models.UUIDField()
+    payload = models.JSONField(default=dict)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+
+    class Meta(TenantRow.Meta):
+        indexes: ClassVar[list[models.Index]] = [
+            # The events of one subject in their order.
+            models.Index(fields=["tenant", "subject_type", "subject_id", "position"], name="outbox_event_of_subject"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject_id}"
