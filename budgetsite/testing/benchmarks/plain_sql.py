@@ -89,11 +89,13 @@ _EDIT_LINE = """
 """
 
 _LINE_HISTORY = """
-    INSERT INTO budgets_historicalbudgetlineitem (id, deleted_at, section, name, description, currency,
-        budgeted_amount, sort_order, notes, version, history_date, history_type, budget_id, category_id,
-        history_user_id, tenant_id)
-    VALUES (%(id)s, NULL, %(section)s, %(name)s, %(description)s, %(currency)s, %(budgeted_amount)s, %(sort_order)s,
-        %(notes)s, %(version)s, now(), '~', %(budget_id)s, %(category_id)s, %(user)s, %(tenant_id)s)
+    INSERT INTO budgets_historicalbudgetlineitem (id, deleted_at, kind, section, name, description, currency,
+        budgeted_amount, driver_id, quantity, unit_price, transferred_amount, based_on_id, sort_order, notes, version,
+        history_date, history_type, budget_id, category_id, history_user_id, tenant_id)
+    VALUES (%(id)s, NULL, %(kind)s, %(section)s, %(name)s, %(description)s, %(currency)s,
+        %(budgeted_amount)s, %(driver_id)s, %(quantity)s, %(unit_price)s, %(transferred_amount)s, %(based_on_id)s,
+        %(sort_order)s, %(notes)s, %(version)s,
+        now(), '~', %(budget_id)s, %(category_id)s, %(user)s, %(tenant_id)s)
 """
 
 _RECOMPUTE = """
