@@ -36,9 +36,14 @@ def test_events_are_numbered_in_their_order(account):
 
 def test_an_event_is_taken_back_with_the_change_that_it_tells_of(account):
     subject = uuid4()
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+
+    @transaction.atomic
+    def change_that_fails():
         record_event(kind="budget.submitted", subject_type="event_budget", subject_id=subject)
         raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        change_that_fails()
     assert not OutboxEvent.objects.filter(subject_id=subject).exists()
 
 
