@@ -7,6 +7,7 @@ from django.dispatch import receiver
 
 from budgets.models import BudgetLineItem, EventBudget
 from budgets.services import event_budget_effects, line_item_effects
+from budgets.services.built_in_templates import seed_templates
 from budgets.services.categories import seed_categories
 from budgets.services.event_changes import refuse_other_currency, why_event_stays
 from budgetsite.accounts.models import Account
@@ -55,3 +56,4 @@ def event_to_be_deleted(sender: type[Event], event: Event, **kwargs: Any) -> str
 @receiver(account_created, dispatch_uid="budgets.seed_categories")
 def account_opened(sender: type[Account], account: Account, **kwargs: Any) -> None:
     seed_categories()
+    seed_templates()
