@@ -36,7 +36,8 @@ class LedgerEntry(TenantRow):
     """One movement of money. Append-only: whatever was wrong is put right by a further entry.
 
     `seq`, `prev_hash` and `hash` are set by PostgreSQL (migration `ledger_chain`). `description` and `actor` are no
-    part of the hash, so that a person can be erased without breaking the chain.
+    part of the hash, so that a person can be erased without breaking the chain. `created_at` is the clock's
+    time under the budget's lock: a budget's later entries have later times.
     """
 
     budget = TenantForeignKey(EventBudget, on_delete=models.PROTECT, related_name="ledger_entries")
@@ -121,7 +122,7 @@ class LedgerEntry(TenantRow):
                     ) THEN
                         RAISE EXCEPTION 'no such line in this budget' USING ERRCODE = 'check_violation';
                     END IF;
-                    NEW.created_at = now();
+                    NEW.created_at = clock_timestamp();
                     NEW.hash = budgets_ledger_hash(NEW.prev_hash, NEW.tenant_id, NEW.id, NEW.budget_id,
                         NEW.line_item_id, NEW.seq, NEW.kind, NEW.committed_delta, NEW.actual_delta, NEW.currency,
                         NEW.source, NEW.source_id, NEW.occurred_at);
