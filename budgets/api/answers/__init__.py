@@ -1,0 +1,46 @@
+"""What the budgets' endpoints answer. Each answer is made by hand (a list of fifty costs half of what serializers take)
+beside the serializer that describes it in the schema; a test holds the two together.
+"""
+
+from budgets.api.answers.category import CategoryAnswer, category_answer
+from budgets.api.answers.event_budget import (
+    BudgetAnswer,
+    BudgetDetailAnswer,
+    FinalizedAnswer,
+    WarningAnswer,
+    budget_answer,
+    budget_detail,
+)
+from budgets.api.answers.ledger_entry import LedgerEntryAnswer, entry_answer
+from budgets.api.answers.line_item import LineItemAnswer, LineItemsAnswer, line_answer
+from budgets.api.answers.story import (
+    ChangeAnswer,
+    DecisionAnswer,
+    PersonAnswer,
+    change_answer,
+    decision_answer,
+)
+from budgets.api.answers.sums import SummaryAnswer, with_amounts
+
+__all__ = [
+    "BudgetAnswer",
+    "BudgetDetailAnswer",
+    "CategoryAnswer",
+    "ChangeAnswer",
+    "DecisionAnswer",
+    "FinalizedAnswer",
+    "LedgerEntryAnswer",
+    "LineItemAnswer",
+    "LineItemsAnswer",
+    "PersonAnswer",
+    "SummaryAnswer",
+    "WarningAnswer",
+    "budget_answer",
+    "budget_detail",
+    "category_answer",
+    "change_answer",
+    "decision_answer",
+    "entry_answer",
+    "line_answer",
+    "with_amounts",
+]
