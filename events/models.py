@@ -3,6 +3,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import F, Q
 
@@ -15,6 +16,8 @@ from events.querysets import EventManager
 FIRST_YEAR, LAST_YEAR = 1900, 2999
 FIRST_MOMENT = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
 LAST_MOMENT = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
+# More than any event has had; with it a number per guest stays far from overflowing.
+MOST_GUESTS = 10_000_000
 
 
 def in_usable_year(moment: datetime) -> bool:
@@ -68,7 +71,10 @@ class Event(TenantModel):
     timezone = models.CharField(max_length=63, validators=[validate_timezone])
     currency = CurrencyField()
     expected_guests = models.PositiveIntegerField(
-        null=True, blank=True, help_text="How many guests are expected; a plan can count on it."
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(MOST_GUESTS, "Expect 10,000,000 guests at most.")],
+        help_text="How many guests are expected; a plan can count on it.",
     )
     pending_holds = models.BooleanField(
         default=True, help_text="A registration that waits for approval holds its stock and its slot."
@@ -114,6 +120,10 @@ class Event(TenantModel):
                 condition=Q(event_date__gte=FIRST_MOMENT, event_date__lt=LAST_MOMENT)
                 & Q(registration_start_date__gte=FIRST_MOMENT, registration_end_date__lt=LAST_MOMENT),
                 name="events_event_within_the_calendar",
+            ),
+            models.CheckConstraint(
+                condition=Q(expected_guests__isnull=True) | Q(expected_guests__range=(0, MOST_GUESTS)),
+                name="events_event_guests_within_bounds",
             ),
         ]
         indexes: ClassVar[list[models.Index]] = [

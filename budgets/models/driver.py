@@ -20,6 +20,9 @@ class PlanDriver(TenantModel):
         default=False, help_text="Follows the number of guests that the event expects, while the plan is a draft."
     )
 
+    # The version of the budget in which it last changed; who has read that or a later one is up to date.
+    version = models.PositiveIntegerField(default=1, editable=False)
+
     history = TenantHistory()
 
     class Meta(TenantModel.Meta):
