@@ -30,6 +30,7 @@ def create_event_budget(
     total_budget_amount: Decimal | None = None,
     notes: str = "",
     line_items: Sequence[dict[str, Any]] = (),
+    copied_from: EventBudget | None = None,
 ) -> EventBudget:
     """Open an event's budget. Without a total (or with 0) the total follows the lines.
 
@@ -45,6 +46,7 @@ def create_event_budget(
         total_follows_lines=not total,
         variance_amount=total,
         notes=notes,
+        copied_from=copied_from,
     )
     try:
         with transaction.atomic():

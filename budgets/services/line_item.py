@@ -15,7 +15,7 @@ from budgets.services import ledger
 from budgets.services.categories import CategoryFinder, hold_categories
 from budgets.services.guards import lock_budget, refuse_fixed_plan, refuse_locked
 from budgets.services.line_item_effects import set_actual
-from budgets.services.pricing import parse_quantity, price_line, refuse_amount_beside_price
+from budgets.services.pricing import driver_quantities, parse_quantity, price_line, refuse_amount_beside_price
 from budgets.services.problems import CurrencyMismatch, LineHasCommitments, LineNotFound, StaleVersion
 from budgets.services.recalculation import recalculate_budget, recalculation_paused
 from budgetsite.accounts.models import User
@@ -208,6 +208,7 @@ def insert_lines(
     A line with an `actual_amount` posts it: one entry each.
     """
     finder = CategoryFinder.load() if any(_names_category(fields) for fields in line_items) else None
+    quantities = driver_quantities(budget.pk) if any(fields.get("driver_id") for fields in line_items) else {}
     last = BudgetLineItem.objects.filter(budget=budget).aggregate(last=Max("sort_order"))["last"] or 0
     lines, actuals = [], []
     for position, fields in enumerate(line_items, start=1):
@@ -216,7 +217,7 @@ def insert_lines(
         values.setdefault("sort_order", last + position * 10)
         line = BudgetLineItem(budget=budget, currency=budget.currency, version=version, **values)
         line.approved_amount = ZERO if budget.is_under_revision else None
-        price_line(line)
+        price_line(line, quantities)
         line.variance_amount = line.in_force_amount
         lines.append(line)
     hold_categories({line.category_id for line in lines})

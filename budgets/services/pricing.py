@@ -1,7 +1,9 @@
 """Lines that are quantity × unit price: what they come to, and where their quantity is from."""
 
+from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Any
+from uuid import UUID
 
 from budgets.models import BudgetLineItem, PlanDriver
 from budgets.services.problems import DriverNotFound, IncompletePrice, PricedLine
@@ -38,18 +40,20 @@ def parse_quantity(value: object) -> Decimal:
     return rounded
 
 
-def price_line(line: BudgetLineItem) -> None:
+def driver_quantities(budget_id: UUID) -> dict[UUID, Decimal]:
+    """Return the quantities that lines of a budget may follow, by id: for pricing many lines with one statement."""
+    return dict(PlanDriver.objects.filter(budget_id=budget_id).values_list("pk", "quantity"))
+
+
+def price_line(line: BudgetLineItem, quantities: Mapping[UUID, Decimal] | None = None) -> None:
     """Set the amount of a line with a unit price to what it comes to, its quantity to its driver's.
 
-    A line without a unit price is left as it is. Raises `IncompletePrice` when only one of the two is there,
-    `DriverNotFound` for a driver of another budget, `InvalidAmount`.
+    A line without a unit price is left as it is. `quantities` are `driver_quantities`, read here when they are not
+    given. Raises `IncompletePrice` when only one of the two is there, `DriverNotFound` for a driver of another budget,
+    `InvalidAmount`.
     """
     if line.driver_id is not None:
-        quantity = (
-            PlanDriver.objects.filter(pk=line.driver_id, budget_id=line.budget_id)
-            .values_list("quantity", flat=True)
-            .first()
-        )
+        quantity = (driver_quantities(line.budget_id) if quantities is None else quantities).get(line.driver_id)
         if quantity is None:
             raise DriverNotFound(line.driver_id)
         line.quantity = quantity
