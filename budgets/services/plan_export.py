@@ -60,7 +60,7 @@ def export_plan(budget: EventBudget, *, plan_format: PlanFormat) -> PlanFile:
     else:
         content, charset = write_xlsx(ordered, rows, title="Plan"), ""
     return PlanFile(
-        filename=f"{_filename(budget.event.name)}.{plan_format.value}",
+        filename=f"{plan_filename(budget.event.name)}.{plan_format.value}",
         content_type=CONTENT_TYPES[plan_format] + charset,
         content=content,
     )
@@ -97,7 +97,7 @@ _LONGEST_NAME_BYTES = 120
 _RESERVED = frozenset('\\/:*?"<>|%')
 
 
-def _filename(event_name: str) -> str:
+def plan_filename(event_name: str) -> str:
     """Return "<event> budget" without what a system reserves, hides or would read as a path."""
     kept = "".join(
         " " if character in _RESERVED or unicodedata.category(character)[0] in "CZ" else character
