@@ -1,7 +1,9 @@
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import DateField, DateTimeField, F, Func, Q, Value
+from django.db.models.functions import Cast
 
 from budgetsite.accounts.roles import BACK_OFFICE, Role
 from budgetsite.tenancy.models import LiveManager, TenantQuerySet
@@ -24,11 +26,27 @@ class EventBudgetQuerySet(TenantQuerySet["EventBudget"]):
             return self.filter(event__client_id=user_id)
         return self.none()
 
+    def in_review(self) -> "EventBudgetQuerySet":
+        return self.filter(status="review", event__deleted_at=None)
+
+    def due(self, *, now: datetime) -> "EventBudgetQuerySet":
+        """Approved, and the day of the event has come where the event is."""
+        zone = F("event__timezone")
+        return self.alias(
+            event_day=Cast(_on_the_clock(zone, F("event__event_date")), DateField()),
+            today_there=Cast(_on_the_clock(zone, Value(now, output_field=DateTimeField())), DateField()),
+        ).filter(status="approved", event__deleted_at=None, event_day__lte=F("today_there"))
+
     def over_budget(self) -> "EventBudgetQuerySet":
         return self.filter(variance_amount__lt=0)
 
     def within_budget(self) -> "EventBudgetQuerySet":
         return self.filter(variance_amount__gte=0)
+
+
+def _on_the_clock(zone: F, moment: F | Value) -> Func:
+    """Return a moment as the clock of a zone, named in another column, shows it."""
+    return Func(zone, moment, function="timezone", output_field=DateTimeField())
 
 
 class EventBudgetManager(LiveManager.from_queryset(EventBudgetQuerySet)):  # type: ignore[misc]

@@ -8,7 +8,7 @@ from budgets.api.answers import budget_detail
 from budgets.selectors.event_budgets import budgets_in_sight
 from budgets.services import problems
 from budgets.services.workflow import RoleNotAllowed
-from budgetsite.api.errors import conflict, field_error, forbidden, not_found, translate_problems
+from budgetsite.api.errors import conflict, field_error, forbidden_with, not_found, translate_problems
 from budgetsite.api.refusals import Conflict, field_refusal
 
 
@@ -33,7 +33,8 @@ translate_problems(
         problems.DriverNotFound: field_error("driver"),
         problems.IncompletePrice: field_error("unit_price"),
         problems.PricedLine: field_error("budgeted_amount"),
-        problems.StageNotYours: forbidden,
+        problems.ApprovalRefused: conflict("allowed"),
+        problems.StageNotYours: forbidden_with("allowed"),
         problems.StaleVersion: _stale_version,
         problems.LinesExceedTotal: _lines_exceed_total,
         problems.TotalOutOfRange: field_error("non_field_errors"),
@@ -41,6 +42,6 @@ translate_problems(
         problems.ReasonRequired: field_error("reason"),
         problems.BudgetExists: conflict("budget_id"),
         problems.InvalidTransition: conflict("allowed"),
-        RoleNotAllowed: forbidden,
+        RoleNotAllowed: forbidden_with("allowed"),
     }
 )

@@ -1,12 +1,13 @@
 """Approval in stages: which ones a plan needs by the account's rules, and who may take the next."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Max
+from django.db.models import Max, Subquery
 
 from budgets.models import (
     APPROVING_ROLES,
@@ -51,16 +52,32 @@ def required_stages(budget: EventBudget) -> list[RequiredStage]:
     Two statements. Of several rules for one stage the strongest role counts. Where no rule applies, one
     stage is left: a manager's or an owner's. A rule in another currency than the budget's always applies.
     """
-    rules = list(
+    rules = plan_rules()
+    return stages_asked_for(
+        rules,
+        total=budget.total_budget_amount,
+        currency=budget.currency,
+        highest_lines=_highest_lines(budget, {rule.category_id for rule in rules if rule.category_id}),
+    )
+
+
+def plan_rules() -> list[ApprovalRule]:
+    """Return the account's rules about plans, with their categories, by stage."""
+    return list(
         ApprovalRule.objects.filter(subject=ApprovalSubject.PLAN).select_related("category").order_by("stage", "id")
     )
-    highest = _highest_lines(budget, {rule.category_id for rule in rules if rule.category_id})
+
+
+def stages_asked_for(
+    rules: Iterable[ApprovalRule], *, total: Decimal, currency: str, highest_lines: Mapping[UUID, Decimal]
+) -> list[RequiredStage]:
+    """Return the stages that `rules` ask for; `highest_lines` has the largest line of cost of each category planned."""
     found: dict[int, list[tuple[Role, str]]] = {}
     for rule in rules:
-        if rule.category_id is not None and rule.category_id not in highest:
+        if rule.category_id is not None and rule.category_id not in highest_lines:
             continue
-        amount = budget.total_budget_amount if rule.category_id is None else highest[rule.category_id]
-        if applies_to(rule, amount, budget.currency):
+        amount = total if rule.category_id is None else highest_lines[rule.category_id]
+        if applies_to(rule, amount, currency):
             found.setdefault(rule.stage, []).append((Role(rule.role), why(rule)))
     if not found:
         return [RequiredStage(stage=1, role=Role.MANAGER)]
@@ -98,10 +115,9 @@ def open_stages(budget: EventBudget, *, submission: int) -> ApprovalStage:
 
 def stages_of_submission(budget_id: UUID) -> list[ApprovalStage]:
     """Return the stages of a budget's last submission in their order, with who decided them."""
-    stages = list(
-        ApprovalStage.objects.filter(budget_id=budget_id).select_related("decided_by").order_by("-submission", "stage")
-    )
-    return [stage for stage in stages if stage.submission == stages[0].submission]
+    of_budget = ApprovalStage.objects.filter(budget_id=budget_id)
+    last = of_budget.order_by("-submission").values("submission")[:1]
+    return list(of_budget.filter(submission=Subquery(last)).select_related("decided_by").order_by("stage"))
 
 
 def take_stage(
@@ -139,6 +155,23 @@ def refuse_stage(
     if acting_role not in roles_that_may(stage.role):
         role = Role(stage.role).label.lower()
         raise StageNotYours(stage=stage.stage, stages=len(stages), role=role, because=stage.because)
+
+
+def stages_without_anybody(roles_asked: Iterable[str], people: Iterable[Role]) -> list[int]:
+    """Return the positions in `roles_asked` that are left when each of `people` takes one stage at most.
+
+    Whoever may take fewer stages goes first: an owner is kept for what only an owner may decide.
+    """
+    free = Counter(people)
+    left = []
+    asked = list(roles_asked)
+    for position in sorted(range(len(asked)), key=lambda place: (-APPROVING_ROLES.index(Role(asked[place])), place)):
+        able = [role for role in APPROVING_ROLES if role in roles_that_may(asked[position]) and free[role]]
+        if able:
+            free[able[0]] -= 1
+        else:
+            left.append(position)
+    return sorted(left)
 
 
 def _highest_lines(budget: EventBudget, category_ids: set[UUID]) -> dict[UUID, Decimal]:

@@ -9,8 +9,8 @@ from uuid import UUID
 from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Lower
 
-from budgets.models import BudgetLineItem, Category
-from budgets.services.problems import CategoryExists, CategoryInUse, UnknownCategory
+from budgets.models import ApprovalRule, BudgetLineItem, Category
+from budgets.services.problems import CategoryExists, CategoryHasRules, CategoryInUse, UnknownCategory
 from budgetsite.accounts.models import User
 from budgetsite.tenancy.deletion import restore, soft_delete
 from budgetsite.tenancy.scope import deleted_rows_visible, require_tenant_id
@@ -113,12 +113,18 @@ def update_category(*, category: Category, acting_user: User, **fields: Any) -> 
 
 @transaction.atomic
 def delete_category(*, category: Category, acting_user: User, now: datetime) -> None:
-    """Soft-delete a category that no line uses, deleted ones included: they may return. Raises `CategoryInUse`."""
+    """Soft-delete a category that nothing uses, neither a line (deleted ones may return) nor an approval rule.
+
+    Raises `CategoryInUse`, `CategoryHasRules`.
+    """
     list(Category.objects.filter(pk=category.pk).select_for_update(no_key=True))
     with deleted_rows_visible():
         lines = BudgetLineItem.objects.filter(category=category).count()
     if lines:
         raise CategoryInUse(category.name, lines)
+    rules = ApprovalRule.objects.filter(category=category).count()
+    if rules:
+        raise CategoryHasRules(category.name, rules)
     soft_delete(category, now=now)
 
 

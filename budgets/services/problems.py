@@ -135,6 +135,16 @@ class CategoryInUse(BudgetProblem):
         super().__init__(f"“{name}” is used by {lines} line(s), deleted ones included. Move them first.")
 
 
+class CategoryHasRules(BudgetProblem):
+    """Deleting it would take the rules about it along, and with them approvals that an owner has asked for."""
+
+    code = "category_has_rules"
+
+    def __init__(self, name: str, rules: int) -> None:
+        self.name, self.rules = name, rules
+        super().__init__(f"“{name}” is named by {rules} approval rule(s). An owner has to remove these first.")
+
+
 class CategoryExists(BudgetProblem):
     code = "category_exists"
 
@@ -218,12 +228,18 @@ class InvalidTransition(BudgetProblem):
 
     def __init__(self, *, action: str, status: str, allowed: Sequence[dict[str, Any]]) -> None:
         self.action, self.status, self.allowed = action, status, list(allowed)
-        names = ", ".join(move["action"] for move in self.allowed)
-        then = f"Possible now: {names}." if names else "No further step is possible."
-        super().__init__(f"A budget that is {_in_words(status)} can't be {_PARTICIPLES[action]}. {then}")
+        super().__init__(
+            f"A budget that is {_in_words(status)} can't be {_PARTICIPLES[action]}. {possible_moves(self.allowed)}"
+        )
 
 
-class OwnSubmission(BudgetProblem):
+class ApprovalRefused(BudgetProblem):
+    """The stage that is next is not this person's; `allowed` are the possible moves, and whose they are."""
+
+    allowed: Sequence[dict[str, Any]] = ()
+
+
+class OwnSubmission(ApprovalRefused):
     """Four eyes: nobody approves what they submitted."""
 
     code = "own_submission"
@@ -232,7 +248,7 @@ class OwnSubmission(BudgetProblem):
         super().__init__("You submitted this budget. Someone else has to approve it.")
 
 
-class StageNotYours(BudgetProblem):
+class StageNotYours(ApprovalRefused):
     """The stage that is next belongs to a stronger role."""
 
     code = "stage_not_yours"
@@ -243,7 +259,7 @@ class StageNotYours(BudgetProblem):
         super().__init__(f"Stage {stage} of {stages} is for the account's {role} to decide{why}.")
 
 
-class StageTaken(BudgetProblem):
+class StageTaken(ApprovalRefused):
     """One person never takes two stages of one submission."""
 
     code = "stage_taken"
@@ -276,6 +292,18 @@ class VarianceTooHigh(BudgetProblem):
             f"The variance is {shown}; a budget is finalized up to ±{limit}%. "
             "An owner can finalize it with an override and a reason."
         )
+
+
+def possible_moves(allowed: Sequence[dict[str, Any]]) -> str:
+    """Say which moves are possible now, each with who may make it: "Possible now: approve (owner or manager)."""
+    if not allowed:
+        return "No further step is possible."
+    moves = ", ".join(f"{move['action']} ({_either(move['roles'])})" for move in allowed)
+    return f"Possible now: {moves}."
+
+
+def _either(roles: Sequence[str]) -> str:
+    return " or ".join([", ".join(roles[:-1]), roles[-1]] if len(roles) > 1 else roles)
 
 
 _PARTICIPLES = {

@@ -1,5 +1,6 @@
 """The life of a budget: one table of moves, one door for each."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -11,12 +12,22 @@ from django.db import transaction
 from budgets.models import BudgetDecision, BudgetStatus, EventBudget
 from budgets.services.approval import TakenStage, open_stages, roles_that_may, take_stage
 from budgets.services.guards import lock_budget
-from budgets.services.problems import InvalidTransition, NothingToApprove, ReasonRequired, VarianceTooHigh
+from budgets.services.problems import (
+    ApprovalRefused,
+    BudgetProblem,
+    InvalidTransition,
+    NothingToApprove,
+    ReasonRequired,
+    VarianceTooHigh,
+    possible_moves,
+)
 from budgets.services.recalculation import recalculate_budget
 from budgets.services.revision import keep_in_force, put_in_force
+from budgets.services.transfer import TRANSFER_STATUSES, lapse_transfers
 from budgetsite.accounts.models import Account, User
 from budgetsite.accounts.permissions import PERMISSIONS, may
 from budgetsite.accounts.roles import Role
+from budgetsite.accounts.selectors import present_role
 from budgetsite.money.amounts import format_amount
 from budgetsite.outbox.services import record_event
 from budgetsite.tenancy.history import record_history
@@ -84,12 +95,23 @@ class Moved:
 
 
 class RoleNotAllowed(PermissionError):
-    """The move exists, but not for this role."""
+    """The move exists, but not for this role. `allowed` are the moves that the status allows, and whose they are."""
 
-    def __init__(self, move: Move) -> None:
-        self.move = move
+    code = "permission_denied"
+
+    def __init__(self, move: Move, allowed: Sequence[dict[str, Any]] = ()) -> None:
+        self.move, self.allowed = move, list(allowed)
         who = " or ".join(role.label.lower() for role in Role if role in move.roles)
-        super().__init__(f"Only the account's {who} may do this.")
+        super().__init__(f"Only the account's {who} may do this. {possible_moves(self.allowed)}")
+
+
+class NotItsDay(BudgetProblem):
+    """The event was put off, or deleted, since somebody looked."""
+
+    code = "not_its_day"
+
+    def __init__(self) -> None:
+        super().__init__("The day of the event has not come. The budget becomes active on its day.")
 
 
 def allowed_moves(budget: EventBudget) -> list[dict[str, Any]]:
@@ -148,21 +170,26 @@ def move_budget(
     reason = reason.strip()
     if budget.status not in move.from_statuses:
         raise InvalidTransition(action=action, status=budget.status, allowed=allowed_moves(budget))
-    if acting_role not in move.roles:
-        raise RoleNotAllowed(move)
+    role = _role_now(acting_user, acting_role)
+    if role is None or role not in move.roles:
+        raise RoleNotAllowed(move, allowed_moves(budget))
     if move.needs_reason and not reason:
         raise ReasonRequired
     if move.needs_total and not budget.total_budget_amount:
         raise NothingToApprove
     warnings: list[dict[str, str]] = []
     if action == "finalize":
-        warnings = _check_variance(budget, acting_role=acting_role, reason=reason, override=override)
+        warnings = _check_variance(budget, acting_role=role, reason=reason, override=override)
         warnings += _warn_of_commitments(budget)
     taken = None
     if action == "approve":
-        taken = take_stage(budget, acting_user=acting_user, acting_role=acting_role, account=account, now=now)
+        try:
+            taken = take_stage(budget, acting_user=acting_user, acting_role=role, account=account, now=now)
+        except ApprovalRefused as refusal:
+            refusal.allowed = allowed_moves(budget)
+            raise
     return _make(
-        move, budget, acting_user=acting_user, role=acting_role, now=now, reason=reason, warnings=warnings, taken=taken
+        move, budget, acting_user=acting_user, role=role, now=now, reason=reason, warnings=warnings, taken=taken
     )
 
 
@@ -170,13 +197,21 @@ def move_budget(
 def activate_on_its_day(*, budget_id: UUID, version: int, now: datetime) -> Moved:
     """Activate an approved budget because its event's day has come. Nobody acts: the decision says so.
 
-    Raises `StaleVersion`, `InvalidTransition` when someone was faster.
+    Raises `StaleVersion`, `InvalidTransition` when someone was faster, `NotItsDay` when the event was put off.
     """
     move = MOVES["activate"]
     budget = lock_budget(budget_id, version=version)
     if budget.status not in move.from_statuses:
         raise InvalidTransition(action=move.action, status=budget.status, allowed=allowed_moves(budget))
+    if not EventBudget.objects.due(now=now).filter(pk=budget.pk).exists():
+        raise NotItsDay
     return _make(move, budget, acting_user=None, role=BY_ITSELF, now=now, reason="The day of the event has come.")
+
+
+def _role_now(acting_user: User, acting_role: Role) -> Role | None:
+    """Return the role that counts: what the person is now, under the lock, and never more than they came with."""
+    now = present_role(acting_user)
+    return None if now is None else max(now, acting_role, key=list(Role).index)
 
 
 def _make(
@@ -213,6 +248,8 @@ def _make(
     EventBudget.objects.filter(pk=budget.pk).update(**changes)
     if move.action == "revise":
         keep_in_force(budget)
+    if budget.status in TRANSFER_STATUSES and to_status not in TRANSFER_STATUSES:
+        lapse_transfers(budget, now=now)
     if to_status == BudgetStatus.APPROVED and budget.is_under_revision:
         recalculate_budget(budget.pk, plan_changed=False, locked=True)
     stage = taken.stage.stage if taken is not None else 1

@@ -28,14 +28,6 @@ def accounts(committed_db):
     return made
 
 
-@pytest.fixture
-def eager_tasks():
-    """Run each task where it is started, instead of in a worker."""
-    app.conf.task_always_eager = True
-    yield
-    app.conf.task_always_eager = False
-
-
 def run(command, *arguments):
     printed = StringIO()
     call_command(command, *arguments, stdout=printed)

@@ -16,6 +16,7 @@ from budgets.services.problems import (
 from budgets.services.workflow import MOVES, RoleNotAllowed, allowed_moves, move_budget
 from budgetsite.accounts.roles import Role
 from budgetsite.testing.budgets import make_budget, make_line, move
+from budgetsite.testing.people import make_member
 
 STORY = ("submit", "approve", "activate", "finalize", "archive")
 
@@ -76,9 +77,9 @@ def test_only_the_tables_moves_are_possible(go, owner, budget, status, action):
 
 @pytest.mark.parametrize("role", list(Role))
 @pytest.mark.parametrize("action", MOVES)
-def test_only_the_tables_roles_may_move(go, staff, budget, role, action):
+def test_only_the_tables_roles_may_move(go, account, budget, role, action):
     bring_to(go, budget, MOVES[action].from_statuses[0])
-    options = {"user": staff, "role": role, "reason": "because"}
+    options = {"user": make_member(account, role).user, "role": role, "reason": "because"}
     if role in MOVES[action].roles:
         assert go(budget, action, **options).status == MOVES[action].to_status
     else:
@@ -142,7 +143,7 @@ def test_going_back_to_draft_needs_a_reason_and_forgets_the_approval(go, budget,
         ("1200.10", VarianceTooHigh),
     ],
 )
-def test_finalizing_looks_at_the_variance(go, account, manager, budget, actual, outcome):
+def test_finalizing_looks_at_the_variance(go, account, owner, manager, budget, actual, outcome):
     for action in STORY[:3]:
         go(budget, action)
     ledger.post(
@@ -154,7 +155,7 @@ def test_finalizing_looks_at_the_variance(go, account, manager, budget, actual, 
             action="finalize",
             budget_id=budget.pk,
             version=EventBudget.objects.get(pk=budget.pk).version,
-            acting_user=manager,
+            acting_user=owner if options["acting_role"] == Role.OWNER else manager,
             account=account,
             now=datetime.now(UTC),
             **options,

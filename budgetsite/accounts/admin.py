@@ -14,6 +14,7 @@ from django.urls import reverse
 from unfold.decorators import display
 from unfold.widgets import (
     UnfoldAdminEmailInputWidget,
+    UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelect2Widget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
@@ -231,8 +232,8 @@ class AccountForm(forms.ModelForm):
 
     class Meta:
         model = Account
-        fields = ("name", "currency", "timezone", "four_eyes")
-        widgets = {"name": UnfoldAdminTextInputWidget}
+        fields = ("name", "currency", "timezone", "four_eyes", "approval_reminder_days")
+        widgets = {"name": UnfoldAdminTextInputWidget, "approval_reminder_days": UnfoldAdminIntegerFieldWidget}
 
     def _post_clean(self) -> None:
         """The service judges the rest."""
@@ -248,7 +249,7 @@ class AccountAdmin(StaffModelAdmin):
     actions_row = ()
 
     form = AccountForm
-    fields = ("name", "currency", "timezone", "four_eyes")
+    fields = ("name", "currency", "timezone", "four_eyes", "approval_reminder_days")
 
     def get_queryset(self, request: StaffRequest) -> models.QuerySet[Account]:
         found: models.QuerySet[Account] = super().get_queryset(request).filter(pk=request.account.pk)

@@ -55,5 +55,16 @@ def may(role: Role | None, action: str) -> bool:
     return role in PERMISSIONS[action]
 
 
+def who_may(action: str) -> str:
+    """Return the sentence that names the roles which may do `action`."""
+    roles = [role.label.lower() for role in Role if role in PERMISSIONS[action]]
+    names = roles[0] if len(roles) == 1 else f"{', '.join(roles[:-1])} or {roles[-1]}"
+    return f"In this account {article(names)} {names} may do this: ask one of them."
+
+
+def article(word: str) -> str:
+    return "an" if word[0].lower() in "aeiou" else "a"
+
+
 def permissions_of(role: Role | None) -> list[str]:
     return sorted(action for action, roles in PERMISSIONS.items() if role in roles)

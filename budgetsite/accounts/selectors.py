@@ -6,6 +6,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from budgetsite.accounts.models import Account, Membership, User
+from budgetsite.accounts.roles import Role
 from budgetsite.tenancy.scope import tenant_scope, user_scope
 
 
@@ -38,6 +39,17 @@ def membership_in(tenant_id: UUID, *, user_id: UUID) -> Membership | None:
             .first()
         )
         return found
+
+
+def present_role(user: User) -> Role | None:
+    """Return what a person is in the current account at this moment, None when they belong to it no longer.
+
+    A platform superuser acts as its owner would.
+    """
+    if user.is_superuser:
+        return Role.OWNER
+    role = Membership.objects.filter(user_id=user.pk, user__is_active=True, deleted_at=None).values_list("role").first()
+    return Role(role[0]) if role else None
 
 
 def all_accounts() -> list[Account]:

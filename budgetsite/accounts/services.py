@@ -151,7 +151,7 @@ def end_membership(*, membership_id: UUID, acting_user: User, acting_role: Role,
 
 @transaction.atomic
 def change_account(*, account: Account, acting_user: User, **fields: Any) -> Account:
-    """Change the account's name, currency, time zone or four eyes. Raises `ValidationError` by field.
+    """Change the account's name, currency, time zone, four eyes or reminders. Raises `ValidationError` by field.
 
     Currency and time zone are those of new events; the events that there are keep theirs.
     """
@@ -166,7 +166,7 @@ def change_account(*, account: Account, acting_user: User, **fields: Any) -> Acc
     return stored
 
 
-ACCOUNT_SETTINGS = frozenset({"name", "currency", "timezone", "four_eyes"})
+ACCOUNT_SETTINGS = frozenset({"name", "currency", "timezone", "four_eyes", "approval_reminder_days"})
 
 
 @transaction.atomic

@@ -26,7 +26,7 @@ from rest_framework import exceptions
 from rest_framework.exceptions import APIException, ErrorDetail
 from rest_framework.response import Response
 
-from budgetsite.api.refusals import Conflict, PayloadTooLarge, field_refusal
+from budgetsite.api.refusals import Conflict, Forbidden, PayloadTooLarge, field_refusal
 from budgetsite.money.amounts import InvalidAmount
 
 API_PREFIX = "/api/"
@@ -72,6 +72,15 @@ def not_found(error: Any, view: Any) -> APIException:
 
 def forbidden(error: Any, view: Any) -> APIException:
     return exceptions.PermissionDenied(str(error))
+
+
+def forbidden_with(*facts: str) -> Translator:
+    """Answer 403 with the exception's own code and sentence, and these of its attributes as members."""
+
+    def translate(error: Any, view: Any) -> APIException:
+        return Forbidden(error.code, str(error), **{fact: getattr(error, fact) for fact in facts})
+
+    return translate
 
 
 def _invalid_by_field(error: Any, view: Any) -> APIException:
@@ -150,7 +159,7 @@ class ContractExceptionFormatter(ExceptionFormatter):
         for error in answer["errors"]:
             # A refusal that quotes half of a surrogate pair could not be sent.
             error["detail"] = error["detail"].encode("utf-8", "replace").decode()
-        if isinstance(self.exc, Conflict):
+        if isinstance(self.exc, Conflict | Forbidden):
             answer.update(self.exc.members)
         return answer
 

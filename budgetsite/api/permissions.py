@@ -12,7 +12,7 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from budgetsite.accounts.permissions import PERMISSIONS, may
+from budgetsite.accounts.permissions import PERMISSIONS, may, who_may
 
 # For what every member of the account may do, whatever their role.
 ANY_MEMBER = "any_member"
@@ -47,7 +47,7 @@ class RolePermission(BasePermission):
         if action is None:
             raise UndeclaredAction(type(view), name)
         if action != ANY_MEMBER and not may(role, action):
-            raise PermissionDenied("Your role in this account does not allow this.")
+            raise PermissionDenied(f"Your role in this account does not allow this. {who_may(action)}")
         return True
 
 

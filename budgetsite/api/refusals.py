@@ -20,6 +20,14 @@ class Conflict(APIException):
         self.members = members
 
 
+class Forbidden(exceptions.PermissionDenied):
+    """403 with a code, and with further members beside `errors`: what is possible instead, for instance."""
+
+    def __init__(self, code: str, detail: str, **members: Any) -> None:
+        super().__init__(detail, code)
+        self.members = members
+
+
 class PayloadTooLarge(APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_code = "too_large"

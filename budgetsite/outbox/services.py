@@ -1,5 +1,6 @@
 """Writing down what has happened, with the change itself: both are stored or neither is."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -21,12 +22,15 @@ def record_event(*, kind: str, subject_type: str, subject_id: UUID, payload: dic
 
     `payload` holds what a receiver needs and can be written as JSON: ids, numbers, amounts as text. No personal data.
     """
+    record_events(kind=kind, subject_type=subject_type, payloads={subject_id: payload or {}})
+
+
+def record_events(*, kind: str, subject_type: str, payloads: Mapping[UUID, dict[str, Any]]) -> None:
+    """Record that `kind` has happened to each of several subjects (id → payload), in their order. One statement."""
     if not connection.in_atomic_block:
         raise OutsideTransaction
-    OutboxEvent.objects.create(
-        kind=kind,
-        subject_type=subject_type,
-        subject_id=subject_id,
-        payload=payload or {},
-        actor_id=current_scope().user_id,
+    actor_id = current_scope().user_id
+    OutboxEvent.objects.bulk_create(
+        OutboxEvent(kind=kind, subject_type=subject_type, subject_id=subject_id, payload=payload, actor_id=actor_id)
+        for subject_id, payload in payloads.items()
     )

@@ -11,7 +11,8 @@ from django.shortcuts import redirect
 from django_htmx.middleware import HtmxDetails
 
 from budgetsite.accounts.models import Account, User
-from budgetsite.accounts.permissions import PERMISSIONS, may
+from budgetsite.accounts.permissions import article, may
+from budgetsite.accounts.permissions import who_may as who_may
 from budgetsite.accounts.roles import Role
 
 View = Callable[..., HttpResponse]
@@ -51,20 +52,9 @@ def page(action: str | None = None) -> Callable[[View], View]:
 def demand(role: Role, action: str) -> None:
     """Raise `PermissionDenied`, in words that say who may, unless `role` may do `action`."""
     if not may(role, action):
-        raise PermissionDenied(f"You are {_article(role)} {role.label.lower()} here. {who_may(action)}")
-
-
-def who_may(action: str) -> str:
-    """Return the sentence that names the roles which may do `action`."""
-    roles = [role.label.lower() for role in Role if role in PERMISSIONS[action]]
-    names = roles[0] if len(roles) == 1 else f"{', '.join(roles[:-1])} or {roles[-1]}"
-    return f"In this account {_article(names)} {names} may do this: ask one of them."
+        raise PermissionDenied(f"You are {article(role)} {role.label.lower()} here. {who_may(action)}")
 
 
 def visible(request: PageRequest) -> dict[str, Any]:
     """The arguments of each queryset's `visible_to` for whoever asks."""
     return {"user_id": request.user.pk, "role": request.role}
-
-
-def _article(word: str) -> str:
-    return "an" if word[0].lower() in "aeiou" else "a"

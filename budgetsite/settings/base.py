@@ -124,6 +124,14 @@ CELERY_BEAT_SCHEDULE = {
         "task": "budgets.tasks.verify_ledgers",
         "schedule": crontab(hour=3, minute=15),
     },
+    "let budgets become active on their event's day": {
+        "task": "budgets.tasks.activate_due_budgets",
+        "schedule": timedelta(minutes=15),
+    },
+    "remind of approvals that wait": {
+        "task": "budgets.tasks.remind_of_waiting_approvals",
+        "schedule": timedelta(hours=1),
+    },
     "prune answers kept for idempotency keys": {
         "task": "budgetsite.api.tasks.prune_kept_answers",
         "schedule": timedelta(hours=1),

@@ -11,5 +11,5 @@ settings.load_profile("suite")
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Bring the fixtures in once pytest-django has set Django up: they import models."""
-    for module in ("browser", "database", "mail", "people"):
+    for module in ("background", "browser", "database", "mail", "people"):
         config.pluginmanager.import_plugin(f"budgetsite.testing.{module}")

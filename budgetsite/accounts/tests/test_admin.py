@@ -199,7 +199,7 @@ def test_a_team_with_members_is_not_deleted(deputy, staff):
 
 
 def test_the_settings_are_the_owners(account, boss, deputy):
-    data = {"name": "Sunset Catering", "currency": "EUR", "timezone": "Europe/Madrid"}
+    data = {"name": "Sunset Catering", "currency": "EUR", "timezone": "Europe/Madrid", "approval_reminder_days": "5"}
 
     by_manager = deputy.post(page("account_change", account.pk), data)
     by_owner = boss.post(page("account_change", account.pk), data)
@@ -212,11 +212,16 @@ def test_the_settings_are_the_owners(account, boss, deputy):
         "Europe/Madrid",
         False,
     )
+    assert account.approval_reminder_days == 5
 
 
-@pytest.mark.parametrize("field", ["currency", "timezone", "name"])
-def test_settings_that_cannot_be_stand_at_their_field(account, boss, field):
-    data = {"name": "Sunset", "currency": "EUR", "timezone": "Europe/Madrid", "four_eyes": "on", field: ""}
+@pytest.mark.parametrize(
+    ("field", "typed"),
+    [("currency", ""), ("timezone", ""), ("name", ""), ("approval_reminder_days", ""), ("approval_reminder_days", "-1")],
+)
+def test_settings_that_cannot_be_stand_at_their_field(account, boss, field, typed):
+    settings = {"name": "Sunset", "currency": "EUR", "timezone": "Europe/Madrid", "approval_reminder_days": "3"}
+    data = {**settings, "four_eyes": "on", field: typed}
 
     response = boss.post(page("account_change", account.pk), data)
 
