@@ -7,6 +7,7 @@ from budgets.api.exports import PlanExportViewSet
 from budgets.api.imports import PlanImportViewSet
 from budgets.api.ledger_entry import HistoryViewSet, LedgerViewSet
 from budgets.api.line_item import LineItemViewSet
+from budgets.api.transfer import TransferViewSet
 from budgets.api.workflow import DecisionViewSet, WorkflowViewSet
 from budgets.services.workflow import MOVES
 from budgetsite.api.routes import api_path
@@ -34,6 +35,18 @@ urlpatterns = [
         for move in MOVES
     ),
     api_path(f"{BUDGET}/approvals", DecisionViewSet.as_view({"get": "list"}), name="api-approvals"),
+    api_path(f"{BUDGET}/transfers", TransferViewSet.as_view(ALL), name="api-transfers"),
+    api_path(
+        f"{BUDGET}/transfers/<uuid:transfer_id>", TransferViewSet.as_view({"get": "retrieve"}), name="api-transfer"
+    ),
+    *(
+        api_path(
+            f"{BUDGET}/transfers/<uuid:transfer_id>/{step}",
+            TransferViewSet.as_view({"post": step}),
+            name=f"api-transfer-{step}",
+        )
+        for step in ("approve", "reject", "reverse")
+    ),
     api_path(f"{BUDGET}/ledger", LedgerViewSet.as_view({"get": "list"}), name="api-ledger"),
     api_path(f"{BUDGET}/history", HistoryViewSet.as_view({"get": "list"}), name="api-history"),
 ]

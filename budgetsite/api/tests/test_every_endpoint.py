@@ -13,7 +13,7 @@ from django.urls import resolve
 from drf_spectacular.generators import SchemaGenerator
 
 from alerts.models import AlertRule, BudgetAlert
-from budgets.models import Category
+from budgets.models import BudgetTransfer, Category, TransferStatus
 from budgetsite.accounts.models import Account
 from budgetsite.accounts.permissions import may
 from budgetsite.accounts.roles import BACK_OFFICE, Role
@@ -68,6 +68,18 @@ def rows_of(account: Account) -> dict[str, Any]:
         venue = Venue.objects.create(name="Town hall")
         budget = make_budget(account, owner, total="100", event=make_event(account, owner, venue=venue))
         line = make_line(budget, owner, budgeted_amount="100", actual_amount="150")
+        transfer = BudgetTransfer.objects.create(
+            budget=budget,
+            revision=1,
+            from_line=line,
+            to_line=make_line(budget, owner, name="Extra", budgeted_amount="0"),
+            amount=1,
+            currency=budget.currency,
+            reason="Moved",
+            status=TransferStatus.PENDING,
+            needs_role=Role.MANAGER,
+            requested_by=owner,
+        )
         rule = AlertRule.objects.create(
             budget=budget, alert_types=[], warning_threshold=80, exceeded_thresholds=[], high_variance_percentage=20
         )
@@ -75,6 +87,7 @@ def rows_of(account: Account) -> dict[str, Any]:
             "event_id": budget.event_id,
             "budget_id": budget.pk,
             "line_item_id": line.pk,
+            "transfer_id": transfer.pk,
             "venue_id": venue.pk,
             "category_id": Category.objects.get(name="Venue").pk,
             "budget-alerts": BudgetAlert.objects.filter(budget=budget)[0].pk,
