@@ -4,9 +4,12 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
 from budgets.services.plan_export import PlanFormat, export_plan
+from budgets.services.plan_pdf import PDF, Audience, audience_of, print_plan
 from budgets.views.event_budget import budget_or_404
 from budgetsite.pages.access import PageRequest, page
 from budgetsite.pages.downloads import download
@@ -17,7 +20,16 @@ from budgetsite.pages.downloads import download
 def budget_export(request: PageRequest, budget_id: UUID) -> HttpResponse:
     budget = budget_or_404(request, budget_id)
     wanted = request.GET.get("format", PlanFormat.CSV.value)
-    if wanted not in PlanFormat.values:
+    audience = request.GET.get("audience")
+    if wanted not in {*PlanFormat.values, PDF} or audience not in {None, *Audience.values}:
         return render(request, "budgets/export.html", {"budget": budget, "event": budget.event}, status=400)
-    file = export_plan(budget, plan_format=PlanFormat(wanted))
+    if wanted == PDF:
+        file = print_plan(
+            budget_id,
+            audience=audience_of(request.role, wanted=audience),
+            language=get_language() or "en",
+            now=timezone.now(),
+        )
+    else:
+        file = export_plan(budget, plan_format=PlanFormat(wanted))
     return download(file.content, filename=file.filename, content_type=file.content_type)
