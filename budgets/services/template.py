@@ -7,7 +7,7 @@ of a template's lines of cost add up to 100 at most: whatever total it is applie
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -29,7 +29,12 @@ SHARE_UNIT = Decimal("0.001")
 # As many as a request may bring.
 MAX_LINES = 1000
 LINE_FIELDS = frozenset({"id", "kind", "category", "section", "name", "description", "basis", "value"})
-_EXACT = Context(prec=50, rounding=ROUND_HALF_UP)
+_SHARE_MESSAGES = {
+    "invalid": "Write the share in percent, such as 12.5.",
+    "not_finite": "A share must be a number, such as 12.5.",
+    "too_many_decimals": "A share has three decimals at most.",
+    "out_of_range": "A share is between 0 and 100 percent of the total.",
+}
 
 
 class TemplateNotFound(BudgetProblem):
@@ -207,16 +212,14 @@ def shares_in_words(shares: Decimal) -> str:
 
 def parse_share(value: object) -> Decimal:
     """Return a share of 0 to 100 with up to three decimals. Raises `InvalidAmount`."""
+    plain = value.strip().removesuffix("%") if isinstance(value, str) else value
     try:
-        number = Decimal(str(value).strip().removesuffix("%").strip())
-        rounded = number.quantize(SHARE_UNIT, context=_EXACT)
-    except InvalidOperation as error:
-        raise InvalidAmount("invalid", "Write the share in percent, such as 12.5.") from error
-    if not ZERO <= rounded <= WHOLE:
-        raise InvalidAmount("out_of_range", "A share is between 0 and 100 percent of the total.")
-    if rounded != number:
-        raise InvalidAmount("too_many_decimals", "A share has three decimals at most.")
-    return rounded
+        share = parse_amount(plain, None)
+    except InvalidAmount as error:
+        raise InvalidAmount(error.code, _SHARE_MESSAGES.get(error.code, error.message)) from error
+    if not ZERO <= share <= WHOLE:
+        raise InvalidAmount("out_of_range", _SHARE_MESSAGES["out_of_range"])
+    return share
 
 
 def _locked(template_id: UUID) -> BudgetTemplate:
