@@ -5,15 +5,17 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from budgets.models import APPROVING_ROLES, BudgetLineItem, BudgetTransfer, EventBudget, LineKind, TransferStatus
 from budgets.services.approval import roles_that_may
-from budgets.services.transfer import movable_amount
 from budgetsite.accounts.models import Account
 from budgetsite.accounts.permissions import may
 from budgetsite.accounts.roles import Role
 from budgetsite.tenancy.scope import deleted_rows_visible
+
+# More waiting transfers than this are found once some of these are decided.
+INBOX_SIZE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,14 @@ class LineAfter:
     line: BudgetLineItem
     budgeted: Decimal
     available: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class TransferInbox:
+    """What waits for this person's decision, and what they asked for and others decide."""
+
+    to_decide: list[BudgetTransfer]
+    own: list[BudgetTransfer]
 
 
 def transfers_of(budget_id: UUID) -> QuerySet[BudgetTransfer]:
@@ -64,34 +74,40 @@ def lines_after(source: BudgetLineItem, target: BudgetLineItem, amount: Decimal)
     ]
 
 
-def is_still_there(transfer: BudgetTransfer) -> bool:
-    """Whether the line that a waiting transfer takes from still has its amount; `from_line` is read already."""
-    return movable_amount(transfer.from_line) >= transfer.amount
-
-
-def transfers_waiting(*, user_id: UUID, role: Role) -> QuerySet[BudgetTransfer]:
-    """Transfers that someone with this role may decide, the longest waiting first, with event, lines and who asked."""
-    found: QuerySet[BudgetTransfer] = (
+def transfers_waiting(*, account: Account, user_id: UUID, role: Role) -> TransferInbox:
+    """Return the transfers that wait, the longest waiting first, with event, lines and who asked. One statement."""
+    waiting = (
         _waiting(user_id=user_id, role=role)
-        .filter(budget__event__deleted_at=None)
+        .filter(Q(needs_role__in=_decided_by(role)) | Q(requested_by_id=user_id), budget__event__deleted_at=None)
         .select_related("budget__event__venue", "from_line", "to_line", "requested_by")
         .order_by("created_at", "id")
     )
-    return found
+    inbox = TransferInbox([], [])
+    for transfer in waiting[:INBOX_SIZE]:
+        own = transfer.requested_by_id == user_id
+        decides = transfer.needs_role in _decided_by(role) and not (own and account.four_eyes)
+        (inbox.to_decide if decides else inbox.own).append(transfer)
+    return inbox
 
 
 def transfers_to_decide(*, account: Account, user_id: UUID, role: Role) -> QuerySet[Any] | None:
     """The transfers that this person may approve, to be counted; None for a role that decides none."""
     if not may(role, "budgets.decide_transfer"):
         return None
-    waiting: QuerySet[Any] = _waiting(user_id=user_id, role=role)
+    waiting: QuerySet[Any] = _waiting(user_id=user_id, role=role).filter(needs_role__in=_decided_by(role))
     return waiting.exclude(requested_by_id=user_id) if account.four_eyes else waiting
 
 
 def _waiting(*, user_id: UUID, role: Role) -> QuerySet[BudgetTransfer]:
-    needs = [needed for needed in APPROVING_ROLES if role in roles_that_may(needed)]
     in_sight: Any = EventBudget.objects.visible_to(user_id=user_id, role=role).order_by()
     found: QuerySet[BudgetTransfer] = BudgetTransfer.objects.filter(
-        needs_role__in=needs, status=TransferStatus.PENDING, budget__in=in_sight.values("pk")
+        status=TransferStatus.PENDING, budget__in=in_sight.values("pk")
     )
     return found
+
+
+def _decided_by(role: Role) -> list[Role]:
+    """Return the roles that a transfer may need for someone with `role` to decide it."""
+    if not may(role, "budgets.decide_transfer"):
+        return []
+    return [needed for needed in APPROVING_ROLES if role in roles_that_may(needed)]

@@ -88,6 +88,13 @@ def movable_amount(line: BudgetLineItem) -> Decimal:
     return max(ZERO, min(line.in_force_amount, line.available_amount))
 
 
+def refuse_plan_not_in_force(budget: EventBudget) -> None:
+    """Raise `PlanNotInForce` or `BudgetLocked` unless money may be moved between the budget's lines now."""
+    refuse_locked(budget)
+    if budget.status not in TRANSFER_STATUSES:
+        raise PlanNotInForce(budget)
+
+
 @transaction.atomic
 def transfer_between_lines(
     *,
@@ -114,7 +121,7 @@ def transfer_between_lines(
     """
     _refuse_role(acting_role, "budgets.transfer")
     budget = lock_budget(budget_id, version=version)
-    _refuse_plan_not_in_force(budget)
+    refuse_plan_not_in_force(budget)
     lines = _lines(budget, from_line_id, to_line_id)
     amount = parse_amount(amount, budget.currency)
     if amount <= 0:
@@ -152,7 +159,7 @@ def reverse_transfer(
     """
     _refuse_role(acting_role, "budgets.transfer")
     budget = lock_budget(budget_id, version=version)
-    _refuse_plan_not_in_force(budget)
+    refuse_plan_not_in_force(budget)
     transfer = _transfer_of(budget, transfer_id)
     if transfer.status != TransferStatus.DONE or transfer.reverses_id is not None:
         raise NothingToReverse(transfer)
@@ -215,7 +222,7 @@ def decide_transfer(
     transfer.budget = budget
     transfer.decided_by, transfer.decided_at, transfer.decision_reason = acting_user, now, reason
     if approve:
-        _refuse_plan_not_in_force(budget)
+        refuse_plan_not_in_force(budget)
         _carry_out(transfer)
         return transfer
     transfer.status = TransferStatus.REJECTED
@@ -334,12 +341,6 @@ def _tell(kind: str, transfer: BudgetTransfer) -> None:
 def _refuse_role(role: Role, action: str) -> None:
     if not may(role, action):
         raise TransferNotAllowed(PERMISSIONS[action])
-
-
-def _refuse_plan_not_in_force(budget: EventBudget) -> None:
-    refuse_locked(budget)
-    if budget.status not in TRANSFER_STATUSES:
-        raise PlanNotInForce(budget)
 
 
 def _lines(budget: EventBudget, *line_item_ids: UUID) -> dict[UUID, BudgetLineItem]:
