@@ -7,6 +7,8 @@ class BudgetsConfig(AppConfig):
     def ready(self) -> None:
         from budgets import receivers  # noqa: F401  (connects the signals)
         from budgets.selectors.approvals import approvals_waiting
+        from budgets.selectors.transfers import transfers_to_decide
         from budgetsite.pages.navigation import register_counter
 
         register_counter("approvals_waiting", approvals_waiting)
+        register_counter("transfers_waiting", transfers_to_decide)

@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from budgets.views import event_budget, history, ledger, line_item, plan_export, plan_import, workflow
+from budgets.views import event_budget, history, ledger, line_item, plan_export, plan_import, transfer, workflow
 
 budget_patterns = [
     path("edit", event_budget.budget_edit, name="edit"),
@@ -9,6 +9,9 @@ budget_patterns = [
     path("export", plan_export.budget_export, name="export"),
     path("history", history.budget_history, name="history"),
     path("ledger", ledger.budget_ledger, name="ledger"),
+    path("transfers", transfer.transfers, name="transfers"),
+    path("transfers/new", transfer.transfer_new, name="transfer_new"),
+    path("transfers/<uuid:transfer_id>/<slug:step>", transfer.transfer_step, name="transfer_step"),
     path("moves/<slug:action>", workflow.budget_move, name="move"),
     path("lines/new", line_item.line_add, name="line_add"),
     path("lines/new/cancel", line_item.line_add_cancel, name="line_add_cancel"),

@@ -10,10 +10,10 @@ from budgetsite.accounts.roles import Role
 
 
 def budget_tabs(*, budget_id: UUID, event_id: UUID, current: str, role: Role) -> list[dict[str, Any]]:
-    """Return what `components/tabs.html` draws; `current` is budget, history, ledger or event."""
+    """Return what `components/tabs.html` draws; `current` is budget, history, transfers, ledger or event."""
     names = [("budget", "Budget", "budgets:detail"), ("history", "History", "budgets:history")]
     if may(role, "ledger.view"):
-        names.append(("ledger", "Ledger", "budgets:ledger"))
+        names += [("transfers", "Transfers", "budgets:transfers"), ("ledger", "Ledger", "budgets:ledger")]
     tabs = [
         {"label": label, "url": reverse(view, args=[budget_id]), "current": name == current}
         for name, label, view in names
