@@ -5,11 +5,12 @@ from typing import Any
 from django.db.models.signals import post_save, pre_save
 from django.dispatch import receiver
 
-from budgets.models import BudgetLineItem, EventBudget
-from budgets.services import event_budget_effects, line_item_effects
+from budgets.models import BudgetLineItem, EventBudget, PlanDriver
+from budgets.services import driver_effects, event_budget_effects, line_item_effects
 from budgets.services.built_in_templates import seed_templates
 from budgets.services.categories import seed_categories
 from budgets.services.event_changes import refuse_other_currency, why_event_stays
+from budgets.services.event_guests import follow_expected_guests
 from budgetsite.accounts.models import Account
 from budgetsite.accounts.signals import account_created
 from events.models import Event
@@ -42,10 +43,30 @@ def event_budget_saved(
         event_budget_effects.after_save(instance, created=created)
 
 
+@receiver(pre_save, sender=PlanDriver, dispatch_uid="budgets.driver_saving")
+def driver_saving(sender: type[PlanDriver], instance: PlanDriver, raw: bool, **kwargs: Any) -> None:
+    if not raw:
+        driver_effects.before_save(instance)
+
+
+@receiver(post_save, sender=PlanDriver, dispatch_uid="budgets.driver_saved")
+def driver_saved(sender: type[PlanDriver], instance: PlanDriver, raw: bool, **kwargs: Any) -> None:
+    if not raw:
+        driver_effects.after_save(instance)
+
+
 @receiver(pre_save, sender=Event, dispatch_uid="budgets.event_saving")
 def event_saving(sender: type[Event], instance: Event, raw: bool, **kwargs: Any) -> None:
     if not raw:
         refuse_other_currency(instance)
+
+
+@receiver(pre_save, sender=Event, dispatch_uid="budgets.event_guests_changing")
+def event_guests_changing(
+    sender: type[Event], instance: Event, raw: bool, update_fields: frozenset[str] | None, **kwargs: Any
+) -> None:
+    if not raw and (update_fields is None or "expected_guests" in update_fields):
+        follow_expected_guests(instance)
 
 
 @receiver(event_deleting, sender=Event, dispatch_uid="budgets.event_deleting")

@@ -1,16 +1,27 @@
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
 from budgets.models.event_budget import EventBudget
+from budgets.models.projected import ProjectedModel
 from budgetsite.tenancy.history import TenantHistory
-from budgetsite.tenancy.models import TenantForeignKey, TenantModel
+from budgetsite.tenancy.models import TenantForeignKey
 
 
-class PlanDriver(TenantModel):
+@dataclass(slots=True)
+class DriverSave:
+    """One save of a driver: whether the lines that follow it have to be recomputed once it is written."""
+
+    currency: str
+    changes_quantity: bool
+    kept_aside: dict[str, Any] = field(default_factory=dict)
+
+
+class PlanDriver(ProjectedModel):
     """A number that lines of a plan follow: how many guests, days, hours. A changed one recomputes its lines."""
 
     budget = TenantForeignKey(EventBudget, on_delete=models.CASCADE, related_name="drivers")
@@ -23,9 +34,12 @@ class PlanDriver(TenantModel):
     # The version of the budget in which it last changed; who has read that or a later one is up to date.
     version = models.PositiveIntegerField(default=1, editable=False)
 
+    tracked: ClassVar[tuple[str, ...]] = ("budget_id", "name", "quantity", "follows_guests")
+    numbered_by: ClassVar[tuple[str, ...]] = ("version",)
+
     history = TenantHistory()
 
-    class Meta(TenantModel.Meta):
+    class Meta(ProjectedModel.Meta):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(condition=Q(quantity__gte=0), name="budgets_plandriver_quantity_not_negative"),
             # Also serves reading a budget's drivers.
@@ -42,6 +56,9 @@ class PlanDriver(TenantModel):
                 name="budgets_plandriver_one_for_guests",
             ),
         ]
+
+    # What the save under way is about; set and read by the receivers' services.
+    save_under_way: "DriverSave | None" = None
 
     def __str__(self) -> str:
         return self.name

@@ -100,7 +100,14 @@ class BudgetLineItem(ProjectedModel):
 
     tracked = (*plan_fields, "actual_amount")
     # A save also writes what follows from it: a driver's quantity and the amount that it makes.
-    numbered_by = ("version", "variance_amount", "approved_amount", "budgeted_amount", "quantity")
+    numbered_by = (
+        "version",
+        "variance_amount",
+        "approved_amount",
+        "budgeted_amount",
+        "quantity",
+        "transferred_amount",
+    )
 
     history = TenantHistory(projections=projections)
 

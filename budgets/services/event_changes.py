@@ -37,19 +37,28 @@ def change_event(
     budget: EventBudget | None = EventBudget.objects.filter(event=event).first()
     if budget is not None and event_fields.get("currency", budget.currency) != budget.currency:
         raise CurrencyFixed(budget.currency)
+    amount = event_budget_amount
+    # A higher ceiling makes room for the lines that count the guests; a lower one waits until they have shrunk.
+    makes_room = budget is not None and amount is not None and (not amount or amount > budget.total_budget_amount)
+    if makes_room:
+        _set_ceiling(event, amount, acting_user)
     event = update_event(event=event, acting_user=acting_user, **event_fields)
-    if event_budget_amount is None:
-        return event
+    if amount is not None and not makes_room:
+        _set_ceiling(event, amount, acting_user)
+    return event
+
+
+def _set_ceiling(event: Event, amount: Decimal | None, acting_user: User) -> None:
+    budget: EventBudget | None = EventBudget.objects.filter(event=event).first()
     if budget is None:
-        create_event_budget(event=event, acting_user=acting_user, total_budget_amount=event_budget_amount)
-    elif event_budget_amount != budget.total_budget_amount:
+        create_event_budget(event=event, acting_user=acting_user, total_budget_amount=amount)
+    elif amount != budget.total_budget_amount:
         update_event_budget(
             budget_id=budget.pk,
             version=lock_budget(budget.pk).version,
             acting_user=acting_user,
-            total_budget_amount=event_budget_amount,
+            total_budget_amount=amount,
         )
-    return event
 
 
 def refuse_other_currency(event: Event) -> None:

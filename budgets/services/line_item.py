@@ -15,7 +15,7 @@ from budgets.services import ledger
 from budgets.services.categories import CategoryFinder, hold_categories
 from budgets.services.guards import lock_budget, refuse_fixed_plan, refuse_locked
 from budgets.services.line_item_effects import set_actual
-from budgets.services.pricing import driver_quantities, parse_quantity, price_line, refuse_amount_beside_price
+from budgets.services.pricing import driver_quantities, parse_quantity, price_line, set_plan
 from budgets.services.problems import CurrencyMismatch, LineHasCommitments, LineNotFound, StaleVersion
 from budgets.services.recalculation import recalculate_budget, recalculation_paused
 from budgetsite.accounts.models import User
@@ -79,7 +79,8 @@ def update_line_item(
     """Change a line; `actual_amount` posts the difference to the ledger and leaves the version alone.
 
     `version` is that of the line or of the budget, whichever the writer read: it is stale when the line has changed
-    since. Spending leaves it alone, so a writer who replaces an actual may send the one they saw as `actual_read`:
+    since. What a unit price and a driver mean for amount and quantity, `pricing.set_plan` says. Spending leaves the
+    version alone, so a writer who replaces an actual may send the one they saw as `actual_read`:
     when it is another by now, that is stale as well. Raises `StaleVersion`, `PlanFixed` (the plan's fields, once
     submitted), `BudgetLocked`, `LineNotFound`, `UnknownCategory`, `LinesExceedTotal`, `InvalidAmount`.
     """
@@ -91,10 +92,8 @@ def update_line_item(
         raise StaleVersion(sent=version, current=line.version, budget_id=budget.pk)
     refuse_locked(budget)
     values = _checked(fields, budget, CategoryFinder.load() if _names_category(fields) else None, LINE_FIELDS)
-    refuse_amount_beside_price(line, values)
     actual = values.pop("actual_amount", None)
-    for name, value in values.items():
-        setattr(line, name, value)
+    set_plan(line, values)
     changes_plan = bool(line.touched())
     if changes_plan:
         refuse_fixed_plan(budget)
@@ -109,7 +108,8 @@ def update_line_item(
 def move_line_item(*, budget_id: UUID, line_item_id: UUID, to_budget_id: UUID, acting_user: User) -> BudgetLineItem:
     """Move a line, with what was promised and spent on it, to another budget in the same currency.
 
-    Both budgets are recomputed. Raises `CurrencyMismatch`, `PlanFixed`, `BudgetLocked`, `LinesExceedTotal`.
+    Both budgets are recomputed. A line that follows a number of its old budget keeps its last quantity. Raises
+    `CurrencyMismatch`, `PlanFixed`, `BudgetLocked`, `LinesExceedTotal`.
     """
     budgets = {pk: lock_budget(pk) for pk in sorted({budget_id, to_budget_id})}
     source, target = budgets[budget_id], budgets[to_budget_id]
@@ -119,6 +119,7 @@ def move_line_item(*, budget_id: UUID, line_item_id: UUID, to_budget_id: UUID, a
     if source.currency != target.currency:
         raise CurrencyMismatch(posted=source.currency, budget=target.currency)
     line.budget = target
+    line.driver = None
     line.save()
     return line
 
@@ -189,6 +190,7 @@ def restore_line_item(*, line: BudgetLineItem, acting_user: User) -> None:
         return
     spent = line.deleted_actual_amount
     with recalculation_paused():
+        price_line(line)
         _take_part_in_revision(line, budget)
         _set_deleted(line, deleted_at=None, spent=ZERO, version=budget.version + 1, reason="restored")
         if spent:
@@ -288,14 +290,17 @@ def _post_correction(line: BudgetLineItem, amount: Decimal, description: str) ->
 
 
 def _take_part_in_revision(line: BudgetLineItem, budget: EventBudget) -> None:
-    """Give a returning line what the plan in force has for it, which may have changed while it was deleted."""
+    """Store what the plan in force has for a returning line, and what it follows: both may be others by now."""
     if budget.is_under_revision:
         line.approved_amount = ZERO if line.approved_amount is None else line.approved_amount
     else:
         line.approved_amount = None
     with deleted_rows_visible():
         BudgetLineItem.objects.filter(pk=line.pk).update(
-            approved_amount=line.approved_amount, variance_amount=line.in_force_amount - line.actual_amount
+            quantity=line.quantity,
+            budgeted_amount=line.budgeted_amount,
+            approved_amount=line.approved_amount,
+            variance_amount=line.in_force_amount - line.actual_amount,
         )
 
 
