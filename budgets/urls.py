@@ -1,6 +1,18 @@
 from django.urls import include, path
 
-from budgets.views import event_budget, history, ledger, line_item, plan_export, plan_import, transfer, workflow
+from budgets.views import (
+    approval_rules,
+    approvals,
+    driver,
+    event_budget,
+    history,
+    ledger,
+    line_item,
+    plan_export,
+    plan_import,
+    transfer,
+    workflow,
+)
 
 budget_patterns = [
     path("edit", event_budget.budget_edit, name="edit"),
@@ -13,6 +25,10 @@ budget_patterns = [
     path("transfers/new", transfer.transfer_new, name="transfer_new"),
     path("transfers/<uuid:transfer_id>/<slug:step>", transfer.transfer_step, name="transfer_step"),
     path("moves/<slug:action>", workflow.budget_move, name="move"),
+    path("quantities/new", driver.driver_add, name="driver_add"),
+    path("quantities/<uuid:driver_id>", driver.driver_edit, name="driver_edit"),
+    path("quantities/<uuid:driver_id>/guests", driver.driver_take_guests, name="driver_take_guests"),
+    path("quantities/<uuid:driver_id>/remove", driver.driver_remove, name="driver_remove"),
     path("lines/new", line_item.line_add, name="line_add"),
     path("lines/new/cancel", line_item.line_add_cancel, name="line_add_cancel"),
     path("lines/<uuid:line_item_id>", line_item.line_detail, name="line"),
@@ -28,7 +44,13 @@ urlpatterns = [
         include(
             (
                 [
-                    path("approvals", workflow.approvals, name="approvals"),
+                    path("approvals", approvals.approvals, name="approvals"),
+                    path("approval-rules", approval_rules.approval_rules, name="approval_rules"),
+                    path("approval-rules/new", approval_rules.rule_create, name="approval_rule_create"),
+                    path("approval-rules/<uuid:rule_id>", approval_rules.rule_edit, name="approval_rule_edit"),
+                    path(
+                        "approval-rules/<uuid:rule_id>/remove", approval_rules.rule_remove, name="approval_rule_remove"
+                    ),
                     path("import", plan_import.import_plan_page, name="import"),
                     path("events/<uuid:event_id>/budget/new", event_budget.budget_create, name="create"),
                     path("budgets/<uuid:budget_id>", event_budget.budget_detail, name="detail"),

@@ -9,7 +9,7 @@ from budgetsite.accounts.models import Account
 from budgetsite.outbox.services import record_events
 from budgetsite.tenancy.scope import require_tenant_id
 
-# Claimed and read in one statement: of two machines that run this at once, one gets each row and the other passes it by.
+# Claimed and read in one statement: of two machines at once, one gets each row and the other passes it by.
 _CLAIM = """
     WITH waiting AS (
         SELECT b.id FROM budgets_eventbudget b

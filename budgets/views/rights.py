@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 
 from budgets.models import PLANNING_STATUSES, EventBudget
+from budgets.selectors.standing import refusal_to_approve
+from budgets.services.problems import ApprovalRefused, OwnSubmission
+from budgets.services.transfer import TRANSFER_STATUSES
 from budgets.services.workflow import Move, moves_for
 from budgetsite.accounts.permissions import may
 from budgetsite.pages.access import PageRequest
@@ -32,11 +35,12 @@ class MoveButton:
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """`plan` may be edited; `actuals` may be; the moves that may be made."""
+    """`plan` may be edited; `actuals` may be; money may be moved by a `transfer`; the moves that may be made."""
 
     change: bool
     plan: bool
     actuals: bool
+    transfer: bool
     ledger: bool
     alerts: bool
     moves: list[MoveButton]
@@ -50,17 +54,24 @@ class Rights:
 
 def rights_on(budget: EventBudget, request: PageRequest) -> Rights:
     change = may(request.role, "budgets.change")
-    own = request.account.four_eyes and budget.submitted_by_id == request.user.pk
     moves = moves_for(budget, request.role)
+    refusal = _refusal_to_approve(budget, request, moves)
     return Rights(
         change=change,
         plan=change and budget.status in PLANNING_STATUSES,
         actuals=change and not budget.is_locked,
+        transfer=may(request.role, "budgets.transfer") and budget.status in TRANSFER_STATUSES,
         ledger=may(request.role, "ledger.view"),
         alerts=may(request.role, "alerts.acknowledge"),
-        moves=[_button(move, budget) for move in moves if not (own and move.action == "approve")],
-        waits_for_other_eyes=own and any(move.action == "approve" for move in moves),
+        moves=[_button(move, budget) for move in moves if not (refusal and move.action == "approve")],
+        waits_for_other_eyes=isinstance(refusal, OwnSubmission),
     )
+
+
+def _refusal_to_approve(budget: EventBudget, request: PageRequest, moves: list[Move]) -> ApprovalRefused | None:
+    if not any(move.action == "approve" for move in moves):
+        return None
+    return refusal_to_approve(budget, acting_user=request.user, acting_role=request.role, account=request.account)
 
 
 def _button(move: Move, budget: EventBudget) -> MoveButton:

@@ -1,4 +1,4 @@
-"""The moves of a budget, each on a page that shows its consequences first; and what waits for approval."""
+"""The moves of a budget, each on a page that shows its consequences first."""
 
 from typing import Any
 from uuid import UUID
@@ -9,16 +9,16 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from budgets.forms.workflow import MoveForm
-from budgets.models import EventBudget
-from budgets.selectors.approvals import waiting_for_approval
-from budgets.services.problems import BudgetProblem, InvalidTransition, OwnSubmission, StaleVersion
-from budgets.services.workflow import MOVES, VARIANCE_LIMIT, RoleNotAllowed, move_budget
+from budgets.models import BudgetStatus, EventBudget
+from budgets.selectors.standing import refusal_to_approve, standing_if_submitted, standing_of, who_decides
+from budgets.services.problems import BudgetProblem, InvalidTransition, StaleVersion
+from budgets.services.workflow import MOVES, VARIANCE_LIMIT, RoleNotAllowed, allowed_moves, move_budget
 from budgets.views.event_budget import budget_or_404
 from budgetsite.accounts.permissions import may
-from budgetsite.pages.access import PageRequest, demand, page, visible, who_may
+from budgetsite.pages.access import PageRequest, demand, page, who_may
 
 QUESTIONS = {
     "submit": ("Submit this budget for approval?", "Submit for approval", "Submitted for approval."),
@@ -73,17 +73,13 @@ def budget_move(request: PageRequest, budget_id: UUID, action: str) -> HttpRespo
             except BudgetProblem as refusal:
                 problem, status = refusal, 409
             else:
-                messages.success(request, f"{budget.event}: {QUESTIONS[action][2]}")
+                messages.success(request, f"{budget.event}: {_done(action, moved.budget)}")
                 for warning in moved.warnings:
                     messages.warning(request, warning["detail"])
                 return redirect("budgets:detail", budget.pk)
     title, label, _ = QUESTIONS[action]
-    possible = budget.status in MOVES[action].from_statuses
-    own = action == "approve" and request.account.four_eyes and budget.submitted_by_id == request.user.pk
-    if problem is None and not possible:
-        problem = InvalidTransition(action=action, status=budget.status, allowed=[])
-    elif problem is None and own:
-        problem = OwnSubmission()
+    in_the_way = _refusal_beforehand(request, budget, action)
+    problem = problem or in_the_way
     context = {
         "form": form,
         "budget": budget,
@@ -95,26 +91,46 @@ def budget_move(request: PageRequest, budget_id: UUID, action: str) -> HttpRespo
         "needs_override": needs_override,
         "may_override": may_override,
         "who_may_override": who_may("budgets.override_finalize"),
-        "may_confirm": possible and not own and not (needs_override and not may_override),
+        "may_confirm": in_the_way is None and not (needs_override and not may_override),
         "variance_limit": VARIANCE_LIMIT,
         "lines_count": budget.line_items.count(),
         "confirm_title": title,
         "confirm_label": label,
         "confirm_tone": "danger" if action == "finalize" else "",
         "cancel_url": reverse("budgets:detail", args=[budget.pk]),
+        **_standing(request, budget, action),
     }
     return render(request, "budgets/move.html", context, status=status)
 
 
-@page("budgets.approve")
-@require_safe
-def approvals(request: PageRequest) -> HttpResponse:
-    waiting = list(waiting_for_approval(**visible(request)))
-    own = [budget for budget in waiting if request.account.four_eyes and budget.submitted_by_id == request.user.pk]
-    others = [budget for budget in waiting if budget not in own]
-    return render(request, "budgets/approvals.html", {"waiting": others, "own": own})
+def _done(action: str, budget: EventBudget) -> str:
+    if action == "approve" and budget.status == BudgetStatus.REVIEW:
+        return f"Your stage is approved. Stage {budget.awaiting_stage} is for {who_decides(budget.awaiting_role)}."
+    return QUESTIONS[action][2]
+
+
+def _refusal_beforehand(request: PageRequest, budget: EventBudget, action: str) -> BudgetProblem | None:
+    """Say what stands in the way already, so that nobody fills in a form for nothing."""
+    if budget.status not in MOVES[action].from_statuses:
+        return InvalidTransition(action=action, status=budget.status, allowed=allowed_moves(budget))
+    if action != "approve":
+        return None
+    return refusal_to_approve(budget, acting_user=request.user, acting_role=request.role, account=request.account)
+
+
+def _standing(request: PageRequest, budget: EventBudget, action: str) -> dict[str, Any]:
+    """Return the stages that the move is about, and those that nobody would be left for after it."""
+    if action == "submit" and budget.status in MOVES[action].from_statuses:
+        standing = standing_if_submitted(budget, account=request.account, user_id=request.user.pk)
+        return {"standing": standing, "left_empty": standing.unmanned}
+    if action in ("approve", "reject") and budget.status in MOVES[action].from_statuses:
+        now = standing_of(budget, account=request.account)
+        if now is not None:
+            left_empty = now.left_empty_by(request.user.pk) if action == "approve" else []
+            return {"standing": now, "left_empty": left_empty}
+    return {"standing": None, "left_empty": []}
 
 
 def _too_far_off(budget: EventBudget) -> bool:
     """Compare amounts, as the service does: 20.001 % is shown as 20.00 and is too far all the same."""
-    return abs(budget.variance_amount) * 100 > VARIANCE_LIMIT * budget.total_budget_amount
+    return abs(budget.variance_amount) * 100 > VARIANCE_LIMIT * budget.in_force_amount

@@ -223,7 +223,7 @@ def test_the_first_page_gathers_what_waits(account, organizer, manager):
 
     page = sign_in(manager, account).get(reverse("home"))
 
-    assert [budget.event.name for budget in page.context["approvals"]] == ["Waiting gala"]
+    assert [waiting.budget.event.name for waiting in page.context["approvals"]] == ["Waiting gala"]
     assert [budget.event.name for budget in page.context["over"]] == ["Dear gala"]
     assert [budget.event.name for budget in page.context["drafts"]] == ["Own draft"]
     assert "Dear gala is over budget" in words(page)

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from alerts.selectors import alerts_to_answer
-from budgets.selectors.approvals import waiting_for_approval
+from budgets.selectors.approvals import waiting_for_me
 from budgets.selectors.event_list import budgets_over, drafts_to_finish, upcoming_events
 from budgetsite.accounts.permissions import may
 from budgetsite.accounts.roles import Role
@@ -26,12 +26,7 @@ def home(request: PageRequest) -> HttpResponse:
         # Nothing waits for them here: their events are the answer.
         return event_list(request)
     asking = visible(request)
-    approvals = []
-    if may(request.role, "budgets.approve"):
-        waiting = waiting_for_approval(**asking)
-        if request.account.four_eyes:
-            waiting = waiting.exclude(submitted_by=request.user)
-        approvals = list(waiting[:SHOWN])
+    approvals = waiting_for_me(account=request.account, **asking, limit=SHOWN)
     alerts = list(alerts_to_answer(**asking)[:SHOWN])
     drafts = drafts_to_finish(**asking, limit=SHOWN)
     context = {

@@ -217,7 +217,13 @@ def test_the_settings_are_the_owners(account, boss, deputy):
 
 @pytest.mark.parametrize(
     ("field", "typed"),
-    [("currency", ""), ("timezone", ""), ("name", ""), ("approval_reminder_days", ""), ("approval_reminder_days", "-1")],
+    [
+        ("currency", ""),
+        ("timezone", ""),
+        ("name", ""),
+        ("approval_reminder_days", ""),
+        ("approval_reminder_days", "-1"),
+    ],
 )
 def test_settings_that_cannot_be_stand_at_their_field(account, boss, field, typed):
     settings = {"name": "Sunset", "currency": "EUR", "timezone": "Europe/Madrid", "approval_reminder_days": "3"}

@@ -1,6 +1,8 @@
 """The small pieces that every page is made of: `{% load components %}`."""
 
+import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django import template
@@ -8,8 +10,11 @@ from django.forms import BaseForm, BoundField
 from django.template import Context
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+
+from budgetsite.pages import waiting_time
 
 register = template.Library()
 
@@ -71,6 +76,17 @@ def icon(name: str, label: str = "") -> SafeString:
     )
 
 
+@register.simple_block_tag
+def sentence(content: str) -> SafeString:
+    """`{% sentence %}…{% endsentence %}`: single spaces, and none before a comma or after a bracket opens.
+
+    The words of a sentence may then stand in branches and pieces of templates, each on a line of its own.
+    """
+    joined = re.sub(r"\s*\n\s*(?=[,;:)])|(?<=\()\s*\n\s*", "", content)
+    # It was escaped when it was rendered; only spaces go, and only those between the lines of templates.
+    return SafeString(re.sub(r"\s+", " ", joined).strip())
+
+
 @register.inclusion_tag("components/badge.html")
 def status_badge(status: str) -> dict[str, Any]:
     """`{% status_badge budget.status %}`: a word, an icon and a colour. An unknown status is a `KeyError`."""
@@ -86,6 +102,12 @@ def level_badge(level: str) -> dict[str, Any]:
 @register.filter
 def message_icon(level_tag: str) -> str:
     return MESSAGE_ICONS.get(level_tag, "info")
+
+
+@register.filter
+def waited(since: datetime) -> str:
+    """`{{ budget.awaiting_since|waited }}`: for 3 days."""
+    return waiting_time.waited(since, timezone.now())
 
 
 @register.inclusion_tag("components/field.html")
