@@ -27,5 +27,9 @@ class BudgetForm(NewBudgetForm):
         if not plan_open:
             del self.fields["total_budget_amount"]
 
-    def clean_total_budget_amount(self) -> Decimal:
-        return self.cleaned_data["total_budget_amount"] or Decimal(0)
+    def budget_fields(self) -> dict[str, Any]:
+        """Return what the budget's service is given: a total of 0 follows the lines."""
+        fields: dict[str, Any] = {"notes": self.cleaned_data["notes"]}
+        if "total_budget_amount" in self.fields:
+            fields["total_budget_amount"] = self.cleaned_data["total_budget_amount"] or Decimal(0)
+        return fields

@@ -1,55 +1,40 @@
-"""The story of a budget: its own changes, its lines', its event's, the decisions and the ledger, last first."""
+"""The story of a budget: its changes, its lines', its quantities', decisions, transfers and the ledger, last first."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
-from budgets.models import BudgetDecision, BudgetLineItem, Category, EventBudget, LedgerEntry
+from budgets.models import (
+    BudgetDecision,
+    BudgetLineItem,
+    BudgetTransfer,
+    EventBudget,
+    LedgerEntry,
+    PlanDriver,
+    TransferStatus,
+)
+from budgets.selectors import history_steps
+from budgets.selectors.history_steps import Step
+from budgets.services.transfer import TRANSFERRED
 from budgetsite.accounts.models import User
 from budgetsite.tenancy.scope import deleted_rows_visible
 
 STEPS_PER_PAGE = 40
 
-# Sources of the story; the order in which steps of the same moment are told, the last first.
-_DECISION, _BUDGET, _LINE, _LEDGER = 3, 2, 1, 0
-
-
-@dataclass(frozen=True, slots=True)
-class FieldChange:
-    """`name` of a field, with its values as stored; category ids are replaced by names."""
-
-    name: str
-    before: Any
-    after: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One thing that happened. `kind` is decision, budget, line or ledger.
-
-    `what` is the decision's action, `added`, `changed`, `deleted` or `restored`, or the ledger entry's kind; `entry`
-    and `decision` are the rows themselves where there is one. Amounts are in the budget's currency.
-    """
-
-    kind: str
-    what: str
-    at: datetime
-    by: User | None
-    name: str = ""
-    changes: tuple[FieldChange, ...] = ()
-    budgeted: Decimal | None = None
-    decision: BudgetDecision | None = None
-    entry: LedgerEntry | None = None
+# What a reader may look for.
+PLAN, DECISIONS, TRANSFERS, MONEY = "plan", "decisions", "transfers", "money"
+KINDS = (PLAN, DECISIONS, TRANSFERS, MONEY)
+# Stands for a person where a job did something by itself.
+BY_ITSELF = "itself"
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """Where a page of the story begins: a moment, then the source, then the row's own number."""
+    """Where a page of the story begins: a moment, then the source's rank, then the row's own number."""
 
     at: datetime
     rank: int
@@ -62,60 +47,171 @@ class StoryPage:
     older: Position | None
 
 
-def story_page(budget: EventBudget, *, before: Position | None = None, with_ledger: bool = True) -> StoryPage:
-    """Return the steps before `before` (the last ones, when it is None), in a constant number of statements."""
-    sources: list[tuple[int, QuerySet[Any], str, str, Callable[[list[Any]], list[Step | None]]]] = [
-        (
-            _DECISION,
-            BudgetDecision.objects.filter(budget_id=budget.pk).select_related("actor"),
-            "created_at",
-            "version",
-            _decision_steps,
-        ),
-        (
-            _BUDGET,
-            _with_previous(EventBudget.history.filter(id=budget.pk)),
-            "history_date",
-            "history_id",
-            _budget_steps,
-        ),
-        (
-            _LINE,
-            _with_previous(BudgetLineItem.history.filter(budget_id=budget.pk)),
-            "history_date",
-            "history_id",
-            _line_steps,
-        ),
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Rows that tell of one thing. `rank` is the order among those of the same moment, the highest first."""
+
+    rank: int
+    kind: str
+    rows: QuerySet[Any]
+    moment: str
+    key: str
+    actor: str
+    tell: Callable[[list[Any]], list[Step | None]]
+
+    def position(self, row: Any) -> Position:
+        key = getattr(row, self.key)
+        return Position(getattr(row, self.moment), self.rank, key.int if isinstance(key, UUID) else int(key))
+
+    def before(self, place: Position | None) -> QuerySet[Any]:
+        rows = self.rows
+        if place is not None:
+            earlier = Q(**{f"{self.moment}__lt": place.at})
+            if self.rank < place.rank:
+                earlier |= Q(**{self.moment: place.at})
+            elif self.rank == place.rank:
+                key = UUID(int=place.key) if self.key == "id" else place.key
+                earlier |= Q(**{self.moment: place.at, f"{self.key}__lt": key})
+            rows = rows.filter(earlier)
+        return rows.order_by(f"-{self.moment}", f"-{self.key}")
+
+    def by(self, person: UUID | str | None) -> "_Source":
+        if person is None:
+            return self
+        of_whom = {f"{self.actor}__isnull": True} if person == BY_ITSELF else {self.actor: person}
+        return _Source(self.rank, self.kind, self.rows.filter(**of_whom), self.moment, self.key, self.actor, self.tell)
+
+
+def story_page(
+    budget: EventBudget,
+    *,
+    before: Position | None = None,
+    with_ledger: bool = True,
+    kind: str | None = None,
+    person: UUID | str | None = None,
+) -> StoryPage:
+    """Return the steps before `before` (the last ones, when it is None), in a constant number of statements.
+
+    `kind` is one of `KINDS`; `person` someone's id, or `BY_ITSELF` for what nobody did.
+    """
+    sources = [
+        source.by(person)
+        for source in _sources(budget)
+        if kind in (None, source.kind) and (with_ledger or source.kind != MONEY)
     ]
-    if with_ledger:
-        entries = LedgerEntry.objects.filter(budget_id=budget.pk).select_related("actor", "line_item")
-        sources.append((_LEDGER, entries, "created_at", "seq", _ledger_steps))
-    found: list[tuple[Position, int, Any]] = []
-    for rank, rows, moment, key, _ in sources:
-        found.extend(
-            (Position(getattr(row, moment), rank, int(getattr(row, key))), rank, row)
-            for row in _before(rows, before, rank, moment, key)[: STEPS_PER_PAGE + 1]
-        )
+    # The record of a deletion is hidden with what was deleted.
+    with deleted_rows_visible():
+        return _page(sources, before)
+
+
+def steps_since(budget: EventBudget, version: int, *, limit: int = 10) -> list[Step]:
+    """Return what changed the plan or the status of a budget after it was read in `version`, last first."""
+    with deleted_rows_visible():
+        steps: list[Step] = []
+        for source in _sources(budget):
+            if source.kind == MONEY:
+                continue
+            rows = source.rows.filter(version__gt=version).order_by(f"-{source.moment}", f"-{source.key}")
+            steps.extend(step for step in source.tell(list(rows[:limit])) if step is not None)
+    steps.sort(key=lambda step: step.at, reverse=True)
+    return steps[:limit]
+
+
+def people_in_story(budget: EventBudget) -> list[User]:
+    """Return everybody who has done something to a budget, by name. One statement."""
+    with deleted_rows_visible():
+        acted = Q()
+        for source in _sources(budget):
+            acted |= Q(pk__in=source.rows.order_by().values(source.actor))
+        return list(User.objects.filter(acted).order_by("name", "email", "id"))
+
+
+def _page(sources: list[_Source], before: Position | None) -> StoryPage:
+    found: list[tuple[Position, _Source, Any]] = []
+    for source in sources:
+        found.extend((source.position(row), source, row) for row in source.before(before)[: STEPS_PER_PAGE + 1])
     found.sort(key=lambda item: item[0], reverse=True)
     shown = found[:STEPS_PER_PAGE]
     told: dict[Position, Step | None] = {}
-    for rank, _, moment, key, tell in sources:
-        rows_of_rank = [row for _, row_rank, row in shown if row_rank == rank]
-        for row, step in zip(rows_of_rank, tell(rows_of_rank), strict=True):
-            told[Position(getattr(row, moment), rank, int(getattr(row, key)))] = step
+    for source in sources:
+        rows = [row for _, its, row in shown if its is source]
+        for row, step in zip(rows, source.tell(rows), strict=True):
+            told[source.position(row)] = step
     steps = [step for step in (told[position] for position, _, _ in shown) if step is not None]
     return StoryPage(steps=steps, older=shown[-1][0] if len(found) > STEPS_PER_PAGE else None)
 
 
-def _before(rows: QuerySet[Any], before: Position | None, rank: int, moment: str, key: str) -> QuerySet[Any]:
-    if before is not None:
-        earlier = Q(**{f"{moment}__lt": before.at})
-        if rank < before.rank:
-            earlier |= Q(**{moment: before.at})
-        elif rank == before.rank:
-            earlier |= Q(**{moment: before.at, f"{key}__lt": before.key})
-        rows = rows.filter(earlier)
-    return rows.order_by(f"-{moment}", f"-{key}")
+def _sources(budget: EventBudget) -> list[_Source]:
+    transfers = BudgetTransfer.objects.filter(budget_id=budget.pk).select_related("from_line", "to_line")
+    asked = transfers.select_related("from_line", "to_line", "requested_by")
+    answered = transfers.filter(decided_at__isnull=False).exclude(needs_role="")
+    return [
+        _Source(
+            6,
+            DECISIONS,
+            BudgetDecision.objects.filter(budget_id=budget.pk).select_related("actor"),
+            "created_at",
+            "version",
+            "actor",
+            history_steps.decision_steps,
+        ),
+        _Source(
+            5,
+            PLAN,
+            _with_previous(EventBudget.history.filter(id=budget.pk)),
+            "history_date",
+            "history_id",
+            "history_user",
+            history_steps.budget_steps,
+        ),
+        _Source(
+            4,
+            TRANSFERS,
+            answered.select_related("from_line", "to_line", "decided_by"),
+            "decided_at",
+            "id",
+            "decided_by",
+            history_steps.answer_steps,
+        ),
+        _Source(3, TRANSFERS, asked, "created_at", "id", "requested_by", history_steps.request_steps),
+        _Source(
+            2,
+            PLAN,
+            _with_previous(PlanDriver.history.filter(budget_id=budget.pk)),
+            "history_date",
+            "history_id",
+            "history_user",
+            history_steps.driver_steps,
+        ),
+        _Source(
+            1,
+            PLAN,
+            _with_previous(_lines_themselves(budget)),
+            "history_date",
+            "history_id",
+            "history_user",
+            history_steps.line_steps,
+        ),
+        _Source(
+            0,
+            MONEY,
+            LedgerEntry.objects.filter(budget_id=budget.pk).select_related("actor", "line_item"),
+            "created_at",
+            "seq",
+            "actor",
+            history_steps.ledger_steps,
+        ),
+    ]
+
+
+def _lines_themselves(budget: EventBudget) -> QuerySet[Any]:
+    """Leave out what a transfer or a quantity brought about: these tell of their lines themselves."""
+    moved = BudgetTransfer.objects.filter(budget_id=budget.pk, status=TransferStatus.DONE).values("version")
+    counted = PlanDriver.history.filter(budget_id=budget.pk).order_by().values("version")
+    records: QuerySet[Any] = BudgetLineItem.history.filter(budget_id=budget.pk)
+    return records.exclude(
+        version__in=moved, history_change_reason__startswith=TRANSFERRED, history_change_reason__isnull=False
+    ).exclude(version__in=counted, driver_id__isnull=False, history_change_reason__contains=": ")
 
 
 def _with_previous(rows: QuerySet[Any]) -> QuerySet[Any]:
@@ -124,91 +220,3 @@ def _with_previous(rows: QuerySet[Any]) -> QuerySet[Any]:
     newest = earlier.order_by("-history_id").values("history_id")[:1]
     told: QuerySet[Any] = rows.select_related("history_user").annotate(previous_id=Subquery(newest))
     return told
-
-
-def _decision_steps(decisions: list[BudgetDecision]) -> list[Step | None]:
-    return [
-        Step("decision", decision.action, decision.created_at, decision.actor, decision=decision)
-        for decision in decisions
-    ]
-
-
-def _budget_steps(records: list[Any]) -> list[Step | None]:
-    """Moves of the status are told by the decisions."""
-    return _steps("budget", records, ("total_budget_amount", "total_follows_lines", "notes"))
-
-
-def _line_steps(records: list[Any]) -> list[Step | None]:
-    names = ("name", "category_id", "section", "description", "budgeted_amount", "notes", "sort_order")
-    return _steps("line", records, names)
-
-
-def _ledger_steps(entries: list[LedgerEntry]) -> list[Step | None]:
-    return [
-        Step(
-            "ledger",
-            entry.kind,
-            entry.created_at,
-            entry.actor,
-            name=entry.line_item.name if entry.line_item else "",
-            entry=entry,
-        )
-        for entry in entries
-    ]
-
-
-def _steps(kind: str, records: list[Any], names: tuple[str, ...]) -> list[Step | None]:
-    """Tell each version by what it changed against the one before; None where that is nothing worth telling."""
-    if not records:
-        return []
-    previous = type(records[0]).objects.in_bulk([record.previous_id for record in records if record.previous_id])
-    categories: dict[UUID, str] = {}
-    pairs = [(record, previous.get(record.previous_id)) for record in records]
-    if any(before and _get(before, "category_id") != _get(record, "category_id") for record, before in pairs):
-        with deleted_rows_visible():
-            categories = dict(Category.objects.values_list("pk", "name"))
-    steps: list[Step | None] = []
-    for record, before in pairs:
-        changes = _changes(record, before, names, categories) if before else ()
-        what = _what(record, before, changes)
-        steps.append(
-            None
-            if what is None
-            else Step(
-                kind,
-                what,
-                record.history_date,
-                record.history_user,
-                name=_get(record, "name") or "",
-                changes=changes,
-                budgeted=_get(record, "budgeted_amount"),
-            )
-        )
-    return steps
-
-
-def _what(record: Any, before: Any, changes: tuple[FieldChange, ...]) -> str | None:
-    if before is None:
-        return "added"
-    if bool(record.deleted_at) != bool(before.deleted_at):
-        return "deleted" if record.deleted_at else "restored"
-    return "changed" if changes else None
-
-
-def _changes(record: Any, before: Any, names: tuple[str, ...], categories: dict[UUID, str]) -> tuple[FieldChange, ...]:
-    changes = []
-    for name in names:
-        was, now = getattr(before, name), getattr(record, name)
-        if was == now or (name == "total_budget_amount" and before.total_follows_lines and record.total_follows_lines):
-            continue
-        if name == "category_id":
-            was, now = categories.get(was, "?"), categories.get(now, "?")
-        changes.append(FieldChange(name, was, now))
-    if len(changes) > 1:
-        # Being moved along is not worth a word beside a change of substance.
-        changes = [change for change in changes if change.name != "sort_order"]
-    return tuple(changes)
-
-
-def _get(record: Any, name: str) -> Any:
-    return getattr(record, name, None)

@@ -89,8 +89,8 @@ def test_more_lines_cost_no_more_statements(account, organizer):
             assert client.get(address("detail", budget)).status_code == 200
         counts.append(len([s for s in statements if "SAVEPOINT" not in s["sql"]]))
 
-    # Scope, session, user, scope, membership, then budget, lines, alerts, decisions, and the shell in one.
-    assert counts[0] == counts[1] <= 10
+    # Scope, session, user, scope, membership, then budget, lines, quantities, alerts, decisions, and the shell in one.
+    assert counts[0] == counts[1] <= 11
 
 
 def test_a_budget_is_opened_with_a_total_or_follows_its_lines(account, organizer):
@@ -141,8 +141,8 @@ def test_a_stale_total_is_refused_once_and_kept_in_the_form(account, organizer, 
     saved = client.post(address("edit", budget), typed)
 
     assert refused.status_code == 409
-    assert "Someone else changed this budget meanwhile" in words(refused)
-    assert "Now the total is 1,200.00 CAD." in words(refused)
+    assert "changed this budget meanwhile" in words(refused)
+    assert "Total, which was 1,000.00: yours: 1,500.00" in words(refused)
     assert refused.context["form"]["total_budget_amount"].value() == "1500"
     assert saved.status_code == 302
     assert EventBudget.objects.get(pk=budget.pk).total_budget_amount == Decimal(1500)
@@ -180,7 +180,7 @@ def test_the_history_tells_who_changed_what(account, organizer, manager):
         f"{manager} sent the budget back – “Too dear”",
         f"{organizer} submitted the budget for approval",
         f"{organizer} recorded 80.50 spent on “Hall”",
-        f"{organizer} changed “Hall”: budgeted from 1,000.00 to 1,500.00",
+        f"{organizer} raised “Hall” from 1,000.00 to 1,500.00",
         f"{organizer} added “Hall” with 1,000.00",
         f"{organizer} opened the budget",
     ]

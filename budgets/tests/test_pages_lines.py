@@ -29,7 +29,7 @@ def test_a_saved_row_comes_back_with_every_figure_that_moved(account, organizer)
         'id="budget-moves"',
     ):
         assert html.count(piece) == 1
-    assert html.count('hx-swap-oob="true"') == 5
+    assert html.count('hx-swap-oob="true"') == 6
     assert "250.50 over budget" in words(response)
     assert "“Hall” is 250.50 CAD over" in words(response)
 
@@ -88,7 +88,7 @@ def test_a_stale_row_says_who_changed_what_and_keeps_what_was_typed(account, org
     refused = client.post(address("line_edit", budget, line.pk), line_data(line, name="Great hall"), headers=HTMX)
 
     assert refused.status_code == 409
-    assert f"{manager} changed this line meanwhile Budgeted is now 1,500.00" in words(refused)
+    assert f"{manager} changed this line meanwhile Budgeted is now 1,500.00, it was 1,000.00." in words(refused)
     assert fresh(line).name == "Hall"
     form = refused.context["form"]
     assert (form["name"].value(), form["budgeted_amount"].value()) == ("Great hall", "1,500.00")
@@ -119,7 +119,8 @@ def test_spending_that_came_in_meanwhile_is_not_written_over(account, organizer,
 
     assert renamed.status_code == 200
     assert conflicting.status_code == 409
-    assert f"{manager} changed this line meanwhile Actual is now 400.00" in words(conflicting)
+    told = words(conflicting)
+    assert f"{manager} changed this line meanwhile Actual, which was 100.00: yours: 150.00 {manager}: 400.00" in told
     assert fresh(line).actual_amount == Decimal(400)
 
 

@@ -1,6 +1,7 @@
 """One event's budget: its page, its total and notes, opening it, deleting and restoring it."""
 
-from typing import Any
+from functools import partial
+from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import messages
@@ -12,7 +13,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from budgets.forms.event_budget import BudgetForm, NewBudgetForm
 from budgets.models import EventBudget
+from budgets.selectors.budget_changes import head_changes_since
 from budgets.selectors.budget_page import budget_for_page, decisions_of, plan_page
+from budgets.selectors.last_year import earlier_budget_of, last_year_of
 from budgets.services.event_budget import (
     create_event_budget,
     delete_event_budget,
@@ -20,6 +23,7 @@ from budgets.services.event_budget import (
     update_event_budget,
 )
 from budgets.services.problems import BudgetExists, BudgetProblem, LinesExceedTotal, StaleVersion
+from budgets.views.meanwhile import Meanwhile, merged, with_choices
 from budgets.views.page_parts import figures_context, tabs_of
 from budgets.views.rights import rights_on
 from budgetsite.accounts.permissions import may
@@ -42,10 +46,12 @@ def budget_or_404(request: PageRequest, budget_id: UUID) -> EventBudget:
 @require_http_methods(["GET", "HEAD"])
 def budget_detail(request: PageRequest, budget_id: UUID) -> HttpResponse:
     budget = budget_or_404(request, budget_id)
-    plan = plan_page(budget.pk, number=page_number(request))
+    last_year = last_year_of(budget, **visible(request))
+    plan = plan_page(budget, number=page_number(request), last_year=last_year)
     context = figures_context(request, budget, plan) | {
         "tabs": tabs_of(budget, "budget", request),
         "decisions": decisions_of(budget.pk),
+        "earlier_budget": earlier_budget_of(budget, **visible(request)),
     }
     return render(request, "budgets/detail.html", context)
 
@@ -85,29 +91,23 @@ def budget_edit(request: PageRequest, budget_id: UUID) -> HttpResponse:
         "notes": budget.notes,
         "version": budget.version,
     }
-    form = BudgetForm(
-        request.POST if request.method == "POST" else None,
-        initial=initial,
-        currency=budget.currency,
-        plan_open=rights.plan,
-    )
+    form_of = partial(BudgetForm, initial=initial, currency=budget.currency, plan_open=rights.plan)
+    form = form_of(with_choices(request.POST, form_of(None)) if request.method == "POST" else None)
     status = 200
-    stale = False
+    meanwhile: Meanwhile | None = None
     if request.method == "POST":
         status = 422
         if form.is_valid():
+            fields = form.budget_fields()
             try:
                 update_event_budget(
-                    budget_id=budget.pk,
-                    version=form.cleaned_data.pop("version"),
-                    acting_user=request.user,
-                    **form.cleaned_data,
+                    budget_id=budget.pk, version=form.cleaned_data["version"], acting_user=request.user, **fields
                 )
             except StaleVersion:
-                stale, status = True, 409
-                data = request.POST.copy()
-                data["version"] = str(budget.version)
-                form = BudgetForm(data, initial=initial, currency=budget.currency, plan_open=rights.plan)
+                status = 409
+                changes = head_changes_since(budget, version=form.cleaned_data["version"])
+                merge, meanwhile = merged(request.POST, changes, currency=budget.currency, form=form_of)
+                form = cast(BudgetForm, merge)
             except LinesExceedTotal as problem:
                 form.add_error("total_budget_amount", str(problem))
             except BudgetProblem as problem:
@@ -115,7 +115,7 @@ def budget_edit(request: PageRequest, budget_id: UUID) -> HttpResponse:
             else:
                 messages.success(request, "Budget saved.")
                 return redirect("budgets:detail", budget.pk)
-    context = {"form": form, "budget": budget, "rights": rights, "stale": stale}
+    context = {"form": form, "budget": budget, "rights": rights, "meanwhile": meanwhile}
     return render(request, "budgets/edit.html", context, status=status)
 
 

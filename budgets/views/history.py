@@ -1,10 +1,12 @@
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from budgets.selectors.history_page import Position, story_page
+from budgets.forms.history import HistoryFilter
+from budgets.selectors.history_page import MONEY, Position, people_in_story, story_page
 from budgets.views.event_budget import budget_or_404
 from budgets.views.page_parts import tabs_of
 from budgetsite.accounts.permissions import may
@@ -16,15 +18,25 @@ from budgetsite.pages.keyset import position, position_in
 @require_safe
 def budget_history(request: PageRequest, budget_id: UUID) -> HttpResponse:
     budget = budget_or_404(request, budget_id)
-    story = story_page(budget, before=_position(request), with_ledger=may(request.role, "ledger.view"))
+    with_ledger = may(request.role, "ledger.view")
+    form = HistoryFilter(
+        request.GET, people=people_in_story(budget), without=frozenset() if with_ledger else frozenset({MONEY})
+    )
+    wanted = form.wanted()
+    story = story_page(budget, before=_position(request), with_ledger=with_ledger, **wanted)
     older = story.older
+    kept = {name: str(value) for name, value in wanted.items() if value is not None}
     context = {
         "budget": budget,
         "event": budget.event,
         "currency": budget.currency,
+        "form": form,
+        "is_filtered": bool(kept),
         "steps": story.steps,
-        "newer_url": "?" if "older" in request.GET else "",
-        "older_url": f"?older={position(older.at, f'{older.rank}.{older.key}')}" if older else "",
+        "newer_url": f"?{urlencode(kept)}" if "older" in request.GET else "",
+        "older_url": f"?{urlencode({**kept, 'older': position(older.at, f'{older.rank}.{older.key}')})}"
+        if older
+        else "",
         "tabs": tabs_of(budget, "history", request),
     }
     return render(request, "budgets/history.html", context)

@@ -1,7 +1,8 @@
 """The lines of a budget: a row to read or to edit, in place with htmx and on a page of its own without."""
 
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, cast
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -12,10 +13,19 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from budgets.forms.line_item import LineItemForm
-from budgets.models import BudgetLineItem, Category, EventBudget
-from budgets.selectors.budget_page import group_of_lines, order_after_move, page_of_line, plan_page
-from budgets.selectors.line_changes import LineChange, changes_since
+from budgets.forms.line_item import PLAN_FIELDS, LineItemForm
+from budgets.models import BudgetLineItem, Category, EventBudget, LineKind
+from budgets.selectors.budget_page import (
+    INCOME,
+    group_of_line,
+    key_of_group,
+    order_after_move,
+    page_of_line,
+    plan_page,
+)
+from budgets.selectors.drivers import drivers_of
+from budgets.selectors.last_year import last_year_of
+from budgets.selectors.line_changes import changes_since
 from budgets.services.line_item import (
     add_line_item,
     delete_line_item,
@@ -31,9 +41,10 @@ from budgets.services.problems import (
     StaleVersion,
 )
 from budgets.views.event_budget import budget_or_404
+from budgets.views.meanwhile import Meanwhile, in_words, merged, with_choices
 from budgets.views.page_parts import figures_context
 from budgets.views.rights import rights_on
-from budgetsite.pages.access import PageRequest, page
+from budgetsite.pages.access import PageRequest, page, visible
 from budgetsite.tenancy.scope import deleted_rows_visible
 
 
@@ -43,7 +54,7 @@ class Answer:
 
     form: LineItemForm
     status: int = 200
-    change: LineChange | None = None
+    meanwhile: Meanwhile | None = None
 
 
 @page()
@@ -63,15 +74,10 @@ def line_edit(request: PageRequest, budget_id: UUID, line_item_id: UUID) -> Http
     budget = budget_or_404(request, budget_id)
     line = _line_or_404(budget, line_item_id)
     rights = rights_on(budget, request)
-    form = LineItemForm(
-        request.POST if request.method == "POST" else None,
-        budget=budget,
-        categories=_categories(),
-        line=line,
-        plan_open=rights.plan,
-    )
+    form_of = _forms_of(budget, line, plan_open=rights.plan)
     if request.method != "POST":
-        return _form_answer(request, budget, line, Answer(form))
+        return _form_answer(request, budget, line, Answer(form_of(None)))
+    form = form_of(with_choices(request.POST, form_of(None)))
     if not form.is_valid():
         return _form_answer(request, budget, line, Answer(form, 422))
     try:
@@ -91,9 +97,11 @@ def line_edit(request: PageRequest, budget_id: UUID, line_item_id: UUID) -> Http
     except BudgetProblem as problem:
         return _form_answer(request, budget, line, _refused(form, problem))
     messages.success(request, f"“{saved.name}” saved.")
+    if not rights.plan and _plan_was_typed(request.POST, form_of):
+        messages.warning(request, f"The plan is fixed by now: of “{saved.name}” only the actual amount was saved.")
     if not request.htmx:
         return redirect(_address(budget, saved))
-    if saved.category_id != line.category_id:
+    if saved.category_id != line.category_id and not saved.is_income:
         return _whole_table(request, budget, focus=saved)
     return _row_answer(request, budget, saved)
 
@@ -107,10 +115,13 @@ def line_add(request: PageRequest, budget_id: UUID) -> HttpResponse:
         messages.error(request, "The plan is fixed just now: lines can be added while the budget is a draft.")
         return _to_page(request, budget)
     group = _group_named(request)
+    kind = LineKind.INCOME if group == INCOME else LineKind.COST
     form = LineItemForm(
         request.POST if request.method == "POST" else None,
         budget=budget,
         categories=_categories(),
+        drivers=list(drivers_of(budget.pk)),
+        kind=kind,
         initial={"category": group},
         auto_id=f"line-new-{group or 'any'}-%s",
     )
@@ -119,13 +130,14 @@ def line_add(request: PageRequest, budget_id: UUID) -> HttpResponse:
     if not form.is_valid():
         return _form_answer(request, budget, None, Answer(form, 422), group=group)
     try:
-        line = add_line_item(budget_id=budget.pk, acting_user=request.user, **form.line_fields())
+        line = add_line_item(budget_id=budget.pk, acting_user=request.user, kind=kind, **form.line_fields())
     except BudgetProblem as problem:
         return _form_answer(request, budget, None, _refused(form, problem), group=group)
     messages.success(request, f"“{line.name}” added.")
     if not request.htmx:
         return redirect(_address(budget, line))
-    if str(line.category_id) != group:
+    # The first line of income also brings the section that it stands in.
+    if key_of_group(line) != group or line.is_income:
         return _whole_table(request, budget, focus=line)
     return _row_answer(request, budget, line, is_new=True)
 
@@ -147,17 +159,21 @@ def line_move(request: PageRequest, budget_id: UUID, line_item_id: UUID) -> Http
     line = _line_or_404(budget, line_item_id)
     order = order_after_move(budget.pk, line, up=request.POST.get("direction") == "up")
     try:
-        reorder_line_items(budget_id=budget.pk, line_item_ids=order, acting_user=request.user)
+        # The order is of the lines as they were read just now, which have to be the same still.
+        reorder_line_items(budget_id=budget.pk, line_item_ids=order, version=budget.version, acting_user=request.user)
+    except StaleVersion:
+        messages.warning(request, "Someone else changed the plan at this moment. Here it is: move the line again.")
     except BudgetProblem as problem:
         messages.error(request, str(problem))
     if not request.htmx:
         return redirect(_address(budget, line))
     budget = _again(request, budget)
-    group = plan_page(budget.pk, number=_shown_page(request)).group(line.category_id)
+    plan = plan_page(budget, number=_shown_page(request), last_year=last_year_of(budget, **visible(request)))
+    group = plan.group(key_of_group(line))
     if group is None:
         return _whole_table(request, budget, focus=line)
     response = render(request, "budgets/parts/group_answer.html", figures_context(request, budget) | {"group": group})
-    return _aimed(response, f"#group-{line.category_id}", "outerHTML")
+    return _aimed(response, f"#group-{group.key}", "outerHTML")
 
 
 @page("budgets.change")
@@ -165,8 +181,18 @@ def line_move(request: PageRequest, budget_id: UUID, line_item_id: UUID) -> Http
 def line_remove(request: PageRequest, budget_id: UUID, line_item_id: UUID) -> HttpResponse:
     budget = budget_or_404(request, budget_id)
     line = _line_or_404(budget, line_item_id)
+    version = _version_sent(request)
     try:
-        delete_line_item(budget_id=budget.pk, line_item_id=line.pk, acting_user=request.user, now=timezone.now())
+        delete_line_item(
+            budget_id=budget.pk,
+            line_item_id=line.pk,
+            version=version,
+            acting_user=request.user,
+            now=timezone.now(),
+        )
+    except StaleVersion:
+        messages.warning(request, _changed_before_removal(budget, line, version or 0))
+        return _to_page(request, budget)
     except LineHasCommitments as problem:
         messages.error(request, f"“{line.name}” was not removed. {problem}")
         return _to_page(request, budget)
@@ -208,16 +234,50 @@ def _categories() -> list[Category]:
     return list(Category.objects.order_by("sort_order", "name", "id"))
 
 
+def _forms_of(budget: EventBudget, line: BudgetLineItem, *, plan_open: bool) -> "partial[LineItemForm]":
+    """Return what makes this line's form: of what was sent, or of what is stored (None)."""
+    return partial(
+        LineItemForm,
+        budget=budget,
+        categories=_categories(),
+        drivers=list(drivers_of(budget.pk)),
+        line=line,
+        plan_open=plan_open,
+    )
+
+
+def _plan_was_typed(data: QueryDict, form_of: "partial[LineItemForm]") -> bool:
+    """Whether someone who had the plan open for changes made some, which were not saved."""
+    form = form_of(data, plan_open=True)
+    return any(name in data and name in PLAN_FIELDS for name in form.changed_data)
+
+
 def _group_named(request: PageRequest) -> str:
-    """The category whose group the row for a new line stands in; empty where the reader chooses one."""
+    """The group that the row for a new line stands in: a category, income; empty where the reader chooses one."""
+    named = request.GET.get("category", "")
+    if named == INCOME:
+        return INCOME
     try:
-        return str(UUID(request.GET.get("category", "")))
+        return str(UUID(named))
     except ValueError:
         return ""
 
 
+def _version_sent(request: PageRequest) -> int | None:
+    text = request.POST.get("version", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _changed_before_removal(budget: EventBudget, line: BudgetLineItem, version: int) -> str:
+    """Say what became of a line since the page that asks to remove it was read."""
+    changes = changes_since(line, version=version, actual_read=None)
+    by = next((change.by for change in changes), None) or "Someone else"
+    told = in_words(changes, budget.currency) or "it stands elsewhere in the plan"
+    return f"“{line.name}” was not removed: {by} changed it meanwhile ({told}). Remove it again if it still should go."
+
+
 def _address(budget: EventBudget, line: BudgetLineItem) -> str:
-    number = page_of_line(budget.pk, line.pk)
+    number = page_of_line(budget, line.pk)
     query = f"?page={number}" if number > 1 else ""
     return f"{reverse('budgets:detail', args=[budget.pk])}{query}#line-{line.pk}"
 
@@ -230,21 +290,15 @@ def _refused(form: LineItemForm, problem: BudgetProblem) -> Answer:
 
 
 def _stale(request: PageRequest, budget: EventBudget, line: BudgetLineItem, plan_open: bool) -> Answer:
-    """Keep what was typed, take over what only the other person changed, and say what that was."""
-    sent = LineItemForm(request.POST, budget=budget, categories=_categories(), line=line, plan_open=plan_open)
+    """Keep what was typed, take over what only the other person changed, and ask where both did."""
+    form_of = _forms_of(budget, line, plan_open=plan_open)
+    sent = form_of(request.POST)
     sent.is_valid()
-    change = changes_since(
+    changes = changes_since(
         line, version=sent.cleaned_data.get("version") or 0, actual_read=sent.cleaned_data.get("actual_read")
     )
-    data = request.POST.copy()
-    fresh = LineItemForm(budget=budget, categories=_categories(), line=line, plan_open=plan_open)
-    for name in ("version", "actual_read"):
-        data[name] = str(fresh[name].value())
-    for name in fresh.fields:
-        if name in change.before and sent.cleaned_data.get(name) == change.before[name]:
-            data[name] = str(fresh[name].value())
-    form = LineItemForm(data, budget=budget, categories=_categories(), line=line, plan_open=plan_open)
-    return Answer(form, 409, change)
+    form, meanwhile = merged(request.POST, changes, currency=budget.currency, form=form_of)
+    return Answer(cast(LineItemForm, form), 409, meanwhile)
 
 
 def _form_answer(
@@ -259,7 +313,7 @@ def _form_answer(
         cancel_url = reverse("budgets:line", args=[budget.pk, line.pk])
     context = _row_context(request, budget, line) | {
         "form": answer.form,
-        "change": answer.change,
+        "meanwhile": answer.meanwhile,
         "save_url": save_url,
         "cancel_url": cancel_url,
         "new_key": f"new-{group or 'any'}",
@@ -271,9 +325,9 @@ def _form_answer(
 def _row_context(request: PageRequest, budget: EventBudget, line: BudgetLineItem | None) -> dict[str, Any]:
     context = figures_context(request, budget)
     if line is not None:
-        group = group_of_lines(budget.pk, line.category_id)
-        rows = group.rows if group else []
-        context |= {"line": line, "group": group, "row": next((r for r in rows if r.line.pk == line.pk), None)}
+        group = group_of_line(budget, line, last_year=last_year_of(budget, **visible(request)))
+        row = next((row for row in group.rows if row.line.pk == line.pk), None)
+        context |= {"line": row.line if row else line, "group": group, "row": row}
     return context
 
 
@@ -294,8 +348,9 @@ def _row_answer(
 
 def _whole_table(request: PageRequest, budget: EventBudget, *, focus: BudgetLineItem | None = None) -> HttpResponse:
     budget = _again(request, budget)
-    number = page_of_line(budget.pk, focus.pk) if focus else _shown_page(request)
-    context = figures_context(request, budget, plan_page(budget.pk, number=number))
+    number = page_of_line(budget, focus.pk) if focus else _shown_page(request)
+    plan = plan_page(budget, number=number, last_year=last_year_of(budget, **visible(request)))
+    context = figures_context(request, budget, plan)
     context["focus_line"] = focus.pk if focus else None
     return _aimed(render(request, "budgets/parts/table_answer.html", context), "#plan", "outerHTML")
 

@@ -3,6 +3,7 @@
 from copy import copy
 from decimal import Decimal
 
+from babel.numbers import format_decimal
 from django.utils.translation import get_language
 
 from budgetsite.money import amounts
@@ -29,6 +30,11 @@ def format_percentage(value: Decimal | None) -> str:
     pattern = copy(locale.percent_formats[None])
     pattern.frac_prec = (2, 2)
     return _with_real_minus(str(pattern.apply(value / 100, locale)))
+
+
+def format_quantity(value: Decimal) -> str:
+    """Return a number of guests, days or hours with the decimals that it has: "120", "7.5"."""
+    return format_decimal(value, locale=amounts.babel_locale(_reader_language()))
 
 
 def _reader_language() -> str:

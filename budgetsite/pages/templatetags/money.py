@@ -44,6 +44,12 @@ def plain_amount(value: Decimal | None, currency: str) -> str:
 
 
 @register.filter
+def quantity(value: Decimal | None) -> str:
+    """`{{ line.quantity|quantity }}`: 120 or 7.5, with the decimals that it has; a dash for no value."""
+    return amounts.NOTHING if value is None else amounts.format_quantity(value)
+
+
+@register.filter
 def percentage(value: Decimal | None) -> str:
     """`{{ budget.utilization_percentage|percentage }}`: 82.03%; a dash for no value."""
     return amounts.format_percentage(value)
