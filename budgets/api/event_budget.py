@@ -15,7 +15,9 @@ from budgets.api.filters import EventBudgetFilter
 from budgets.api.inputs import BudgetChangesInput, BudgetInput, EventOfBudgetInput, VersionInput
 from budgets.models import BudgetStatus, EventBudget
 from budgets.selectors.event_budgets import budgets_in_sight, sums_by_category, sums_by_status
+from budgets.services.budget_copy import copy_budget
 from budgets.services.event_budget import create_event_budget, delete_event_budget, update_event_budget
+from budgets.services.template_use import open_budget_from_template
 from budgetsite.api.versions import IF_MATCH, etag, required_version, sent_version
 from budgetsite.api.views import ContractViewSet
 from events.models import Event
@@ -67,19 +69,29 @@ class EventBudgetViewSet(BudgetViewSet):
 
     @extend_schema(summary="Open an event's budget", request=BudgetInput, responses={201: answers.BudgetDetailAnswer})
     def create(self, request: Request) -> Response:
+        """With the lines that are sent, with those of a template, or as a copy of an earlier budget."""
         event_id = self.read(EventOfBudgetInput)["event_id"]
         event = Event.objects.visible_to(user_id=self.user.pk, role=self.role).filter(pk=event_id).first()
         if event is None:
             raise Http404
         values = self.read(BudgetInput, currency=event.currency)
-        budget = create_event_budget(
-            event=event,
-            acting_user=self.user,
-            total_budget_amount=values.get("total_budget_amount"),
-            notes=values.get("notes", ""),
-            line_items=values.get("line_items", []),
-        )
-        return self.answer_budget(budget.pk, status=201)
+        return self.answer_budget(self._open(event, values).pk, status=201)
+
+    def _open(self, event: Event, values: dict[str, Any]) -> EventBudget:
+        """Open the event's budget with the plan that was sent: its lines, a template's, or those of another budget."""
+        opening: dict[str, Any] = {
+            "event": event,
+            "acting_user": self.user,
+            "total_budget_amount": values.get("total_budget_amount"),
+            "notes": values.get("notes", ""),
+        }
+        if "template_id" in values:
+            return open_budget_from_template(template_id=values["template_id"], **opening)
+        if "copy_from" in values:
+            source = self.find(values["copy_from"])
+            how = {name: values[name] for name in ("factor", "basis") if name in values}
+            return copy_budget(source_id=source.pk, **how, **opening)
+        return create_event_budget(line_items=values.get("line_items", []), **opening)
 
     @extend_schema(
         summary="Counts by status, sums by status and category",

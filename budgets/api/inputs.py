@@ -6,8 +6,10 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from budgets.services.budget_copy import CopyBasis, InvalidFactor, parse_factor
 from budgets.services.categories import CategoryFinder
 from budgets.services.problems import UnknownCategory
+from budgetsite.api.refusals import field_refusal
 from budgetsite.api.versions import VersionField
 from budgetsite.money.api_fields import MoneyField
 
@@ -74,6 +76,17 @@ class OrderInput(serializers.Serializer):
         return super().to_internal_value(data)
 
 
+@extend_schema_field({"type": "string", "format": "decimal", "example": "1.05"})
+class FactorField(serializers.Field[Any, Any, Any, Any]):
+    """With `copy_from`: what every amount is multiplied by; above 0, 10 at most, 1 where nothing is sent."""
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        try:
+            return parse_factor(data)
+        except InvalidFactor as error:
+            raise serializers.ValidationError(str(error), code=error.code) from error
+
+
 class EventOfBudgetInput(serializers.Serializer):
     event_id = serializers.UUIDField()
 
@@ -87,6 +100,23 @@ class BudgetInput(EventOfBudgetInput):
     )
     notes = serializers.CharField(max_length=_LONGEST_TEXT, required=False, allow_blank=True)
     line_items = LineItemInput(many=True, required=False, max_length=MAX_LINES)  # type: ignore[call-arg]
+    template_id = serializers.UUIDField(required=False, help_text="Instead of `line_items`: those of a template.")
+    copy_from = serializers.UUIDField(
+        required=False, help_text="Instead of `line_items`: those of another budget that you may see."
+    )
+    factor = FactorField(required=False)
+    basis = serializers.ChoiceField(
+        choices=CopyBasis.choices, required=False, help_text="With `copy_from`: what is copied, by default the plan."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        plans = [name for name in ("template_id", "copy_from", "line_items") if attrs.get(name)]
+        if len(plans) > 1:
+            raise field_refusal(plans[0], "ambiguous", f"Send one of these: {' or '.join(plans)}.")
+        for name in ("factor", "basis"):
+            if name in attrs and "copy_from" not in attrs:
+                raise field_refusal(name, "ambiguous", f"“{name}” is about a copy: send copy_from too.")
+        return attrs
 
 
 class BudgetChangesInput(serializers.Serializer):

@@ -1,12 +1,17 @@
 from typing import Any
 
 from budgets.api import problems  # noqa: F401  (says what the services' refusals mean)
+from budgets.api.approval_rules import ApprovalRuleViewSet
 from budgets.api.category import CategoryViewSet
+from budgets.api.driver import DriverViewSet
 from budgets.api.event_budget import EventBudgetViewSet
 from budgets.api.exports import PlanExportViewSet
 from budgets.api.imports import PlanImportViewSet
+from budgets.api.last_year import LastYearViewSet
 from budgets.api.ledger_entry import HistoryViewSet, LedgerViewSet
 from budgets.api.line_item import LineItemViewSet
+from budgets.api.stages import StageViewSet
+from budgets.api.template import TemplateViewSet
 from budgets.api.transfer import TransferViewSet
 from budgets.api.workflow import DecisionViewSet, WorkflowViewSet
 from budgets.services.workflow import MOVES
@@ -17,8 +22,12 @@ ONE: dict[str, Any] = {"get": "retrieve", "patch": "partial_update", "delete": "
 ALL: dict[str, Any] = {"get": "list", "post": "create"}
 
 urlpatterns = [
+    api_path("approval-rules", ApprovalRuleViewSet.as_view(ALL), name="api-approval-rules"),
+    api_path("approval-rules/<uuid:rule_id>", ApprovalRuleViewSet.as_view(ONE), name="api-approval-rule"),
     api_path("categories", CategoryViewSet.as_view(ALL), name="api-categories"),
     api_path("categories/<uuid:category_id>", CategoryViewSet.as_view(ONE), name="api-category"),
+    api_path("budget-templates", TemplateViewSet.as_view(ALL), name="api-budget-templates"),
+    api_path("budget-templates/<uuid:template_id>", TemplateViewSet.as_view(ONE), name="api-budget-template"),
     api_path("event-budgets", EventBudgetViewSet.as_view(ALL), name="api-event-budgets"),
     api_path("event-budgets/summary", EventBudgetViewSet.as_view({"get": "summary"}), name="api-event-budgets-summary"),
     api_path("event-budgets/import", PlanImportViewSet.as_view({"post": "create"}), name="api-event-budgets-import"),
@@ -30,11 +39,14 @@ urlpatterns = [
         f"{BUDGET}/line-items/reorder", LineItemViewSet.as_view({"post": "reorder"}), name="api-line-items-reorder"
     ),
     api_path(f"{BUDGET}/line-items/<uuid:line_item_id>", LineItemViewSet.as_view(ONE), name="api-line-item"),
+    api_path(f"{BUDGET}/drivers", DriverViewSet.as_view(ALL), name="api-drivers"),
+    api_path(f"{BUDGET}/drivers/<uuid:driver_id>", DriverViewSet.as_view(ONE), name="api-driver"),
     *(
         api_path(f"{BUDGET}/{move}", WorkflowViewSet.as_view({"post": move}), name=f"api-event-budget-{move}")
         for move in MOVES
     ),
     api_path(f"{BUDGET}/approvals", DecisionViewSet.as_view({"get": "list"}), name="api-approvals"),
+    api_path(f"{BUDGET}/stages", StageViewSet.as_view({"get": "list"}), name="api-stages"),
     api_path(f"{BUDGET}/transfers", TransferViewSet.as_view(ALL), name="api-transfers"),
     api_path(
         f"{BUDGET}/transfers/<uuid:transfer_id>", TransferViewSet.as_view({"get": "retrieve"}), name="api-transfer"
@@ -47,6 +59,7 @@ urlpatterns = [
         )
         for step in ("approve", "reject", "reverse")
     ),
+    api_path(f"{BUDGET}/last-year", LastYearViewSet.as_view({"get": "retrieve"}), name="api-last-year"),
     api_path(f"{BUDGET}/ledger", LedgerViewSet.as_view({"get": "list"}), name="api-ledger"),
     api_path(f"{BUDGET}/history", HistoryViewSet.as_view({"get": "list"}), name="api-history"),
 ]

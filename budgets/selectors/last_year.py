@@ -33,7 +33,7 @@ def last_year_of(budget: EventBudget, *, user_id: UUID, role: Role) -> dict[UUID
         BudgetLineItem.objects.filter(
             budget_id=budget.pk, based_on__deleted_at=None, based_on__budget__in=in_sight.values("pk")
         )
-        .order_by()
+        .order_by("sort_order", "pk")
         .values_list(
             "pk", Coalesce("based_on__approved_amount", "based_on__budgeted_amount"), "based_on__actual_amount"
         )

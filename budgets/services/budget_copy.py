@@ -12,7 +12,7 @@ from budgets.services.opening import fill_budget
 from budgets.services.pricing import priced_amount
 from budgets.services.problems import BudgetNotFound, BudgetProblem, LinesExceedTotal
 from budgetsite.accounts.models import User
-from budgetsite.money.amounts import parse_amount, quantize
+from budgetsite.money.amounts import format_amount, parse_amount, quantize
 from events.models import Event
 
 ZERO = Decimal(0)
@@ -46,6 +46,20 @@ class CopyInOtherCurrency(BudgetProblem):
         )
 
 
+class CopyExceedsTotal(LinesExceedTotal):
+    code = "copy_exceeds_total"
+
+    def __init__(self, *, lines_total: Decimal, total: Decimal, currency: str) -> None:
+        super().__init__(lines_total=lines_total, total=total, currency=currency)
+        planned, ceiling, excess = (
+            format_amount(amount, currency, "en") for amount in (lines_total, total, lines_total - total)
+        )
+        self.args = (
+            f"The copied lines add up to {planned} {currency}, {excess} more than the total of {ceiling}. "
+            f"Raise the total to {planned} at least, lower the factor, or leave the total out.",
+        )
+
+
 @transaction.atomic
 def copy_budget(
     *,
@@ -66,7 +80,7 @@ def copy_budget(
       spent times `factor`, and then at least what the rounded lines add up to.
     - Each line knows the one that it is based on, the budget the one that it is copied from. Notes stay behind.
 
-    Raises `InvalidFactor`, `BudgetNotFound`, `CopyInOtherCurrency`, `LinesExceedTotal` (above a given total), and as
+    Raises `InvalidFactor`, `BudgetNotFound`, `CopyInOtherCurrency`, `CopyExceedsTotal` (above a given total), and as
     `create_event_budget`; nothing is stored then. The number of statements does not grow with the lines.
     """
     factor = parse_factor(factor)
@@ -141,12 +155,12 @@ def _times(amount: Decimal, factor: Decimal, currency: str) -> Decimal:
 def _total(
     source: EventBudget, copies: list[dict[str, Any]], factor: Decimal, basis: CopyBasis, wanted: Decimal | None
 ) -> Decimal | None:
-    """Return the new budget's ceiling, None for one that follows its lines. Raises `LinesExceedTotal`."""
+    """Return the new budget's ceiling, None for one that follows its lines. Raises `CopyExceedsTotal`."""
     currency = source.currency
     costs = sum((_amount(copy, currency) for copy in copies if copy["kind"] == LineKind.COST), ZERO)
     if wanted:
         if costs > wanted:
-            raise LinesExceedTotal(lines_total=costs, total=wanted, currency=currency)
+            raise CopyExceedsTotal(lines_total=costs, total=wanted, currency=currency)
         return wanted
     if source.total_follows_lines:
         return None

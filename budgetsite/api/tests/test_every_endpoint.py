@@ -13,7 +13,8 @@ from django.urls import resolve
 from drf_spectacular.generators import SchemaGenerator
 
 from alerts.models import AlertRule, BudgetAlert
-from budgets.models import BudgetTransfer, Category, TransferStatus
+from budgets.models import BudgetTemplate, BudgetTransfer, Category, TransferStatus
+from budgets.services.approval_rules import create_approval_rule
 from budgetsite.accounts.models import Account
 from budgetsite.accounts.permissions import may
 from budgetsite.accounts.roles import BACK_OFFICE, Role
@@ -89,9 +90,11 @@ def rows_of(account: Account) -> dict[str, Any]:
             "line_item_id": line.pk,
             "transfer_id": transfer.pk,
             "venue_id": venue.pk,
+            "template_id": BudgetTemplate.objects.get(name="Event").pk,
             "category_id": Category.objects.get(name="Venue").pk,
             "budget-alerts": BudgetAlert.objects.filter(budget=budget)[0].pk,
             "alert-rules": rule.pk,
+            "rule_id": create_approval_rule(acting_user=owner, role="owner", currency="CAD").pk,
         }
 
 
