@@ -128,7 +128,7 @@ def standing_of(budget: EventBudget, *, account: Account) -> Standing | None:
     """Return where a budget's last submission stands; None when there was none, or it lapsed. Two statements."""
     if budget.status == BudgetStatus.DRAFT:
         return None
-    stages = stages_of_submission(budget.pk)
+    stages = list(stages_of_submission(budget.pk))
     people = approvers() if budget.status == BudgetStatus.REVIEW else []
     return standing_from(budget, stages, people, account=account) if stages else None
 
@@ -159,7 +159,7 @@ def refusal_to_approve(
     budget: EventBudget, *, acting_user: User, acting_role: Role, account: Account
 ) -> ApprovalRefused | None:
     """Return what keeps this person from taking the next stage of a budget in review. One statement."""
-    stages = stages_of_submission(budget.pk)
+    stages = list(stages_of_submission(budget.pk))
     waiting = next((stage for stage in stages if stage.decided_at is None), None)
     if waiting is None:
         return None

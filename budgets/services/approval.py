@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Max, Subquery
+from django.db.models import Max, QuerySet, Subquery
 
 from budgets.models import (
     APPROVING_ROLES,
@@ -113,11 +113,14 @@ def open_stages(budget: EventBudget, *, submission: int) -> ApprovalStage:
     return stages[0]
 
 
-def stages_of_submission(budget_id: UUID) -> list[ApprovalStage]:
+def stages_of_submission(budget_id: UUID) -> QuerySet[ApprovalStage]:
     """Return the stages of a budget's last submission in their order, with who decided them."""
     of_budget = ApprovalStage.objects.filter(budget_id=budget_id)
     last = of_budget.order_by("-submission").values("submission")[:1]
-    return list(of_budget.filter(submission=Subquery(last)).select_related("decided_by").order_by("stage"))
+    stages: QuerySet[ApprovalStage] = (
+        of_budget.filter(submission=Subquery(last)).select_related("decided_by").order_by("stage")
+    )
+    return stages
 
 
 def take_stage(
@@ -128,7 +131,7 @@ def take_stage(
     Raises `OwnSubmission` (unless the account has switched four eyes off), `StageTaken` for someone who has taken an
     earlier stage of this submission, `StageNotYours` for a role below the one that the stage asks for.
     """
-    stages = stages_of_submission(budget.pk)
+    stages = list(stages_of_submission(budget.pk))
     waiting = [stage for stage in stages if stage.decided_at is None]
     stage = waiting[0]
     refuse_stage(stage, stages, budget, acting_user=acting_user, acting_role=acting_role, account=account)

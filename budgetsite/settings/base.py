@@ -233,8 +233,10 @@ SPECTACULAR_SETTINGS = {
     # Sets of choices whose fields have the same name, or one set under two.
     "ENUM_NAME_OVERRIDES": {
         "AlertType": "alerts.models.AlertType",
+        "ApprovingRole": "budgets.models.approval.APPROVING_ROLE_CHOICES",
         "BudgetStatus": "budgets.models.BudgetStatus",
         "EventStatus": "events.querysets.EventStatus.ALL",
+        "Role": "budgetsite.accounts.roles.Role",
     },
 }
 DRF_STANDARDIZED_ERRORS = {
