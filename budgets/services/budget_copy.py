@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db import models, transaction
 
 from budgets.models import BudgetLineItem, EventBudget, LineKind, PlanDriver
+from budgets.services.driver import insert_drivers
 from budgets.services.event_budget import create_event_budget
 from budgets.services.opening import fill_budget
 from budgets.services.pricing import priced_amount
@@ -91,7 +92,7 @@ def copy_budget(
         raise CopyInOtherCurrency(source=source.currency, event=event.currency)
     lines = list(BudgetLineItem.objects.filter(budget=source).select_related("category").order_by("sort_order", "id"))
     drivers = _drivers_of(source, event)
-    copies = [_copy_of(line, drivers.get(line.driver_id), factor, basis) for line in lines]
+    copies = [_copy_of(line, drivers, factor, basis) for line in lines]
     budget = create_event_budget(
         event=event,
         acting_user=acting_user,
@@ -99,7 +100,10 @@ def copy_budget(
         notes=notes,
         copied_from=source,
     )
-    return fill_budget(budget, drivers=list(drivers.values()), line_items=copies)
+    ids: dict[UUID | None, UUID] = dict(
+        zip(drivers, (driver.pk for driver in insert_drivers(budget, drivers.values())), strict=True)
+    )
+    return fill_budget(budget, [copy | {"driver_id": ids.get(copy.get("driver_id"))} for copy in copies])
 
 
 def parse_factor(value: object) -> Decimal:
@@ -113,18 +117,21 @@ def parse_factor(value: object) -> Decimal:
     return factor
 
 
-def _drivers_of(source: EventBudget, event: Event) -> dict[UUID | None, PlanDriver]:
-    """Return id in the source → the new budget's quantity, not stored yet."""
-    copies: dict[UUID | None, PlanDriver] = {}
+def _drivers_of(source: EventBudget, event: Event) -> dict[UUID | None, dict[str, Any]]:
+    """Return id in the source → what the new budget's quantity is to be."""
+    copies: dict[UUID | None, dict[str, Any]] = {}
     for driver in PlanDriver.objects.filter(budget=source).order_by("name", "id"):
         quantity = driver.quantity
         if driver.follows_guests and event.expected_guests is not None:
             quantity = Decimal(event.expected_guests)
-        copies[driver.pk] = PlanDriver(name=driver.name, quantity=quantity, follows_guests=driver.follows_guests)
+        copies[driver.pk] = {"name": driver.name, "quantity": quantity, "follows_guests": driver.follows_guests}
     return copies
 
 
-def _copy_of(line: BudgetLineItem, driver: PlanDriver | None, factor: Decimal, basis: CopyBasis) -> dict[str, Any]:
+def _copy_of(
+    line: BudgetLineItem, drivers: dict[UUID | None, dict[str, Any]], factor: Decimal, basis: CopyBasis
+) -> dict[str, Any]:
+    """Return the new line; its `driver_id` is that of the source's quantity."""
     planned = line.budgeted_amount if basis == CopyBasis.PLAN else max(ZERO, line.actual_amount)
     fields: dict[str, Any] = {
         "kind": line.kind,
@@ -140,11 +147,11 @@ def _copy_of(line: BudgetLineItem, driver: PlanDriver | None, factor: Decimal, b
     price = line.unit_price
     if basis == CopyBasis.ACTUAL and line.quantity:
         price = _EXACT.divide(planned, line.quantity)
-    quantity = line.quantity if driver is None else driver.quantity
+    driver = drivers.get(line.driver_id)
     return fields | {
         "unit_price": _times(price, factor, line.currency),
-        "quantity": quantity,
-        "driver_id": None if driver is None else driver.pk,
+        "quantity": line.quantity if driver is None else driver["quantity"],
+        "driver_id": line.driver_id,
     }
 
 

@@ -3,26 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from budgets.models import EventBudget, PlanDriver
+from budgets.models import EventBudget
 from budgets.services.line_item import insert_lines
 from budgets.services.recalculation import recalculate_budget
-from budgetsite.tenancy.history import acting_user_reference
 
 
-def fill_budget(
-    budget: EventBudget, *, drivers: Sequence[PlanDriver], line_items: Sequence[dict[str, Any]]
-) -> EventBudget:
-    """Give a budget that was opened in this transaction its quantities and its lines; return it as it is then.
+def fill_budget(budget: EventBudget, line_items: Sequence[dict[str, Any]]) -> EventBudget:
+    """Give a budget that was opened in this transaction its lines; return it as it is then.
 
     They are part of its first version, not a change of it. The number of statements does not grow with them. Raises as
     `insert_lines`, and `LinesExceedTotal`.
     """
-    for driver in drivers:
-        driver.budget = budget
-        driver.version = budget.version
-    if drivers:
-        PlanDriver.objects.bulk_create(drivers)
-        PlanDriver.history.bulk_history_create(drivers, default_user=acting_user_reference())
     if line_items:
         insert_lines(budget, line_items, version=budget.version)
         recalculate_budget(budget.pk, plan_changed=False)

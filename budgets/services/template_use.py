@@ -9,7 +9,8 @@ from uuid import UUID
 
 from django.db import transaction
 
-from budgets.models import BudgetTemplate, Category, EventBudget, LineKind, PlanDriver, TemplateBasis, TemplateLine
+from budgets.models import BudgetTemplate, Category, EventBudget, LineKind, TemplateBasis, TemplateLine
+from budgets.services.driver import driver_for_guests
 from budgets.services.event_budget import create_event_budget
 from budgets.services.opening import fill_budget
 from budgets.services.pricing import priced_amount
@@ -21,7 +22,6 @@ from budgetsite.money.amounts import MAX_AMOUNT, format_amount, parse_amount
 from events.models import Event
 
 ZERO = Decimal(0)
-GUESTS = "Guests"
 
 
 class TotalNeeded(BudgetProblem):
@@ -180,11 +180,9 @@ def open_budget_from_template(
         expected_guests=event.expected_guests,
         currency=budget.currency,
     )
-    drivers = []
-    if any(line.unit_price is not None for line in planned):
-        drivers.append(PlanDriver(name=GUESTS, quantity=Decimal(event.expected_guests or 0), follows_guests=True))
-    follows = drivers[0].pk if drivers else None
-    return fill_budget(budget, drivers=drivers, line_items=[line.fields(follows) for line in planned])
+    per_guest = any(line.unit_price is not None for line in planned)
+    driver_id = driver_for_guests(budget).pk if per_guest else None
+    return fill_budget(budget, [line.fields(driver_id) for line in planned])
 
 
 def _refuse_unusable(
