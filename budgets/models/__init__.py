@@ -1,6 +1,13 @@
 """One file per aggregate; this is their index."""
 
-from budgets.models.approval import APPROVING_ROLES, MAX_STAGES, ApprovalRule, ApprovalStage, ApprovalSubject
+from budgets.models.approval import (
+    APPROVING_ROLE_CHOICES,
+    APPROVING_ROLES,
+    MAX_STAGES,
+    ApprovalRule,
+    ApprovalStage,
+    ApprovalSubject,
+)
 from budgets.models.category import Category
 from budgets.models.decision import BudgetDecision
 from budgets.models.driver import PlanDriver
@@ -13,6 +20,7 @@ from budgets.models.transfer import BudgetTransfer, TransferStatus
 
 __all__ = [
     "APPROVING_ROLES",
+    "APPROVING_ROLE_CHOICES",
     "LOCKED_STATUSES",
     "MAX_STAGES",
     "PLANNING_STATUSES",
