@@ -136,7 +136,7 @@ class _Words:
         if budget.status == BudgetStatus.REVIEW:
             return {"word": "Draft", "text": "This plan waits for approval and may change.", "across": "Draft"}
         if budget.is_locked:
-            return {"word": "Closed", "text": f"{approved}. The event's books are closed.", "across": ""}
+            return {"word": "Closed", "text": f"{approved}. The books of the event are closed.", "across": ""}
         return {"word": "Approved", "text": f"{approved}.", "across": ""}
 
     def figures(self) -> list[dict[str, str]]:

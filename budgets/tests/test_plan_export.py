@@ -289,17 +289,17 @@ def test_the_page_and_the_api_answer_the_same_download(account, owner, plan_form
         assert client.post(where).status_code == 405
 
 
-@pytest.mark.parametrize("wanted", ["pdf", "CSV", "", "xlsx ", "csv\x00", "x" * 5000])
+@pytest.mark.parametrize("wanted", ["doc", "CSV", "", "xlsx ", "csv\x00", "x" * 5000])
 def test_another_format_is_refused_with_the_valid_ones(account, owner, wanted):
     budget = make_budget(account, owner)
     answer = rest_client_of(owner, account).get(f"/event-budgets/{budget.pk}/export", format=wanted)
     assert answer.status == 400
     assert answer.json["errors"] == [
-        {"code": "invalid_choice", "detail": "Choose one of: csv, xlsx.", "attr": "format"}
+        {"code": "invalid_choice", "detail": "Choose one of: csv, xlsx, pdf.", "attr": "format"}
     ]
     page = browser(owner, account).get(address("export", budget), {"format": wanted})
     assert page.status_code == 400
-    assert "csv or xlsx" in words(page)
+    assert "pdf, csv or xlsx" in words(page)
     assert "attachment" not in page.get("Content-Disposition", "")
 
 
@@ -373,15 +373,15 @@ def test_a_thousand_lines_cost_as_many_statements_as_one(account, owner, plan_fo
         assert len(table_of(file.content)) == 1001
 
 
-def test_the_schema_describes_two_files_and_a_refusal(db):
+def test_the_schema_describes_three_files_and_a_refusal(db):
     schema = SchemaGenerator().get_schema(request=None, public=True)
     operation = schema["paths"]["/api/v1/event-budgets/{budget_id}/export"]["get"]
     file = {"schema": {"type": "string", "format": "binary"}}
-    types = ("text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+    types = ("text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "application/pdf")
     assert operation["responses"]["200"]["content"] == dict.fromkeys(types, file)
     assert set(operation["responses"]) >= {"400", "401", "403", "404"}
     [choice] = [parameter for parameter in operation["parameters"] if parameter["name"] == "format"]
-    assert choice["schema"] == {"type": "string", "enum": ["csv", "xlsx"], "default": "csv"}
+    assert choice["schema"] == {"type": "string", "enum": ["csv", "pdf", "xlsx"], "default": "csv"}
 
 
 @pytest.mark.parametrize("role", [Role.OWNER, Role.CLIENT])

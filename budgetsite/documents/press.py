@@ -23,6 +23,8 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _STANDARD: Final = "ua-1"
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]")
+# Invisible in themselves, they join several emoji to one or choose its colours.
+_EMOJI_PARTS = "\N{ZERO WIDTH JOINER}\N{VARIATION SELECTOR-16}"
 # What is left around an emoji that was left out.
 _GAPS = re.compile(r" {2,}")
 
@@ -100,10 +102,16 @@ def without_controls(values: Any) -> Any:
 
 def _without(text: str, unknown: set[str]) -> str:
     kept: list[str] = []
+    within_emoji = False
     for character in text:
+        if within_emoji and character in _EMOJI_PARTS:
+            continue
+        within_emoji = False
         if character not in unknown:
             kept.append(character)
-        elif unicodedata.category(character)[0] not in "SMC" and kept[-1:] != [REPLACEMENT]:
+        elif unicodedata.category(character)[0] in "SMC":
+            within_emoji = True
+        elif kept[-1:] != [REPLACEMENT]:
             kept.append(REPLACEMENT)
     left = _GAPS.sub(" ", "".join(kept)).strip() if len(kept) < len(text) else "".join(kept)
     return left or (REPLACEMENT if text.strip() else "")
