@@ -5,14 +5,15 @@ from uuid import UUID
 
 from django.http import Http404
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from budgets.api import answers
 from budgets.api.event_budget import BudgetViewSet
-from budgets.api.inputs import LineItemChangesInput, LineItemsInput, NewLineItemInput, OrderInput, VersionInput
-from budgets.models import BudgetLineItem
+from budgets.api.inputs import VersionInput
+from budgets.api.line_inputs import LineItemChangesInput, LineItemsInput, NewLineItemInput, OrderInput
+from budgets.models import BudgetLineItem, LineKind
 from budgets.selectors.event_budgets import lines_in_order
 from budgets.services.line_item import (
     add_line_item,
@@ -21,7 +22,13 @@ from budgets.services.line_item import (
     reorder_line_items,
     update_line_item,
 )
+from budgetsite.api.refusals import field_refusal
 from budgetsite.api.versions import IF_MATCH, etag, required_version, sent_version
+
+ALL_KINDS = "all"
+LINE_KIND = OpenApiParameter(
+    "kind", enum=[*LineKind.values, ALL_KINDS], default=LineKind.COST.value, description="Which lines are listed."
+)
 
 
 class LineItemViewSet(BudgetViewSet):
@@ -38,10 +45,19 @@ class LineItemViewSet(BudgetViewSet):
     filterset_class = None
     amount_attrs = {"create": "budgeted_amount", "bulk": "line_items", "partial_update": "budgeted_amount"}
 
-    @extend_schema(summary="List a budget's lines in their order", responses=answers.LineItemAnswer(many=True))
+    @extend_schema(
+        summary="List a budget's lines in their order",
+        description="Those of cost, which add up to the budget's `lines_total_amount`, unless `kind` says otherwise.",
+        responses=answers.LineItemAnswer(many=True),
+        parameters=[LINE_KIND],
+    )
     def list(self, request: Request, budget_id: UUID) -> Response:
         self.find(budget_id)
-        return self.page_of(lines_in_order(budget_id), answers.line_answer)
+        lines = lines_in_order(budget_id)
+        wanted = request.query_params.get("kind", LineKind.COST.value)
+        if wanted not in (*LineKind.values, ALL_KINDS):
+            raise field_refusal("kind", "invalid_choice", f"Choose one of: {', '.join([*LineKind.values, ALL_KINDS])}.")
+        return self.page_of(lines if wanted == ALL_KINDS else lines.filter(kind=wanted), answers.line_answer)
 
     @extend_schema(
         summary="Add a line",
@@ -50,7 +66,7 @@ class LineItemViewSet(BudgetViewSet):
         parameters=[IF_MATCH],
     )
     def create(self, request: Request, budget_id: UUID) -> Response:
-        values = self.read(NewLineItemInput, currency=self.find(budget_id).currency)
+        values = self.read(NewLineItemInput, currency=self.find(budget_id).currency, budget_id=budget_id)
         version = sent_version(request, values)
         line = add_line_item(budget_id=budget_id, acting_user=self.user, version=version, **values)
         return self._line(line, status=201)
@@ -62,7 +78,7 @@ class LineItemViewSet(BudgetViewSet):
         parameters=[IF_MATCH],
     )
     def bulk(self, request: Request, budget_id: UUID) -> Response:
-        values = self.read(LineItemsInput, currency=self.find(budget_id).currency)
+        values = self.read(LineItemsInput, currency=self.find(budget_id).currency, budget_id=budget_id)
         version = sent_version(request, values)
         lines = add_line_items(
             budget_id=budget_id, acting_user=self.user, version=version, line_items=values["line_items"]
@@ -85,10 +101,7 @@ class LineItemViewSet(BudgetViewSet):
     @extend_schema(summary="Read a line", responses=answers.LineItemAnswer)
     def retrieve(self, request: Request, budget_id: UUID, line_item_id: UUID) -> Response:
         self.find(budget_id)
-        line = lines_in_order(budget_id).filter(pk=line_item_id).first()
-        if line is None:
-            raise Http404
-        return self._line(line)
+        return self._line(self._find_line(budget_id, line_item_id))
 
     @extend_schema(
         summary="Change a line",
@@ -97,9 +110,18 @@ class LineItemViewSet(BudgetViewSet):
         parameters=[IF_MATCH],
     )
     def partial_update(self, request: Request, budget_id: UUID, line_item_id: UUID) -> Response:
-        """`actual_amount` posts the difference to the ledger and leaves the version alone."""
+        """`actual_amount` posts the difference to the ledger and leaves the version alone.
+
+        Whatever was read may be sent back. The amount of a line with a unit price follows from that and its quantity;
+        the quantity of a line with a driver is the driver's.
+        """
         currency = self.find(budget_id).currency
-        values = self.read(LineItemChangesInput, partial=True, currency=currency)
+        values = self.read(LineItemChangesInput, partial=True, currency=currency, budget_id=budget_id)
+        kind = values.pop("kind", None)
+        if kind is not None and kind != self._find_line(budget_id, line_item_id).kind:
+            raise field_refusal(
+                "kind", "kind_fixed", "A line stays what it was made. Add another, and delete this one."
+            )
         version = required_version(request, values)
         line = update_line_item(
             budget_id=budget_id, line_item_id=line_item_id, version=version, acting_user=self.user, **values
@@ -118,6 +140,12 @@ class LineItemViewSet(BudgetViewSet):
             version=version,
         )
         return Response(status=204)
+
+    def _find_line(self, budget_id: UUID, line_item_id: UUID) -> BudgetLineItem:
+        line = lines_in_order(budget_id).filter(pk=line_item_id).first()
+        if line is None:
+            raise Http404
+        return line
 
     def _line(self, line: BudgetLineItem, *, status: int = 200) -> Response:
         return Response(answers.line_answer(line), status=status, headers=etag(line.version))
