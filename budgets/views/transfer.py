@@ -37,7 +37,10 @@ from budgetsite.tenancy.scope import deleted_rows_visible
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What may be done with a transfer: who may, the question on its page, its button, what is said afterwards."""
+    """What may be done with a transfer: who may, the question on its page, its button, what is said afterwards.
+
+    Where `done` is empty, what was moved is said.
+    """
 
     action: str
     title: str
@@ -47,10 +50,10 @@ class Step:
 
 
 STEPS = {
-    "approve": Step("budgets.decide_transfer", "Approve this transfer?", "Approve", "Approved", False),
-    "reject": Step("budgets.transfer", "Reject this transfer?", "Reject", "Rejected", True),
-    "withdraw": Step("budgets.transfer", "Withdraw this transfer?", "Withdraw", "Withdrawn", False),
-    "reverse": Step("budgets.transfer", "Take this transfer back?", "Take it back", "Taken back", True),
+    "approve": Step("budgets.decide_transfer", "Approve this transfer?", "Approve", "", False),
+    "reject": Step("budgets.transfer", "Reject this transfer?", "Reject", "Rejected: nothing is moved.", True),
+    "withdraw": Step("budgets.transfer", "Withdraw this transfer?", "Withdraw", "Withdrawn: nothing is moved.", False),
+    "reverse": Step("budgets.transfer", "Take this transfer back?", "Take it back", "", True),
 }
 
 
@@ -156,7 +159,7 @@ def transfer_step(request: PageRequest, budget_id: UUID, transfer_id: UUID, step
             except BudgetProblem as refusal:
                 problem, status = refusal, 409
             else:
-                messages.success(request, _told(done) if step == "reverse" else f"{asked.done}.")
+                messages.success(request, asked.done or _told(done))
                 return redirect(_way_back(request, budget))
     possible = step in steps_of(transfer, budget, request)
     context = {
