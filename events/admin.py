@@ -139,7 +139,7 @@ class EventAdmin(StaffModelAdmin):
                 "fields": ("timezone", "event_date", ("registration_start_date", "registration_end_date"), "venue"),
             },
         ),
-        ("People", {"fields": (("client", "organizer"), "pending_holds")}),
+        ("People", {"fields": (("client", "organizer"), "expected_guests", "pending_holds")}),
     )
 
     @display(description="Type")

@@ -26,7 +26,7 @@ from budgetsite.money.api_fields import MoneyField
 from budgetsite.money.currencies import is_currency
 from budgetsite.tenancy.scope import deleted_rows_visible
 from events.filters import EventFilter
-from events.models import Event, EventType, Venue, in_usable_year
+from events.models import MOST_GUESTS, Event, EventType, Venue, in_usable_year
 from events.querysets import EventStatus
 from events.services import (
     EventStays,
@@ -82,6 +82,13 @@ class EventInput(serializers.Serializer):
     venue_id = serializers.UUIDField(required=False, allow_null=True)
     client_id = serializers.UUIDField(required=False, allow_null=True, help_text="A member with the role client.")
     organizer_id = serializers.UUIDField(required=False, allow_null=True, help_text="Who runs it; at first its maker.")
+    expected_guests = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=0,
+        max_value=MOST_GUESTS,
+        help_text="A plan that counts the guests follows it while it is a draft.",
+    )
     pending_holds = serializers.BooleanField(
         required=False, help_text="A registration that waits for approval holds its stock and its slot."
     )
@@ -102,6 +109,7 @@ class EventAnswer(serializers.Serializer):
     registration_end_date = serializers.DateTimeField()
     timezone = serializers.CharField()
     currency = serializers.CharField()
+    expected_guests = serializers.IntegerField(allow_null=True)
     pending_holds = serializers.BooleanField()
     venue_id = serializers.UUIDField(allow_null=True)
     client_id = serializers.UUIDField(allow_null=True)
@@ -137,6 +145,7 @@ def event_answer(row: EventRow, now: datetime) -> dict[str, Any]:
         "registration_end_date": event.registration_end_date,
         "timezone": event.timezone,
         "currency": event.currency,
+        "expected_guests": event.expected_guests,
         "pending_holds": event.pending_holds,
         "venue_id": event.venue_id,
         "client_id": event.client_id,

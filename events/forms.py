@@ -8,7 +8,7 @@ from budgetsite.accounts.models import Account, Membership
 from budgetsite.accounts.roles import Role
 from budgetsite.accounts.timezones import known_timezones
 from budgetsite.money.currencies import currency_choices
-from events.models import Event, EventType, Venue, in_usable_year
+from events.models import MOST_GUESTS, Event, EventType, Venue, in_usable_year
 
 TIMEZONE_CHOICES = [(name, name.replace("_", " ")) for name in known_timezones()]
 
@@ -53,6 +53,14 @@ class EventForm(forms.Form):
         label="Registration closes", required=False, help_text="Empty: when the event begins."
     )
     currency = forms.ChoiceField(label="Currency", help_text="Of its budget; fixed once there is one.")
+    expected_guests = forms.IntegerField(
+        required=False,
+        label="Expected guests",
+        min_value=0,
+        max_value=MOST_GUESTS,
+        help_text="A plan that counts the guests follows this number while it is a draft.",
+        error_messages={"invalid": "Write a whole number, such as 120.", "max_value": "Expect 10,000,000 at most."},
+    )
     venue: forms.ModelChoiceField = forms.ModelChoiceField(None, required=False, label="Venue", empty_label="None yet")
     organizer = forms.ChoiceField(required=False, label="Organizer")
     client = forms.ChoiceField(required=False, label="Client", help_text="Sees the event's budget, changes nothing.")
@@ -163,6 +171,7 @@ def _values(event: Event) -> dict[str, Any]:
         "description": event.description,
         "timezone": event.timezone,
         "currency": event.currency,
+        "expected_guests": event.expected_guests,
         "venue": event.venue_id,
         "organizer": str(event.organizer_id or ""),
         "client": str(event.client_id or ""),

@@ -11,7 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from budgets.api.inputs import CategoryField
+from budgets.api.line_inputs import CategoryField
 from budgets.models import APPROVING_ROLE_CHOICES, MAX_STAGES, ApprovalRule, ApprovalSubject
 from budgets.selectors.approval_rules import rules_in_order, sentence
 from budgets.services.approval_rules import (

@@ -13,7 +13,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from budgets.api.inputs import CategoryField
+from budgets.api.line_inputs import CategoryField
 from budgets.models import BudgetTemplate, EventBudget, LineKind, TemplateBasis, TemplateLine
 from budgets.selectors.templates import templates_by_name
 from budgets.services.template import (
