@@ -1,9 +1,17 @@
 """The staff's pages for money: one file per aggregate."""
 
 from budgets.admin import panels
+from budgets.admin.approval_rule import ApprovalRuleAdmin
 from budgets.admin.category import CategoryAdmin
 from budgets.admin.decision import BudgetDecisionAdmin
 from budgets.admin.event_budget import EventBudgetAdmin
 from budgets.admin.ledger_entry import LedgerEntryAdmin
 
-__all__ = ["BudgetDecisionAdmin", "CategoryAdmin", "EventBudgetAdmin", "LedgerEntryAdmin", "panels"]
+__all__ = [
+    "ApprovalRuleAdmin",
+    "BudgetDecisionAdmin",
+    "CategoryAdmin",
+    "EventBudgetAdmin",
+    "LedgerEntryAdmin",
+    "panels",
+]

@@ -7,7 +7,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from budgets.admin.moves import status_badge
-from budgets.models import BudgetDecision
+from budgets.models import BudgetDecision, BudgetStatus
 from budgetsite.accounts.roles import Role
 from budgetsite.pages.back_office.displays import moment_cell
 from budgetsite.pages.back_office.model_admin import ReadOnlyAdmin
@@ -48,7 +48,7 @@ class BudgetDecisionAdmin(ReadOnlyAdmin):
 
     @display(description="Decision")
     def decision(self, decision: BudgetDecision) -> str:
-        return DECISIONS.get(decision.action, decision.action)
+        return _in_words(decision)
 
     @display(description="From")
     def before(self, decision: BudgetDecision) -> SafeString:
@@ -66,4 +66,11 @@ class BudgetDecisionAdmin(ReadOnlyAdmin):
         return f"{decision.actor} ({role})"
 
     def name_of(self, obj: BudgetDecision) -> str:
-        return f"{DECISIONS.get(obj.action, obj.action)}: {obj.budget.event}"
+        return f"{_in_words(obj)}: {obj.budget.event}"
+
+
+def _in_words(decision: BudgetDecision) -> str:
+    """Return what was decided: "Approved", "Approved stage 1" while others followed it."""
+    words = DECISIONS.get(decision.action, decision.action)
+    is_stage = decision.action == "approve" and (decision.stage > 1 or decision.to_status == BudgetStatus.REVIEW)
+    return f"{words} stage {decision.stage}" if is_stage else words

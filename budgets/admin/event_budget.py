@@ -13,10 +13,11 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from budgets.admin.filters import CategoryFilter, DayRangeFilter, OverBudgetFilter
+from budgets.admin.filters import CategoryFilter, DayRangeFilter, OverBudgetFilter, WaitsForFilter
 from budgets.admin.line_item import AmountWidget, BudgetLineInline
-from budgets.admin.moves import MovesMixin, figures_of, status_badge
+from budgets.admin.moves import MovesMixin, figures_of, status_badge, waits_in_words
 from budgets.models import PLANNING_STATUSES, BudgetLineItem, EventBudget
+from budgets.selectors.standing import standing_of
 from budgets.services.event_budget import create_event_budget, delete_event_budget, restore_event_budget
 from budgets.services.plan import LineChange, LineRefused, save_plan
 from budgets.services.problems import BudgetProblem, LinesExceedTotal, StaleVersion
@@ -92,9 +93,10 @@ class EventBudgetAdmin(MovesMixin, StaffModelAdmin):
     autocomplete_fields = ("event",)
     change_form_outer_before_template = "admin/budgets/eventbudget/before_form.html"
     change_form_outer_after_template = "admin/budgets/eventbudget/after_form.html"
-    list_display = ("event_name", "client", "event_day", "state", "use", "total", "spent", "variance")
+    list_display = ("event_name", "client", "event_day", "state", "waits_for", "use", "total", "spent", "variance")
     list_filter = (
         "status",
+        WaitsForFilter,
         OverBudgetFilter,
         ("event__event_date", DayRangeFilter),
         DeletedFilter,
@@ -129,6 +131,10 @@ class EventBudgetAdmin(MovesMixin, StaffModelAdmin):
     @display(description="Status")
     def state(self, budget: EventBudget) -> SafeString:
         return status_badge(budget.status)
+
+    @display(description="Waits for", ordering="awaiting_since", empty_value="–")
+    def waits_for(self, budget: EventBudget) -> Any:
+        return waits_in_words(budget, now=self.now()).capitalize() or None
 
     @display(description="Use of the budget")
     def use(self, budget: EventBudget) -> SafeString:
@@ -192,6 +198,7 @@ class EventBudgetAdmin(MovesMixin, StaffModelAdmin):
         budget = kwargs.get("obj")
         if budget is not None:
             context["status_mark"] = status_badge(budget.status)
+            context["standing"] = standing_of(budget, account=request.account)
             context["begins"] = moment(budget.event.event_date, budget.event.timezone)
             context["decisions"] = budget.decisions.select_related("actor").order_by("-created_at", "-id")[:20]
             context["alerts"] = budget.alerts.order_by("-created_at", "-id")[:20]

@@ -9,7 +9,9 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date
 from unfold.contrib.filters.admin import RangeDateFilter
 
-from budgets.models import BudgetLineItem, Category, EventBudget
+from budgets.models import APPROVING_ROLES, BudgetLineItem, BudgetStatus, Category, EventBudget
+from budgets.selectors.approvals import may_decide
+from budgets.selectors.standing import who_decides
 from budgetsite.pages.back_office.requests import StaffRequest
 
 
@@ -24,6 +26,25 @@ class OverBudgetFilter(admin.SimpleListFilter):
         if self.value() == "yes":
             return queryset.over_budget()
         return queryset.within_budget() if self.value() == "no" else None
+
+
+class WaitsForFilter(admin.SimpleListFilter):
+    """Budgets in review by who is next."""
+
+    title = "waits for"
+    parameter_name = "waits_for"
+
+    def lookups(self, request: StaffRequest, model_admin: Any) -> list[tuple[str, str]]:
+        by_role = [(role.value, who_decides(role).capitalize()) for role in APPROVING_ROLES]
+        return [("me", "Me"), *by_role]
+
+    def queryset(self, request: StaffRequest, queryset: Any) -> QuerySet[EventBudget] | None:
+        if self.value() is None:
+            return None
+        if self.value() == "me":
+            mine = may_decide(account=request.account, user_id=request.user.pk, role=request.role)
+            return queryset.filter(pk__in=mine.values("pk"))
+        return queryset.filter(status=BudgetStatus.REVIEW, awaiting_role=self.value())
 
 
 class CategoryFilter(admin.SimpleListFilter):

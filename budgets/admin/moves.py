@@ -1,5 +1,6 @@
 """The steps of a budget's life as the back office takes them: each with a page that says what it brings about."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -9,12 +10,20 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldBooleanWidget
 
 from budgets.models import EventBudget
+from budgets.selectors.standing import (
+    StageView,
+    refusal_to_approve,
+    standing_if_submitted,
+    standing_of,
+    who_decides,
+)
 from budgets.services.problems import OwnSubmission
 from budgets.services.workflow import MOVES, VARIANCE_LIMIT, move_budget, moves_for
 from budgetsite.accounts.permissions import may
@@ -24,6 +33,7 @@ from budgetsite.pages.back_office.displays import badge, moment
 from budgetsite.pages.back_office.model_admin import StaffModelAdmin, version_sent
 from budgetsite.pages.back_office.refusals import sentence
 from budgetsite.pages.back_office.requests import StaffRequest
+from budgetsite.pages.waiting_time import waited
 
 STATUS_TONES = {
     "draft": "neutral",
@@ -75,7 +85,7 @@ _CONSEQUENCES = {
         "Owners and managers find it among the budgets to approve.",
     ),
     "approve": (
-        "The plan is fixed from now on: changing it takes a revision.",
+        "The plan is in force and fixed from now on: changing it takes a revision.",
         "Spending can go on being recorded.",
         "Your name and the time are kept with the budget.",
     ),
@@ -91,7 +101,7 @@ _CONSEQUENCES = {
     "archive": ("The budget leaves the active work. Its figures and its ledger stay readable.",),
     "revise": (
         "The budget becomes a draft: its plan can be changed, and has to be approved again.",
-        "The approval that it has is given up; the decision stays on record.",
+        "The plan approved so far stays in force until then.",
     ),
 }
 
@@ -106,7 +116,7 @@ class OverrideForm(ReasonForm):
 
 def figures_of(budget: EventBudget) -> dict[str, Any]:
     return {
-        "budgeted": budget.total_budget_amount,
+        "budgeted": budget.in_force_amount,
         "committed": budget.total_committed_amount,
         "actual": budget.total_actual_amount,
         "currency": budget.currency,
@@ -184,7 +194,7 @@ class MovesMixin(StaffModelAdmin):
         except self._refusals as problem:
             page.errors.append(sentence(problem))
             return confirmation_page(request, self, page, obj=budget, status=409)
-        self.message_user(request, f"“{self.name_of(budget)}” {_DONE[name]}.", messages.SUCCESS)
+        self.message_user(request, f"“{self.name_of(budget)}” {_done(name, moved.budget)}.", messages.SUCCESS)
         for warning in moved.warnings:
             self.message_user(request, warning["detail"], messages.WARNING)
         return redirect(self.url_of(budget))
@@ -217,7 +227,7 @@ class MovesMixin(StaffModelAdmin):
             title=_TITLES[name],
             label=_LABELS[name],
             back_url=self.url_of(budget),
-            consequences=_CONSEQUENCES[name],
+            consequences=_consequences(request, budget, name),
             facts=_facts(budget),
             hidden=[("version", str(budget.version))],
             figures=figures_of(budget),
@@ -231,11 +241,17 @@ class MovesMixin(StaffModelAdmin):
         """Say what stands in the way already, so that nobody fills in a form for nothing."""
         if budget.status not in MOVES[name].from_statuses:
             return f"This budget is “{budget.get_status_display()}”: this step is not possible from there."
-        if name == "approve" and request.account.four_eyes and budget.submitted_by_id == request.user.pk:
-            return (
-                f"{OwnSubmission()} {request.account} asks for four eyes: another owner or manager finds it among "
-                "the budgets to approve."
+        if name == "approve":
+            refusal = refusal_to_approve(
+                budget, acting_user=request.user, acting_role=request.role, account=request.account
             )
+            if isinstance(refusal, OwnSubmission):
+                return (
+                    f"{refusal} {request.account} asks for four eyes: another owner or manager finds it among "
+                    "the budgets to approve."
+                )
+            if refusal is not None:
+                return str(refusal)
         if MOVES[name].needs_total and not budget.total_budget_amount:
             return "The budget's total is 0. Plan something first: add lines, or set a total."
         if name == "finalize" and _is_beyond_limit(budget) and not may(request.role, "budgets.override_finalize"):
@@ -262,6 +278,7 @@ class MovesMixin(StaffModelAdmin):
             form_class=OptionalReasonForm,
             note_of=lambda budget: (
                 f"{STATUS_WORDS[budget.status]}, {format_money(budget.total_budget_amount, budget.currency)}"
+                + (f", {waits_in_words(budget, now=self.now())}" if budget.awaiting_stage else "")
             ),
             do=lambda budget, answers: self._take_step(request, budget, "approve", answers),
         )
@@ -273,9 +290,55 @@ class MovesMixin(StaffModelAdmin):
         return found
 
 
+def waits_in_words(budget: EventBudget, *, now: datetime) -> str:
+    """Return which stage of a budget in review is next, whose it is and since when: "stage 2: an owner, for 3 days"."""
+    if budget.awaiting_stage is None or budget.awaiting_since is None:
+        return ""
+    return f"stage {budget.awaiting_stage}: {who_decides(budget.awaiting_role)}, {waited(budget.awaiting_since, now)}"
+
+
+def _done(name: str, budget: EventBudget) -> str:
+    if name == "approve" and budget.awaiting_stage:
+        return f"passed a stage; stage {budget.awaiting_stage} is for {who_decides(budget.awaiting_role)}"
+    return _DONE[name]
+
+
+def _consequences(request: StaffRequest, budget: EventBudget, name: str) -> list[str]:
+    """Say what the step brings about, and what it would leave without anybody to decide it."""
+    said = list(_CONSEQUENCES[name])
+    if budget.status not in MOVES[name].from_statuses:
+        return said
+    if name == "submit":
+        planned = standing_if_submitted(budget, account=request.account, user_id=request.user.pk)
+        stages = [f"Stage {stage.number} is for {stage.who}{_because(stage)}." for stage in planned.stages]
+        return [*said, *stages, *(_nobody_for(stage) for stage in planned.unmanned)]
+    if name != "approve":
+        return said
+    now = standing_of(budget, account=request.account)
+    if now is None or now.current is None:
+        return said
+    if now.following is not None:
+        said[0] = (
+            f"This is stage {now.current.number} of {len(now.stages)}{_because(now.current)}. "
+            f"Then it waits for {now.following.who}{_because(now.following)}; nothing is in force before."
+        )
+    return [*said, *(_nobody_for(stage) for stage in now.left_empty_by(request.user.pk))]
+
+
+def _because(stage: StageView) -> str:
+    return f", because of {stage.because}" if stage.because else ""
+
+
+def _nobody_for(stage: StageView) -> str:
+    return (
+        f"Nobody would be left for stage {stage.number}, which is for {stage.who}: nobody takes two stages, and four "
+        "eyes keep out who submitted it."
+    )
+
+
 def _is_beyond_limit(budget: EventBudget) -> bool:
     """Compare amounts, as the service does: 20.001% is shown as 20.00% and is beyond all the same."""
-    return abs(budget.variance_amount) * 100 > VARIANCE_LIMIT * budget.total_budget_amount
+    return abs(budget.variance_amount) * 100 > VARIANCE_LIMIT * budget.in_force_amount
 
 
 def _facts(budget: EventBudget) -> list[tuple[str, str]]:
@@ -291,6 +354,8 @@ def _facts(budget: EventBudget) -> list[tuple[str, str]]:
         ("Actual", money(budget.total_actual_amount)),
         ("Variance", f"{money(budget.variance_amount)} ({format_percentage(budget.variance_percentage)})"),
     ]
+    if budget.awaiting_stage:
+        facts.append(("Waits for", waits_in_words(budget, now=timezone.now())))
     if budget.submitted_at:
         facts.append(("Submitted by", f"{budget.submitted_by}, {moment(budget.submitted_at)}"))
     return facts

@@ -1,11 +1,14 @@
 """What the start page says about money: each panel is one or two statements, whatever the size of the account."""
 
+from typing import Any
+
 from django.db.models import Prefetch
 from django.urls import reverse
 from django.utils import timezone
 
-from budgets.admin.moves import STATUS_TONES, STATUS_WORDS, figures_of
+from budgets.admin.moves import STATUS_TONES, STATUS_WORDS, figures_of, waits_in_words
 from budgets.models import BudgetStatus, EventBudget
+from budgets.selectors.approvals import Waiting, Whose, in_review, of_whom, waiting_for_me
 from budgets.services.workflow import MOVES
 from budgetsite.pages.amounts import format_money
 from budgetsite.pages.back_office.displays import moment
@@ -18,23 +21,44 @@ from events.models import Event
 def budgets_to_approve(request: StaffRequest) -> Panel | None:
     if request.role not in MOVES["approve"].roles:
         return None
-    waiting = EventBudget.objects.filter(status=BudgetStatus.REVIEW)
-    if request.account.four_eyes:
-        waiting = waiting.exclude(submitted_by_id=request.user.pk)
-    budgets = list(waiting.select_related("event", "submitted_by").order_by("submitted_at", "id")[: PANEL_ROWS + 1])
+    mine = waiting_for_me(account=request.account, user_id=request.user.pk, role=request.role, limit=PANEL_ROWS + 1)
     return Panel(
         title="Budgets to approve",
         rows=[
             PanelRow(
-                url=_budget_url(budget),
-                title=budget.event.name,
-                note=f"Submitted by {budget.submitted_by}, {moment(budget.submitted_at)}",
-                figures=figures_of(budget),
+                url=_budget_url(waiting.budget),
+                title=waiting.budget.event.name,
+                note=f"{_stage(waiting)}Submitted by {waiting.budget.submitted_by},"
+                f" {moment(waiting.budget.submitted_at)}",
+                figures=figures_of(waiting.budget),
             )
-            for budget in budgets[:PANEL_ROWS]
+            for waiting in mine[:PANEL_ROWS]
         ],
         empty="Nothing waits for your approval. What others submit appears here.",
-        more_url=_list_url("status__exact=review") if len(budgets) > PANEL_ROWS else "",
+        more_url=_list_url("waits_for=me") if len(mine) > PANEL_ROWS else "",
+        more_label="All budgets that wait for me",
+    )
+
+
+@panel(15)
+def budgets_with_others(request: StaffRequest) -> Panel:
+    asking: dict[str, Any] = {"user_id": request.user.pk, "role": request.role}
+    budgets = in_review(**asking)
+    mine = of_whom(budgets, Whose.MINE, account=request.account, **asking).order_by().values("pk")
+    others = list(budgets.exclude(pk__in=mine)[: PANEL_ROWS + 1])
+    return Panel(
+        title="Budgets that wait for others",
+        rows=[
+            PanelRow(
+                url=_budget_url(budget),
+                title=budget.event.name,
+                note=f"{waits_in_words(budget, now=timezone.now()).capitalize()}",
+                figures=figures_of(budget),
+            )
+            for budget in others[:PANEL_ROWS]
+        ],
+        empty="Nobody else has a plan to approve.",
+        more_url=_list_url("status__exact=review") if len(others) > PANEL_ROWS else "",
         more_label="All budgets in review",
     )
 
@@ -80,6 +104,12 @@ def upcoming_events(request: StaffRequest) -> Panel:
         more_url=reverse("admin:events_event_changelist" if events else "admin:events_event_add"),
         more_label="All events" if events else "Add an event",
     )
+
+
+def _stage(waiting: Waiting) -> str:
+    """Return "Stage 1 of 2. ", nothing where there is only one."""
+    current, stages = waiting.standing.current, waiting.standing.stages
+    return f"Stage {current.number} of {len(stages)}. " if current and len(stages) > 1 else ""
 
 
 def _event_row(event: Event) -> PanelRow:

@@ -12,7 +12,8 @@ from django.test import Client
 from django.urls import reverse
 
 from alerts.models import BudgetAlert
-from budgets.models import BudgetDecision, Category, EventBudget, LedgerEntry
+from budgets.models import ApprovalRule, BudgetDecision, Category, EventBudget, LedgerEntry
+from budgets.services.approval_rules import create_approval_rule
 from budgetsite.accounts.models import Account, Membership, Team, User
 from budgetsite.accounts.roles import BACK_OFFICE, Role
 from budgetsite.accounts.services import create_team
@@ -37,6 +38,7 @@ def fill(account: Account, user: User) -> dict[type, Any]:
         team = create_team(name=SECRET, acting_user=user)
         return {
             Account: account,
+            ApprovalRule: create_approval_rule(acting_user=user, role="owner", currency="CAD", category=category),
             BudgetAlert: BudgetAlert.objects.first(),
             BudgetDecision: BudgetDecision.objects.first(),
             Category: category,
@@ -80,6 +82,7 @@ def stored(rows: dict[type, Any], account: Account) -> list[dict[str, Any]]:
 def test_every_registered_model_belongs_to_a_tenant_or_is_the_account():
     assert {model.__name__ for model in admin.site._registry} == {
         "Account",
+        "ApprovalRule",
         "BudgetAlert",
         "BudgetDecision",
         "Category",
