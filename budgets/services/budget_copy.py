@@ -1,5 +1,6 @@
 """Opening a budget as a copy of an earlier one: last year's plan, or what came of it, times a factor."""
 
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
@@ -61,6 +62,24 @@ class CopyExceedsTotal(LinesExceedTotal):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class CopiedLine:
+    """A line of the earlier budget, and what the new one has of it; its `driver_id` is that of the earlier budget."""
+
+    source: BudgetLineItem
+    fields: dict[str, Any]
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedPlan:
+    """`drivers` are the new budget's quantities by their ids in the earlier one; `total` None follows the lines."""
+
+    lines: list[CopiedLine]
+    drivers: dict[UUID | None, dict[str, Any]]
+    total: Decimal | None
+
+
 @transaction.atomic
 def copy_budget(
     *,
@@ -88,22 +107,31 @@ def copy_budget(
     source: EventBudget | None = EventBudget.objects.filter(pk=source_id).first()
     if source is None:
         raise BudgetNotFound(source_id)
-    if source.currency != event.currency:
-        raise CopyInOtherCurrency(source=source.currency, event=event.currency)
-    lines = list(BudgetLineItem.objects.filter(budget=source).select_related("category").order_by("sort_order", "id"))
-    drivers = _drivers_of(source, event)
-    copies = [_copy_of(line, drivers, factor, basis) for line in lines]
+    plan = _plan(source, event, factor, basis, total_budget_amount)
     budget = create_event_budget(
         event=event,
         acting_user=acting_user,
-        total_budget_amount=_total(source, copies, factor, basis, total_budget_amount),
+        total_budget_amount=plan.total,
         notes=notes,
         copied_from=source,
     )
-    ids: dict[UUID | None, UUID] = dict(
-        zip(drivers, (driver.pk for driver in insert_drivers(budget, drivers.values())), strict=True)
+    made = insert_drivers(budget, plan.drivers.values())
+    ids: dict[UUID | None, UUID] = dict(zip(plan.drivers, (driver.pk for driver in made), strict=True))
+    return fill_budget(
+        budget, [line.fields | {"driver_id": ids.get(line.fields.get("driver_id"))} for line in plan.lines]
     )
-    return fill_budget(budget, [copy | {"driver_id": ids.get(copy.get("driver_id"))} for copy in copies])
+
+
+def look_at_copy(
+    *,
+    source: EventBudget,
+    event: Event,
+    factor: Decimal = Decimal(1),
+    basis: CopyBasis = CopyBasis.PLAN,
+    total_budget_amount: Decimal | None = None,
+) -> CopiedPlan:
+    """Return what `copy_budget` would open, and store nothing. Raises as that, except for what is there already."""
+    return _plan(source, event, parse_factor(factor), basis, total_budget_amount)
 
 
 def parse_factor(value: object) -> Decimal:
@@ -115,6 +143,20 @@ def parse_factor(value: object) -> Decimal:
     if not factor.is_finite() or not ZERO < factor <= MAX_FACTOR or factor != round(factor, FACTOR_DECIMALS):
         raise InvalidFactor
     return factor
+
+
+def _plan(
+    source: EventBudget, event: Event, factor: Decimal, basis: CopyBasis, wanted_total: Decimal | None
+) -> CopiedPlan:
+    if source.currency != event.currency:
+        raise CopyInOtherCurrency(source=source.currency, event=event.currency)
+    stored = BudgetLineItem.objects.filter(budget=source).select_related("category").order_by("sort_order", "id")
+    drivers = _drivers_of(source, event)
+    lines = []
+    for line in stored:
+        fields = _copy_of(line, drivers, factor, basis)
+        lines.append(CopiedLine(source=line, fields=fields, amount=_amount(fields, source.currency)))
+    return CopiedPlan(lines=lines, drivers=drivers, total=_total(source, lines, factor, basis, wanted_total))
 
 
 def _drivers_of(source: EventBudget, event: Event) -> dict[UUID | None, dict[str, Any]]:
@@ -160,11 +202,11 @@ def _times(amount: Decimal, factor: Decimal, currency: str) -> Decimal:
 
 
 def _total(
-    source: EventBudget, copies: list[dict[str, Any]], factor: Decimal, basis: CopyBasis, wanted: Decimal | None
+    source: EventBudget, lines: list[CopiedLine], factor: Decimal, basis: CopyBasis, wanted: Decimal | None
 ) -> Decimal | None:
     """Return the new budget's ceiling, None for one that follows its lines. Raises `CopyExceedsTotal`."""
     currency = source.currency
-    costs = sum((_amount(copy, currency) for copy in copies if copy["kind"] == LineKind.COST), ZERO)
+    costs = sum((line.amount for line in lines if line.source.kind == LineKind.COST), ZERO)
     if wanted:
         if costs > wanted:
             raise CopyExceedsTotal(lines_total=costs, total=wanted, currency=currency)
