@@ -394,3 +394,39 @@ def test_what_waits_is_counted_for_whom_it_waits(account, owner, manager, staff,
     account.save()
     assert counted(account, owner, Role.OWNER) == 2
     assert len(transfers_waiting(account=account, user_id=owner.pk, role=Role.OWNER).to_decide) == 2
+
+
+def test_the_inbox_and_the_home_page_show_what_waits(account, owner, manager, organizer, budget):
+    limit_transfers()
+    budget.event.organizer = organizer
+    budget.event.save()
+    waiting = transfer(budget, "20", user=organizer, role=Role.ORGANIZER, account=account, reason="Dearer flowers")
+    own = transfer(budget, "30", user=manager, role=Role.MANAGER, account=account)
+    client = browser(manager, account)
+
+    inbox, home = client.get(reverse("budgets:approvals")), client.get("/")
+
+    assert "1 transfer between lines waits for you." in words(inbox)
+    assert "20.00 CAD from “Catering” to “Hall” “Dearer flowers” Asked for by The organizer" in words(inbox)
+    html = inbox.content.decode()
+    assert f"{reverse('budgets:transfer_step', args=[budget.pk, waiting.pk, 'approve'])}?inbox" in html
+    assert f"{reverse('budgets:transfer_step', args=[budget.pk, own.pk, 'withdraw'])}?inbox" in html
+    assert "All decided" not in words(inbox)
+    assert "Waiting for you: 1 transfer to approve." in words(home)
+    assert "20.00 CAD from “Catering” to “Hall”" in words(home)
+    assert "30.00 CAD" not in words(home)
+    # Whoever asked sees it there too, and may withdraw it.
+    theirs = words(browser(organizer, account).get(reverse("budgets:approvals")))
+    assert "Your transfers, waiting for somebody else" in theirs
+
+    step = f"{reverse('budgets:transfer_step', args=[budget.pk, waiting.pk, 'approve'])}?inbox"
+    assert client.post(step, {"reason": ""}).headers["Location"] == reverse("budgets:approvals")
+    assert "Nothing waits for you." in words(client.get(reverse("budgets:approvals")))
+
+
+def test_the_inbox_says_when_the_money_is_gone(account, owner, manager, budget):
+    limit_transfers()
+    transfer(budget, "500", user=owner, account=account)
+    spend(budget, "Catering", committed="450")
+    said = words(browser(manager, account).get(reverse("budgets:approvals")))
+    assert "“Catering” has 150.00 CAD available by now: too little." in said

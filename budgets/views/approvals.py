@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from budgets.forms.approvals import LATE_DAYS, InReviewFilterForm
 from budgets.models import EventBudget
 from budgets.selectors.approvals import Narrowed, Waiting, Whose, in_review, of_whom, with_standing
+from budgets.selectors.transfers import transfers_waiting
 from budgetsite.accounts.permissions import may
 from budgetsite.pages.access import PageRequest, page, visible
 from budgetsite.pages.keyset import address, position, position_in
@@ -50,6 +51,8 @@ def approvals(request: PageRequest) -> HttpResponse:
         whose.value: Section(whose, [standing[budget.pk] for budget in rows], more_url)
         for whose, (rows, more_url) in found.items()
     }
+    # Transfers are few: they stand with the overview alone.
+    whole = len(wanted) > 1 and narrowed == Narrowed()
     context: dict[str, Any] = {
         "sections": sections,
         "show": only if len(wanted) == 1 else "",
@@ -57,6 +60,8 @@ def approvals(request: PageRequest) -> HttpResponse:
         "may_decide": may(request.role, "budgets.approve"),
         "may_see_rules": may(request.role, "approval_rules.view"),
         "for_me": facts_for(request)["approvals_waiting"],
+        "transfers_for_me": facts_for(request)["transfers_waiting"],
+        "transfers": transfers_waiting(account=request.account, **visible(request)) if whole else None,
         "form": form,
         "is_narrowed": narrowed != Narrowed(),
         "further": "older" in request.GET,

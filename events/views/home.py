@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from alerts.selectors import alerts_to_answer
 from budgets.selectors.approvals import waiting_for_me
 from budgets.selectors.event_list import budgets_over, drafts_to_finish, upcoming_events
+from budgets.selectors.transfers import transfers_waiting
 from budgetsite.accounts.permissions import may
 from budgetsite.accounts.roles import Role
 from budgetsite.pages.access import PageRequest, page, visible
@@ -27,10 +28,14 @@ def home(request: PageRequest) -> HttpResponse:
         return event_list(request)
     asking = visible(request)
     approvals = waiting_for_me(account=request.account, **asking, limit=SHOWN)
+    transfers = []
+    if facts_for(request)["transfers_waiting"]:
+        transfers = transfers_waiting(account=request.account, **asking).to_decide[:SHOWN]
     alerts = list(alerts_to_answer(**asking)[:SHOWN])
     drafts = drafts_to_finish(**asking, limit=SHOWN)
     context = {
         "approvals": approvals,
+        "transfers": transfers,
         "alerts": alerts,
         "over": budgets_over(**asking, limit=SHOWN),
         "drafts": drafts,
@@ -48,6 +53,7 @@ def _in_words(counts: dict[str, Any], *, drafts: int) -> str:
         f"{count}{more} {noun}{'' if count == 1 else 's'} {what}"
         for count, more, noun, what in (
             (counts["approvals_waiting"], "", "budget", "to approve"),
+            (counts["transfers_waiting"], "", "transfer", "to approve"),
             (counts["alerts_open"], "", "alert", "to acknowledge"),
             (drafts, " or more" if drafts == SHOWN else "", "draft", "to finish"),
         )
