@@ -15,6 +15,7 @@ from drf_spectacular.generators import SchemaGenerator
 from alerts.models import AlertRule, BudgetAlert
 from budgets.models import BudgetTemplate, BudgetTransfer, Category, TransferStatus
 from budgets.services.approval_rules import create_approval_rule
+from budgets.services.driver import create_driver
 from budgetsite.accounts.models import Account
 from budgetsite.accounts.permissions import may
 from budgetsite.accounts.roles import BACK_OFFICE, Role
@@ -88,6 +89,7 @@ def rows_of(account: Account) -> dict[str, Any]:
             "event_id": budget.event_id,
             "budget_id": budget.pk,
             "line_item_id": line.pk,
+            "driver_id": create_driver(budget_id=budget.pk, acting_user=owner, name="Guests").pk,
             "transfer_id": transfer.pk,
             "venue_id": venue.pk,
             "template_id": BudgetTemplate.objects.get(name="Event").pk,
