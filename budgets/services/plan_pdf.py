@@ -156,16 +156,16 @@ class _Words:
         return {
             "name": group.name,
             "amounts": amounts_of(group),
-            "lines": [self.line(line, amounts_of) for line in group.lines],
+            "lines": [self.line(line, group.name, amounts_of) for line in group.lines],
         }
 
-    def line(self, line: PrintedLine, amounts_of: _AmountsOf) -> dict[str, Any]:
+    def line(self, line: PrintedLine, category: str, amounts_of: _AmountsOf) -> dict[str, Any]:
         price = ""
         if line.quantity is not None and line.unit_price is not None:
             price = f"{self.number(line.quantity)} × {self.amount(line.unit_price)}"
         return {
             "name": line.name,
-            "section": line.section,
+            "section": "" if line.section == category else line.section,
             "description": line.description,
             "notes": line.notes if self.for_team else "",
             "price": price,
