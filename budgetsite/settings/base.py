@@ -236,6 +236,7 @@ SPECTACULAR_SETTINGS = {
         "ApprovingRole": "budgets.models.approval.APPROVING_ROLE_CHOICES",
         "BudgetStatus": "budgets.models.BudgetStatus",
         "EventStatus": "events.querysets.EventStatus.ALL",
+        "LineKind": "budgets.models.LineKind",
         "Role": "budgetsite.accounts.roles.Role",
     },
 }
