@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Max, QuerySet, Subquery
+from django.db.models import F, Max, QuerySet, Subquery
 
 from budgets.models import (
     APPROVING_ROLES,
@@ -62,10 +62,10 @@ def required_stages(budget: EventBudget) -> list[RequiredStage]:
 
 
 def plan_rules() -> list[ApprovalRule]:
-    """Return the account's rules about plans, with their categories, by stage."""
-    return list(
-        ApprovalRule.objects.filter(subject=ApprovalSubject.PLAN).select_related("category").order_by("stage", "id")
-    )
+    """Return the account's rules about plans, with their categories, by stage, those of whole plans first."""
+    of_whole_plans_first = F("category__name").asc(nulls_first=True)
+    rules = ApprovalRule.objects.filter(subject=ApprovalSubject.PLAN).select_related("category")
+    return list(rules.order_by("stage", of_whole_plans_first, "above_amount", "id"))
 
 
 def stages_asked_for(
@@ -189,4 +189,4 @@ def _numbered(found: dict[int, list[tuple[Role, str]]]) -> Iterator[RequiredStag
     for number, stage in enumerate(sorted(found), start=1):
         role = max((role for role, _ in found[stage]), key=APPROVING_ROLES.index)
         reasons = [reason for of_role, reason in found[stage] if of_role == role and reason]
-        yield RequiredStage(stage=number, role=role, because=", ".join(dict.fromkeys(reasons)))
+        yield RequiredStage(stage=number, role=role, because=" and ".join(dict.fromkeys(reasons)))

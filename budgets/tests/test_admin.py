@@ -585,7 +585,8 @@ def test_bulk_approval_answers_for_each_row(account, boss, owner, staff):
     said = texts(done)
     assert said[0] == "1 approved."
     assert sorted(said[1:]) == [
-        "Budget of Three: A budget that is a draft can't be approved. Possible now: submit.",
+        "Budget of Three: A budget that is a draft can't be approved."
+        " Possible now: submit (owner, manager, staff or organizer).",
         "Budget of Two: You submitted this budget. Someone else has to approve it.",
     ]
 
