@@ -15,7 +15,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from budgets.selectors.event_list import EventRow, with_budgets
-from budgets.services.event_budget import open_event
 from budgets.services.event_changes import change_event
 from budgetsite.accounts.models import Membership
 from budgetsite.api.errors import conflict, translate_problems
@@ -37,8 +36,12 @@ from events.services import (
     restore_event,
     update_venue,
 )
+from registrations.models import MOST_PLACES, EventOption, OptionType
+from registrations.selectors.options import option_facts, options_of, options_of_events
+from registrations.services.opening import open_event_with_options
 
 _LONGEST_TEXT = 10_000
+MOST_OPTIONS = 200
 
 translate_problems(
     {
@@ -62,6 +65,16 @@ class MomentField(serializers.DateTimeField):
         if not in_usable_year(moment):
             raise serializers.ValidationError("Write a date between the years 1900 and 2999.", code="out_of_range")
         return moment
+
+
+class EventOptionInput(serializers.Serializer):
+    """What one may register for; made with the event, changed at an address of its own afterwards."""
+
+    option_name = serializers.CharField(max_length=200)
+    option_type = serializers.ChoiceField(choices=OptionType.choices, required=False)
+    description = serializers.CharField(max_length=_LONGEST_TEXT, required=False, allow_blank=True)
+    total_available = serializers.IntegerField(min_value=0, max_value=MOST_PLACES)
+    cost_per_unit = MoneyField(minimum=Decimal(0), required=False, help_text="What one place costs the event's budget.")
 
 
 class EventInput(serializers.Serializer):
@@ -92,6 +105,8 @@ class EventInput(serializers.Serializer):
     pending_holds = serializers.BooleanField(
         required=False, help_text="A registration that waits for approval holds its stock and its slot."
     )
+
+    options = EventOptionInput(many=True, required=False, max_length=MOST_OPTIONS)  # type: ignore[call-arg]
 
     def validate_currency(self, value: str) -> str:
         return value.upper()
@@ -126,8 +141,8 @@ class EventAnswer(serializers.Serializer):
     updated_at = serializers.DateTimeField()
 
 
-def event_answer(row: EventRow, now: datetime) -> dict[str, Any]:
-    """Describe an event with its budget's figures, null where there is none or the reader may not see it."""
+def event_answer(row: EventRow, options: Sequence[EventOption], now: datetime) -> dict[str, Any]:
+    """Describe an event with its options and its budget's figures; null where there is none or not to be seen."""
     event, budget = row.event, row.budget
 
     def money(amount: Decimal) -> str:
@@ -155,7 +170,7 @@ def event_answer(row: EventRow, now: datetime) -> dict[str, Any]:
         "budget_committed": money(budget.total_committed_amount) if budget else None,
         "budget_actual": money(budget.total_actual_amount) if budget else None,
         "budget_available": money(budget.available_amount) if budget else None,
-        "options": [],
+        "options": [option_facts(option) for option in options],
         "created_at": event.created_at,
         "updated_at": event.updated_at,
     }
@@ -203,7 +218,8 @@ class EventViewSet(ContractViewSet):
             page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
         now = timezone.now()
         rows = with_budgets(page, user_id=self.user.pk, role=self.role)
-        return self.get_paginated_response([event_answer(row, now) for row in rows])
+        options = options_of_events(row.event.pk for row in rows)
+        return self.get_paginated_response([event_answer(row, options.get(row.event.pk, []), now) for row in rows])
 
     @extend_schema(
         summary="Make an event, with its budget when an amount is given",
@@ -212,7 +228,13 @@ class EventViewSet(ContractViewSet):
     )
     def create(self, request: Request) -> Response:
         fields, amount = self._fields()
-        event, _budget = open_event(account=self.account, acting_user=self.user, event_budget_amount=amount, **fields)
+        event = open_event_with_options(
+            account=self.account,
+            acting_user=self.user,
+            options=fields.pop("options", []),
+            event_budget_amount=amount,
+            **fields,
+        )
         return self._answer(event.pk, status=201)
 
     @extend_schema(summary="Read an event", responses=EventAnswer)
@@ -253,7 +275,8 @@ class EventViewSet(ContractViewSet):
 
     def _answer(self, event_id: UUID, *, status: int = 200) -> Response:
         rows = with_budgets([self.find(event_id)], user_id=self.user.pk, role=self.role)
-        return Response(event_answer(rows[0], timezone.now()), status=status)
+        options = list(options_of(event_id))
+        return Response(event_answer(rows[0], options, timezone.now()), status=status)
 
     def _change(self, event_id: UUID, *, partial: bool) -> Response:
         event = self.find(event_id)
@@ -270,6 +293,9 @@ class EventViewSet(ContractViewSet):
             timezone=self._timezone(event),
         )
         amount = values.pop("event_budget_amount", None)
+        if event is not None:
+            # The options of an event that is there are changed at their own addresses.
+            values.pop("options", None)
         if "venue_id" in values:
             values["venue"] = _venue(values.pop("venue_id"))
         for attr in ("client", "organizer"):

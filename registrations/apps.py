@@ -3,3 +3,6 @@ from django.apps import AppConfig
 
 class RegistrationsConfig(AppConfig):
     name = "registrations"
+
+    def ready(self) -> None:
+        from registrations import receivers  # noqa: F401  (connects them)

@@ -236,6 +236,7 @@ SPECTACULAR_SETTINGS = {
         "ApprovingRole": "budgets.models.approval.APPROVING_ROLE_CHOICES",
         "BudgetStatus": "budgets.models.BudgetStatus",
         "EventStatus": "events.querysets.EventStatus.ALL",
+        "RegistrationStatus": "registrations.models.RegistrationStatus",
         "LineKind": "budgets.models.LineKind",
         "Role": "budgetsite.accounts.roles.Role",
     },
@@ -278,6 +279,8 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
+# A form with the 1,000 lines of a template has eight fields for each.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 
 # No inline script or style anywhere; what a page needs lies in `budgetsite/static`.
 CONTENT_SECURITY_POLICY = {

@@ -25,6 +25,7 @@ from budgetsite.testing.budgets import make_budget, make_event, make_line
 from budgetsite.testing.people import make_member
 from budgetsite.testing.rest import RestClient, rest_client
 from events.models import Venue
+from registrations.models import EventOption, EventRegistration
 
 NOWHERE = UUID(int=0)
 
@@ -85,12 +86,25 @@ def rows_of(account: Account) -> dict[str, Any]:
         rule = AlertRule.objects.create(
             budget=budget, alert_types=[], warning_threshold=80, exceeded_thresholds=[], high_variance_percentage=20
         )
+        option = EventOption.objects.create(
+            event_id=budget.event_id, option_name="Mug", total_available=5, currency=budget.currency
+        )
+        registration = EventRegistration.objects.create(
+            event_id=budget.event_id,
+            user=owner,
+            event_option=option,
+            currency=budget.currency,
+            qr_token=NOWHERE.hex,
+            requested_at=budget.created_at,
+        )
         return {
             "event_id": budget.event_id,
             "budget_id": budget.pk,
             "line_item_id": line.pk,
             "driver_id": create_driver(budget_id=budget.pk, acting_user=owner, name="Guests").pk,
             "transfer_id": transfer.pk,
+            "option_id": option.pk,
+            "registration_id": registration.pk,
             "venue_id": venue.pk,
             "template_id": BudgetTemplate.objects.get(name="Event").pk,
             "category_id": Category.objects.get(name="Venue").pk,

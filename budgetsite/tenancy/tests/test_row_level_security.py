@@ -10,9 +10,10 @@ from budgetsite.tenancy.scope import NoTenant, Scope, deleted_rows_visible, scop
 from budgetsite.testing.budgets import make_budget, make_event, make_line
 from budgetsite.testing.people import make_account, make_member
 from events.models import Event, Venue
+from registrations.models import CheckIn
 
 # What is written once and never changed; so is every history.
-APPEND_ONLY = {BudgetDecision, BudgetRevision, LedgerEntry, OutboxEvent, PlanLine}
+APPEND_ONLY = {BudgetDecision, CheckIn, BudgetRevision, LedgerEntry, OutboxEvent, PlanLine}
 
 
 def rows(query, parameters=()):

@@ -1,0 +1,275 @@
+"""`/events/{id}/register`, `/registrations`, `/check-conflicts`, `/budget-variance`: asking, deciding, reporting."""
+
+from typing import Any
+from uuid import UUID
+
+import django_filters
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from budgets.services.problems import BudgetProblem
+from budgetsite.api.errors import conflict, field_error, forbidden, not_found, translate_problems
+from budgetsite.api.pagination import CursorPagination
+from budgetsite.api.refusals import Conflict, field_refusal
+from events.models import Event
+from registrations.api import answers
+from registrations.api.event_views import EventPartViewSet
+from registrations.models import MAX_PARTY, EventRegistration, RegistrationStatus
+from registrations.qr import qr_png, qr_svg
+from registrations.selectors.registrations import matching, registrations_of
+from registrations.selectors.variance import variance_of
+from registrations.services import problems
+from registrations.services.conflicts import detect_conflicts
+from registrations.services.registration import MOVES, approve, assign, cancel, find_option, register, reject
+from registrations.services.slot import find_slot, find_slot_id
+
+_LONGEST_TEXT = 10_000
+MOST_AT_ONCE = 500
+
+
+class WishInput(serializers.Serializer):
+    event_id = serializers.UUIDField(required=False, help_text="The path's, when it is sent at all.")
+    event_option_id = serializers.UUIDField(required=False, allow_null=True)
+    preferred_pickup_slot = serializers.CharField(
+        max_length=200, required=False, allow_null=True, allow_blank=True, help_text="A slot's id or its text."
+    )
+    party_size = serializers.IntegerField(required=False, default=1, min_value=1, max_value=MAX_PARTY)
+
+
+class RegisterInput(WishInput):
+    notes = serializers.CharField(max_length=_LONGEST_TEXT, required=False, allow_blank=True, default="")
+
+
+class RegistrationDecisionInput(serializers.Serializer):
+    status = serializers.ChoiceField(choices=RegistrationStatus.choices, required=False)
+    assigned_pickup_slot = serializers.CharField(max_length=200, required=False, allow_null=True, allow_blank=True)
+    notes = serializers.CharField(max_length=_LONGEST_TEXT, required=False, allow_blank=True)
+    reason = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+
+
+class BulkInput(serializers.Serializer):
+    ids = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=MOST_AT_ONCE)
+    status = serializers.ChoiceField(choices=RegistrationStatus.choices)
+    reason = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+
+
+class RegistrationFilter(django_filters.FilterSet):
+    status = django_filters.ChoiceFilter(choices=RegistrationStatus.choices)
+    status_filter = django_filters.ChoiceFilter(
+        choices=RegistrationStatus.choices, field_name="status", label="Another word for status."
+    )
+    option = django_filters.UUIDFilter(field_name="event_option_id")
+    slot = django_filters.UUIDFilter(field_name="assigned_slot_id")
+    user = django_filters.UUIDFilter(field_name="user_id")
+
+    class Meta:
+        model = EventRegistration
+        fields: list[str] = []
+
+
+class RegistrationViewSet(EventPartViewSet):
+    model = EventRegistration
+    tags = ["registrations"]
+    actions = {
+        "register": "registrations.register",
+        "check_conflicts": "registrations.register",
+        "list": "registrations.view",
+        "retrieve": "registrations.view",
+        "update": "registrations.view",
+        "bulk": "registrations.decide",
+        "qr": "registrations.view",
+        "variance": "registrations.report",
+    }
+    pagination_class = CursorPagination
+    cursor_ordering = "-created_at"
+    filterset_class = RegistrationFilter
+
+    @extend_schema(
+        summary="Ask for a place",
+        request=RegisterInput,
+        responses={201: answers.RegistrationAnswer},
+    )
+    def register(self, request: Request, event_id: UUID) -> Response:
+        """Waits for approval. A 409 lists every tier that stands in the way, with what is left and alternatives."""
+        event = self.find_event(event_id)
+        values = self._wish(RegisterInput, event)
+        made = register(
+            event=event,
+            user=self.user,
+            option_id=values.get("event_option_id"),
+            slot_id=find_slot_id(event, values.get("preferred_pickup_slot")),
+            party_size=values["party_size"],
+            notes=values["notes"],
+            now=timezone.now(),
+        )
+        return self._answer(event, made.pk, status=201)
+
+    @extend_schema(
+        summary="Find out what would stand in the way; nothing is stored",
+        request=WishInput,
+        responses=answers.PreflightAnswer,
+    )
+    def check_conflicts(self, request: Request, event_id: UUID) -> Response:
+        event = self.find_event(event_id)
+        values = self._wish(WishInput, event, may_be_empty=True)
+        now = timezone.now()
+        conflicts = detect_conflicts(
+            event=event,
+            option=find_option(event, values.get("event_option_id")),
+            slot=find_slot(event, values.get("preferred_pickup_slot")),
+            party_size=values["party_size"],
+            moment=now,
+            now=now,
+        )
+        return Response(answers.preflight_answer(conflicts))
+
+    @extend_schema(
+        summary="List an event's registrations, newest first", responses=answers.RegistrationAnswer(many=True)
+    )
+    def list(self, request: Request, event_id: UUID) -> Response:
+        """Who decides sees all, everybody else their own."""
+        event = self.find_event(event_id)
+        rows = self._of(event)
+        search = request.query_params.get("search", "").strip()
+        if search:
+            rows = matching(rows, search)
+        return self.page_of(rows, lambda registration: answers.registration_answer(registration, event))
+
+    @extend_schema(summary="Read a registration", responses=answers.RegistrationAnswer)
+    def retrieve(self, request: Request, event_id: UUID, registration_id: UUID) -> Response:
+        return self._answer(self.find_event(event_id), registration_id)
+
+    @extend_schema(
+        summary="Approve, reject or cancel; give another slot; change the notes",
+        request=RegistrationDecisionInput,
+        responses=answers.RegistrationAnswer,
+    )
+    def update(self, request: Request, event_id: UUID, registration_id: UUID) -> Response:
+        """Owners cancel their own; approving and rejecting is for who decides, and never one's own."""
+        event = self.find_event(event_id)
+        registration = self._find(event, registration_id)
+        values = self.read(RegistrationDecisionInput)
+        self._change(event, registration, values)
+        return self._answer(event, registration_id)
+
+    @extend_schema(summary="Decide many; each by itself", request=BulkInput, responses=answers.BulkAnswer)
+    def bulk(self, request: Request, event_id: UUID) -> Response:
+        """One that is refused changes nothing and stops no other."""
+        event = self.find_event(event_id)
+        values = self.read(BulkInput)
+        results = []
+        for registration_id in dict.fromkeys(values["ids"]):
+            error = None
+            try:
+                with transaction.atomic():
+                    self._decide(event, registration_id, values["status"], values["reason"], None)
+            except (problems.RegistrationProblem, BudgetProblem) as refusal:
+                error = str(refusal)
+            results.append({"id": str(registration_id), "ok": error is None, "error": error})
+        return Response({"results": results})
+
+    @extend_schema(
+        summary="The code that is scanned at the door, as SVG or PNG by Accept",
+        responses={(200, "image/svg+xml"): OpenApiResponse(bytes), (200, "image/png"): OpenApiResponse(bytes)},
+    )
+    def qr(self, request: Request, event_id: UUID, registration_id: UUID) -> HttpResponse:
+        registration = self._find(self.find_event(event_id), registration_id)
+        address = request.build_absolute_uri(f"/check-in/{registration.qr_token}")
+        wants_png = "image/png" in request.headers.get("Accept", "")
+        body, kind = (qr_png(address), "image/png") if wants_png else (qr_svg(address), "image/svg+xml")
+        return HttpResponse(body, content_type=kind, headers={"Cache-Control": "private, no-store"})
+
+    @extend_schema(summary="How an event's money and registrations stand", responses=answers.VarianceAnswer)
+    def variance(self, request: Request, event_id: UUID) -> Response:
+        event = self.find_event(event_id)
+        return Response(answers.variance_answer(event, variance_of(event.pk)))
+
+    def _of(self, event: Event) -> QuerySet[Any]:
+        return registrations_of(event.pk, user_id=self.user.pk, role=self.role)
+
+    def _find(self, event: Event, registration_id: UUID) -> EventRegistration:
+        found: EventRegistration | None = self._of(event).filter(pk=registration_id).first()
+        if found is None:
+            raise Http404
+        return found
+
+    def _answer(self, event: Event, registration_id: UUID, *, status: int = 200) -> Response:
+        return Response(answers.registration_answer(self._find(event, registration_id), event), status=status)
+
+    def _wish(self, serializer: type[WishInput], event: Event, *, may_be_empty: bool = False) -> dict[str, Any]:
+        values = self.read(serializer, may_be_empty=may_be_empty)
+        if values.get("event_id", event.pk) != event.pk:
+            raise field_refusal("event_id", "mismatch", "This is another event than the one in the address.")
+        return values
+
+    def _change(self, event: Event, registration: EventRegistration, values: dict[str, Any]) -> None:
+        wanted = values.get("status")
+        slot_text = values.get("assigned_pickup_slot")
+        if "notes" in values:
+            EventRegistration.objects.filter(pk=registration.pk).update(notes=values["notes"])
+        slot_id = find_slot_id(event, slot_text)
+        if slot_id is not None and not self.allows("registrations.decide"):
+            raise PermissionDenied("Only who runs the event gives out slots.")
+        if wanted is not None and wanted != registration.status:
+            self._decide(event, registration.pk, wanted, values["reason"], slot_id)
+        elif slot_id is not None:
+            assign(
+                registration_id=registration.pk, event=event, slot_id=slot_id, acting_user=self.user, now=timezone.now()
+            )
+
+    def _decide(self, event: Event, registration_id: UUID, wanted: str, reason: str, slot_id: UUID | None) -> None:
+        common: dict[str, Any] = {
+            "registration_id": registration_id,
+            "event": event,
+            "acting_user": self.user,
+            "now": timezone.now(),
+        }
+        if wanted == RegistrationStatus.CANCELLED:
+            cancel(reason=reason, **common)
+            return
+        if not self.allows("registrations.decide"):
+            raise PermissionDenied("Only who runs the event approves and rejects.")
+        if wanted == RegistrationStatus.APPROVED:
+            approve(assigned_slot_id=slot_id, **common)
+        elif wanted == RegistrationStatus.REJECTED:
+            reject(reason=reason, **common)
+        else:
+            current = self._find(event, registration_id).status
+            allowed = [str(status) for status in MOVES[current]]
+            raise problems.InvalidStatusChange(status=current, wanted=wanted, allowed=allowed)
+
+
+def _registration_conflict(error: problems.RegistrationConflict, view: Any) -> Any:
+    return Conflict(
+        error.conflict_type,
+        error.message,
+        conflict_type=error.conflict_type,
+        message=error.message,
+        alternatives=error.alternatives,
+        conflicts=[answers.tier_answer(found) for found in error.conflicts],
+    )
+
+
+translate_problems(
+    {
+        problems.RegistrationProblem: conflict(),
+        problems.RegistrationConflict: _registration_conflict,
+        problems.RegistrationNotFound: not_found,
+        problems.WaitlistEntryNotFound: not_found,
+        problems.OptionNotFound: not_found,
+        problems.OwnRegistration: forbidden,
+        problems.UnknownSlot: field_error("preferred_pickup_slot"),
+        problems.PartyOutOfRange: field_error("party_size"),
+        problems.LineOfAnotherBudget: field_error("line_item_id"),
+        problems.ReasonMissing: field_error("reason"),
+        problems.InvalidStatusChange: conflict("allowed"),
+        problems.RegisteredAlready: conflict("registration_id"),
+    }
+)

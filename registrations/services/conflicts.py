@@ -1,0 +1,147 @@
+"""The four tiers that stand between a wish and a place, in their order (design §6). Reads, never locks or changes."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db.models import F
+
+from budgets.models import EventBudget
+from budgetsite.money.amounts import amount_to_json, format_amount
+from events.models import Event
+from registrations.models import EventOption, PickupSlot
+from registrations.services.problems import Conflict, ConflictType
+
+# So many alternatives are named; more than that nobody reads.
+MOST_ALTERNATIVES = 10
+
+
+def detect_conflicts(
+    *,
+    event: Event,
+    option: EventOption | None,
+    slot: PickupSlot | None,
+    party_size: int,
+    moment: datetime,
+    now: datetime,
+    held: bool = False,
+) -> list[Conflict]:
+    """Return every tier that fails for this wish, in their order; none when it can be granted.
+
+    `moment` is when it was asked for, which the window is judged by. `held`: the wish has its place
+    and its slot already, so that only the window and the money can fail. Two to four statements.
+    """
+    found = [window_conflict(event, moment)]
+    if option is not None and option.cost_per_unit:
+        found.append(_budget_conflict(event, option, party_size))
+    if option is not None and not held and option.available_slots < party_size:
+        found.append(_stock_conflict(event, option, party_size))
+    if slot is not None and not held:
+        found.append(_slot_conflict(event, slot, party_size, now=now))
+    return [conflict for conflict in found if conflict is not None]
+
+
+def window_conflict(event: Event, moment: datetime) -> Conflict | None:
+    """The window is inclusive at both ends; a deleted event is closed."""
+    if event.is_active and event.registration_start_date <= moment <= event.registration_end_date:
+        return None
+    if not event.is_active:
+        message = "This event was called off."
+    elif moment < event.registration_start_date:
+        message = f"Registration opens on {_in_words(event.registration_start_date, event)}."
+    else:
+        message = f"Registration closed on {_in_words(event.registration_end_date, event)}."
+    return Conflict(ConflictType.REGISTRATION_CLOSED, message)
+
+
+def budget_conflict(*, needed: Decimal, available: Decimal | None, currency: str) -> Conflict:
+    """Say that the event's budget has less than is needed, or that there is none (`available` None)."""
+    if available is None:
+        message = "The event has no budget that could pay for it. Open one first."
+        return Conflict(ConflictType.BUDGET_EXHAUSTED, message)
+    return Conflict(
+        ConflictType.BUDGET_EXHAUSTED,
+        f"The event's budget has {format_amount(available, currency, 'en')} {currency} left; "
+        f"{format_amount(needed, currency, 'en')} are needed.",
+        available=amount_to_json(available, currency),
+    )
+
+
+def slot_label(slot: PickupSlot, event: Event) -> str:
+    """Write a slot as the contract does, in the event's time zone: `2026-07-15 10:00-11:00`."""
+    zone = ZoneInfo(event.timezone)
+    start, end = slot.starts_at.astimezone(zone), slot.ends_at.astimezone(zone)
+    return f"{start:%Y-%m-%d %H:%M}-{end:%H:%M}"
+
+
+def _budget_conflict(event: Event, option: EventOption, party_size: int) -> Conflict | None:
+    needed = option.cost_per_unit * party_size
+    budget: EventBudget | None = EventBudget.objects.filter(event_id=event.pk).first()
+    if budget is None:
+        return budget_conflict(needed=needed, available=None, currency=option.currency)
+    if budget.available_amount >= needed:
+        return None
+    return budget_conflict(needed=needed, available=budget.available_amount, currency=budget.currency)
+
+
+def _stock_conflict(event: Event, option: EventOption, party_size: int) -> Conflict:
+    others = list(
+        EventOption.objects.filter(
+            event_id=event.pk,
+            option_type=option.option_type,
+            total_available__gte=F("committed_count") + F("held_count") + party_size,
+        )
+        .exclude(pk=option.pk)
+        .order_by("sort_order", "option_name", "id")[:MOST_ALTERNATIVES]
+    )
+    left = option.available_slots
+    message = f"{option.option_name}: none left." if left < 1 else f"{option.option_name}: only {left} left."
+    return Conflict(
+        ConflictType.INVENTORY_EXHAUSTED,
+        message,
+        available=str(left),
+        alternatives=[f"{other.option_name} ({other.available_slots} slots)" for other in others],
+        alternative_ids=[str(other.pk) for other in others],
+    )
+
+
+def _slot_conflict(event: Event, slot: PickupSlot, party_size: int, *, now: datetime) -> Conflict | None:
+    is_past = slot.ends_at <= now
+    if slot.available >= party_size and not is_past:
+        return None
+    others = slots_with_room(event.pk, party_size, now=now, exclude=slot.pk)
+    when = slot_label(slot, event)
+    message = f"{when} is over." if is_past else f"{when} is full." if slot.available < 1 else ""
+    return Conflict(
+        ConflictType.SLOT_CONFLICT,
+        message or f"{when}: only {slot.available} left.",
+        available=str(0 if is_past else slot.available),
+        alternatives=[_offered(other, slot, event) for other in others],
+        alternative_ids=[str(other.pk) for other in others],
+    )
+
+
+def slots_with_room(
+    event_id: UUID, party_size: int, *, now: datetime, exclude: UUID | None = None
+) -> Sequence[PickupSlot]:
+    """Return the slots to come that have room for a party, the earliest first."""
+    return list(
+        PickupSlot.objects.filter(event_id=event_id, ends_at__gt=now, capacity__gte=F("booked") + party_size)
+        .exclude(pk=exclude)
+        .order_by("starts_at", "location", "id")[:MOST_ALTERNATIVES]
+    )
+
+
+def _offered(slot: PickupSlot, wanted: PickupSlot, event: Event) -> str:
+    """Write an alternative as the seeds do (`11:00-12:00 (8 available)`), with its day where that is another one."""
+    label = slot_label(slot, event)
+    day, hours = label.split(" ")
+    place = f" {slot.location}" if slot.location and slot.location != wanted.location else ""
+    shown = hours if day == slot_label(wanted, event).split(" ")[0] else label
+    return f"{shown}{place} ({slot.available} available)"
+
+
+def _in_words(moment: datetime, event: Event) -> str:
+    return f"{moment.astimezone(ZoneInfo(event.timezone)):%d %B %Y at %H:%M}"

@@ -1,0 +1,136 @@
+"""Taking and giving back places: one conditional statement each, so that no interleaving sells one twice.
+
+Lock order: registration → option → slot → event budget → line item. A statement that finds no room changes nothing, and
+the caller raises, which takes back what the ones before it changed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from budgetsite.tenancy.scope import require_tenant_id
+
+_STATUS_COLUMNS = {
+    "PENDING": "pending_count",
+    "APPROVED": "approved_count",
+    "REJECTED": "rejected_count",
+    "CANCELLED": "cancelled_count",
+}
+
+_MOVE_OPTION = """
+    UPDATE registrations_eventoption SET
+        held_count = held_count + %(held)s,
+        committed_count = committed_count + %(committed)s,
+        pending_places = pending_places + %(pending_places)s,
+        pending_count = pending_count + %(pending)s,
+        approved_count = approved_count + %(approved)s,
+        rejected_count = rejected_count + %(rejected)s,
+        cancelled_count = cancelled_count + %(cancelled)s,
+        collected_count = collected_count + %(collected)s
+    WHERE tenant_id = %(tenant)s AND id = %(option)s AND event_id = %(event)s AND deleted_at IS NULL
+        AND total_available - committed_count - held_count >= greatest(%(held)s + %(committed)s, %(wanted)s)
+    RETURNING cost_per_unit, currency, line_item_id
+"""
+
+_MOVE_DESK = """
+    UPDATE registrations_registrationdesk SET
+        pending_count = pending_count + %(pending)s,
+        approved_count = approved_count + %(approved)s,
+        rejected_count = rejected_count + %(rejected)s,
+        cancelled_count = cancelled_count + %(cancelled)s,
+        collected_count = collected_count + %(collected)s
+    WHERE tenant_id = %(tenant)s AND event_id = %(event)s AND deleted_at IS NULL
+"""
+
+_MOVE_SLOT = """
+    UPDATE registrations_pickupslot SET booked = booked + %(places)s
+    WHERE tenant_id = %(tenant)s AND id = %(slot)s AND event_id = %(event)s AND deleted_at IS NULL
+        AND booked + %(wanted)s <= capacity AND (%(ends_after)s::timestamptz IS NULL OR ends_at > %(ends_after)s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What one place costs the event's budget, and the line that pays; None for the budget itself."""
+
+    cost_per_unit: Decimal
+    currency: str
+    line_item_id: UUID | None
+
+
+FREE = Price(cost_per_unit=Decimal(0), currency="", line_item_id=None)
+
+
+def move_places(
+    *,
+    event_id: UUID,
+    option_id: UUID | None,
+    held: int = 0,
+    committed: int = 0,
+    wanted: int = 0,
+    pending_places: int = 0,
+    statuses: Mapping[str, int] | None = None,
+    collected: int = 0,
+) -> Price | None:
+    """Change an option's counters by these amounts and return its price; None when it has not that much room.
+
+    `wanted` places have to be there although they are not taken yet. `statuses` says how many registrations more (or
+    fewer) are in each status. Without an option the event's desk keeps count, and there is nothing to run out of.
+    """
+    changes: dict[str, Any] = dict.fromkeys(("pending", "approved", "rejected", "cancelled"), 0)
+    for status, change in (statuses or {}).items():
+        changes[_STATUS_COLUMNS[status].removesuffix("_count")] += change
+    parameters = {
+        **changes,
+        "tenant": require_tenant_id(),
+        "event": event_id,
+        "option": option_id,
+        "held": held,
+        "committed": committed,
+        "wanted": wanted,
+        "pending_places": pending_places,
+        "collected": collected,
+    }
+    with connection.cursor() as cursor:
+        if option_id is None:
+            cursor.execute(_MOVE_DESK, parameters)
+            return FREE
+        cursor.execute(_MOVE_OPTION, parameters)
+        row = cursor.fetchone()
+    return None if row is None else Price(*row)
+
+
+def move_slot(
+    *, event_id: UUID, slot_id: UUID, places: int, wanted: int | None = None, ends_after: datetime | None = None
+) -> bool:
+    """Book `places` in a slot, or give them back when negative; False when it has not that much room.
+
+    `wanted` places have to be there although fewer are booked; `ends_after` refuses a slot that is over by then.
+    """
+    parameters: dict[str, Any] = {
+        "tenant": require_tenant_id(),
+        "event": event_id,
+        "slot": slot_id,
+        "places": places,
+        "wanted": places if wanted is None else wanted,
+        "ends_after": ends_after,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_MOVE_SLOT, parameters)
+        return bool(cursor.rowcount == 1)
+
+
+def exchange_slots(*, event_id: UUID, old: UUID | None, new: UUID | None, places: int) -> bool:
+    """Give back `places` in one slot and book them in another, in the order of their ids; False without room."""
+    steps = [(slot_id, change) for slot_id, change in ((old, -places), (new, places)) if slot_id is not None]
+    if old == new:
+        return True
+    return all(
+        move_slot(event_id=event_id, slot_id=slot_id, places=change)
+        for slot_id, change in sorted(steps, key=lambda step: step[0])
+    )

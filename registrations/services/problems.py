@@ -1,0 +1,205 @@
+"""Why a registration, an option or a slot stays as it is. Each says the cause in its name and carries the facts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from registrations.models import RegistrationStatus
+
+
+class RegistrationProblem(Exception):
+    """A refusal that the caller can do something about; `code` names it for programs."""
+
+    code = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """One of the four tiers that stands in the way. `available` is what is left, None where nothing is counted.
+
+    `alternatives` are texts for people, `alternative_ids` the options or slots that they stand for.
+    """
+
+    conflict_type: str
+    message: str
+    available: str | None = None
+    alternatives: list[str] = field(default_factory=list)
+    alternative_ids: list[str] = field(default_factory=list)
+
+
+class ConflictType:
+    REGISTRATION_CLOSED = "REGISTRATION_CLOSED"
+    BUDGET_EXHAUSTED = "BUDGET_EXHAUSTED"
+    INVENTORY_EXHAUSTED = "INVENTORY_EXHAUSTED"
+    SLOT_CONFLICT = "SLOT_CONFLICT"
+
+
+class RegistrationConflict(RegistrationProblem):
+    """At least one tier fails; the first is the reason, and all are listed."""
+
+    def __init__(self, conflicts: Sequence[Conflict]) -> None:
+        self.conflicts = list(conflicts)
+        first = self.conflicts[0]
+        self.code = self.conflict_type = first.conflict_type
+        self.message = first.message
+        self.alternatives = first.alternatives
+        super().__init__(first.message)
+
+
+class RegistrationNotFound(RegistrationProblem):
+    code = "not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such registration.")
+
+
+class OptionNotFound(RegistrationProblem):
+    code = "option_not_found"
+
+    def __init__(self, option_id: UUID) -> None:
+        self.option_id = option_id
+        super().__init__("This event has no such option. Choose one of its options.")
+
+
+class UnknownSlot(RegistrationProblem):
+    code = "unknown_slot"
+
+    def __init__(self, text: str, valid: Sequence[str]) -> None:
+        self.text, self.valid = text, list(valid)
+        choices = f"The slots are: {', '.join(self.valid)}." if self.valid else "This event has no slots."
+        super().__init__(f"There is no pickup slot “{text}”. {choices}")
+
+
+class RegisteredAlready(RegistrationProblem):
+    code = "already_registered"
+
+    def __init__(self, registration_id: UUID | None) -> None:
+        self.registration_id = registration_id
+        super().__init__("You have registered for this already. Cancel that registration first to change it.")
+
+
+class OwnRegistration(RegistrationProblem):
+    """Nobody approves their own."""
+
+    code = "own_registration"
+
+    def __init__(self) -> None:
+        super().__init__("This is your own registration. Someone else has to approve it.")
+
+
+class InvalidStatusChange(RegistrationProblem):
+    code = "invalid_transition"
+
+    def __init__(self, *, status: str, wanted: str, allowed: Sequence[str]) -> None:
+        self.status, self.wanted, self.allowed = status, wanted, list(allowed)
+        now = RegistrationStatus(status).label.lower()
+        then = f"Possible now: {', '.join(allowed)}." if allowed else "Nothing can be changed any more."
+        super().__init__(f"A registration that is {now} can't become {wanted}. {then}")
+
+
+class CollectedAlready(RegistrationProblem):
+    """What was handed out can't be given back by changing a status."""
+
+    code = "already_collected"
+
+    def __init__(self) -> None:
+        super().__init__("This was collected at the door. Take the check-in back first.")
+
+
+class TooFewPlaces(RegistrationProblem):
+    """The option would have fewer places than are promised and held."""
+
+    code = "below_taken"
+
+    def __init__(self, *, wanted: int, committed: int, held: int) -> None:
+        self.wanted, self.committed, self.held = wanted, committed, held
+        super().__init__(
+            f"{committed} places are promised and {held} held; {wanted} are too few. "
+            "Cancel or reject registrations first."
+        )
+
+
+class OptionInUse(RegistrationProblem):
+    code = "option_in_use"
+
+    def __init__(self, live: int) -> None:
+        self.live = live
+        super().__init__(
+            f"{live} registration(s) are waiting or approved for this option. Cancel or reject them first."
+        )
+
+
+class SlotInUse(RegistrationProblem):
+    code = "slot_in_use"
+
+    def __init__(self, booked: int) -> None:
+        self.booked = booked
+        super().__init__(f"{booked} people have this slot. Give them another one first.")
+
+
+class InvalidPlan(RegistrationProblem):
+    """Slots can't be made from what was asked for."""
+
+    code = "invalid"
+
+    def __init__(self, name: str, message: str) -> None:
+        self.name = name
+        super().__init__(message)
+
+
+class PartyOutOfRange(RegistrationProblem):
+    code = "party_out_of_range"
+
+    def __init__(self, largest: int) -> None:
+        self.largest = largest
+        super().__init__(f"A party is of 1 to {largest} people.")
+
+
+class LineOfAnotherBudget(RegistrationProblem):
+    code = "line_not_found"
+
+    def __init__(self, line_item_id: UUID) -> None:
+        self.line_item_id = line_item_id
+        super().__init__("The event's budget has no such line of cost. Choose one of its lines, or none.")
+
+
+class NotCollected(RegistrationProblem):
+    code = "not_collected"
+
+    def __init__(self) -> None:
+        super().__init__("Nothing was collected with this registration; there is nothing to take back.")
+
+
+class ReasonMissing(RegistrationProblem):
+    code = "reason_required"
+
+    def __init__(self) -> None:
+        super().__init__("Say why: the reason is kept with the registration.")
+
+
+class NothingToWaitFor(RegistrationProblem):
+    code = "room_left"
+
+    def __init__(self) -> None:
+        super().__init__("There is room left. Register right away.")
+
+
+class WaitingAlready(RegistrationProblem):
+    code = "waiting_already"
+
+    def __init__(self) -> None:
+        super().__init__("You are in this queue already.")
+
+
+class OfferGone(RegistrationProblem):
+    code = "offer_gone"
+
+    def __init__(self) -> None:
+        super().__init__("There is no offer, or it has run out and went to the next in the queue.")
+
+
+class WaitlistEntryNotFound(RegistrationProblem):
+    code = "not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such entry in the queue.")

@@ -1,0 +1,68 @@
+"""The money of a registration: committed when it is approved, released or kept when it is taken back."""
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from budgets.models import EntryKind, EntrySource, EventBudget
+from budgets.services import ledger
+from budgets.services.problems import AmountDoesNotFit
+from registrations.models import EventRegistration
+from registrations.services.places import Price
+
+
+def has_money(event_id: UUID, needed: Decimal) -> bool:
+    """Whether the event's budget could pay; what costs nothing needs none. It is looked at, not held."""
+    if not needed:
+        return True
+    budget: EventBudget | None = EventBudget.objects.filter(event_id=event_id).first()
+    return budget is not None and budget.available_amount >= needed
+
+
+def commit(registration: EventRegistration, price: Price, amount: Decimal) -> UUID | None:
+    """Promise the amount from the event's budget, by the option's line where it names one.
+
+    Return the budget's id, None when it has not that much left, or when there is none.
+    """
+    budget_id: UUID | None = (
+        EventBudget.objects.filter(event_id=registration.event_id).values_list("pk", flat=True).first()
+    )
+    if budget_id is None:
+        return None
+    try:
+        ledger.post(
+            budget_id=budget_id,
+            line_item_id=price.line_item_id,
+            kind=EntryKind.COMMIT,
+            committed_delta=amount,
+            currency=price.currency,
+            source=EntrySource.REGISTRATION,
+            source_id=str(registration.pk),
+            description="Registration approved",
+        )
+    except AmountDoesNotFit:
+        return None
+    return budget_id
+
+
+def release(registration: EventRegistration, *, kept: Decimal) -> None:
+    """Take back what was committed, and turn the part that is kept into cost."""
+    assert registration.committed_budget_id is not None
+    common: dict[str, Any] = {
+        "budget_id": registration.committed_budget_id,
+        "line_item_id": registration.committed_line_id,
+        "currency": registration.currency,
+        "source": EntrySource.REGISTRATION,
+        "source_id": str(registration.pk),
+    }
+    freed = registration.amount_committed - kept
+    if kept:
+        ledger.post(
+            kind=EntryKind.SETTLE,
+            committed_delta=-kept,
+            actual_delta=kept,
+            description="Kept from a late cancellation",
+            **common,
+        )
+    if freed:
+        ledger.post(kind=EntryKind.RELEASE, committed_delta=-freed, description="Registration taken back", **common)

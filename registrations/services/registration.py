@@ -1,0 +1,396 @@
+"""The life of a registration: asked for, approved, rejected, cancelled. One door each; nothing else moves places."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from budgetsite.accounts.models import User
+from budgetsite.money.amounts import quantize
+from budgetsite.tenancy.scope import require_tenant_id
+from events.models import Event
+from registrations.models import (
+    LIVE_STATUSES,
+    MAX_PARTY,
+    EventOption,
+    EventRegistration,
+    PickupSlot,
+    RegistrationDesk,
+    RegistrationStatus,
+)
+from registrations.services.conflicts import detect_conflicts, window_conflict
+from registrations.services.places import exchange_slots, move_places, move_slot
+from registrations.services.problems import (
+    CollectedAlready,
+    Conflict,
+    ConflictType,
+    InvalidStatusChange,
+    OptionNotFound,
+    OwnRegistration,
+    PartyOutOfRange,
+    RegistrationConflict,
+    RegistrationNotFound,
+)
+from registrations.services.promise import commit, has_money, release
+from registrations.services.request import one_live_per_person, store_request, tell
+from registrations.services.waitlist import offer_places
+
+PENDING, APPROVED = RegistrationStatus.PENDING, RegistrationStatus.APPROVED
+REJECTED, CANCELLED = RegistrationStatus.REJECTED, RegistrationStatus.CANCELLED
+
+# From where to where; nothing leaves REJECTED or CANCELLED.
+MOVES: dict[str, tuple[str, ...]] = {
+    PENDING: (APPROVED, REJECTED, CANCELLED),
+    APPROVED: (REJECTED, CANCELLED),
+    REJECTED: (),
+    CANCELLED: (),
+}
+
+# The row is locked and changed at once: of two people who decide, the second finds it decided.
+_DECIDE = """
+    UPDATE registrations_eventregistration SET status = %(status)s, decided_at = %(now)s, decided_by_id = %(actor)s,
+        reason = %(reason)s
+    WHERE tenant_id = %(tenant)s AND id = %(registration)s AND event_id = %(event)s AND deleted_at IS NULL
+        AND status = ANY (%(from)s) AND (%(own_allowed)s OR user_id IS DISTINCT FROM %(actor)s)
+        AND collected_at IS NULL
+    RETURNING status
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """`changed` is False when it had that status already."""
+
+    registration: EventRegistration
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What somebody asks for. `held`: option and slot are kept for it already."""
+
+    event: Event
+    option_id: UUID | None
+    slot_id: UUID | None
+    party_size: int
+    moment: datetime
+    held: bool = False
+
+
+class _NoRoom(Exception):
+    """A tier failed half-way; what was changed before it is taken back, and then all tiers are looked at."""
+
+    def __init__(self, conflict_type: str, wish: _Wish) -> None:
+        self.conflict_type, self.wish = conflict_type, wish
+        super().__init__(conflict_type)
+
+
+def register(
+    *,
+    event: Event,
+    user: User,
+    option_id: UUID | None,
+    slot_id: UUID | None,
+    now: datetime,
+    party_size: int = 1,
+    notes: str = "",
+) -> EventRegistration:
+    """Ask for places: PENDING, which holds them unless the event says that asking holds nothing.
+
+    Raises `RegistrationConflict` with every tier that fails, `OptionNotFound`, `RegisteredAlready`, `PartyOutOfRange`.
+    Nothing is stored then. Locks the new registration, the option, the slot.
+    """
+    if not 1 <= party_size <= MAX_PARTY:
+        raise PartyOutOfRange(MAX_PARTY)
+    wish = _Wish(event=event, option_id=option_id, slot_id=slot_id, party_size=party_size, moment=now)
+    option = find_option(event, option_id)
+    try:
+        with one_live_per_person(event, user, option_id):
+            if window_conflict(event, now) is not None:
+                raise _NoRoom(ConflictType.REGISTRATION_CLOSED, wish)
+            if option is not None and option.available_slots < party_size:
+                # Looked at before anything is written, so that a queue at a sold-out option costs reads alone.
+                raise _NoRoom(ConflictType.INVENTORY_EXHAUSTED, wish)
+            registration = store_request(
+                event=event,
+                user=user,
+                option_id=option_id,
+                slot_id=slot_id,
+                party_size=party_size,
+                holds=event.pending_holds,
+                quoted_cost=option.cost_per_unit if option is not None else Decimal(0),
+                notes=notes,
+                now=now,
+            )
+            _hold(wish, now=now)
+            return registration
+    except _NoRoom as refusal:
+        raise _conflict(refusal, now=now) from refusal
+
+
+def approve(
+    *,
+    registration_id: UUID,
+    event: Event,
+    acting_user: User,
+    now: datetime,
+    assigned_slot_id: UUID | None = None,
+) -> Decided:
+    """Approve a pending registration: its places are promised, and what they cost is committed, all or nothing.
+
+    All tiers are checked again; the window by when it was asked for, so that what came in time can be approved later.
+    The price is that of now. Approving an approved one changes nothing. Raises `RegistrationConflict`,
+    `OwnRegistration`, `InvalidStatusChange`, `RegistrationNotFound`. Locks registration, option, slot, budget, line.
+    """
+    try:
+        with transaction.atomic():
+            if not _decide(registration_id, event, to=APPROVED, actor=acting_user, now=now, own_allowed=False):
+                return _undecided(registration_id, event, wanted=APPROVED, actor=acting_user)
+            registration = _promise(registration_id, event, acting_user, assigned_slot_id, now=now)
+            tell(registration, "approved")
+            return Decided(registration=registration, changed=True)
+    except _NoRoom as refusal:
+        raise _conflict(refusal, now=now) from refusal
+
+
+@transaction.atomic
+def reject(*, registration_id: UUID, event: Event, acting_user: User, now: datetime, reason: str = "") -> Decided:
+    """Reject a registration: what it held or had promised is free again, all of it. Raises as `approve`."""
+    return _leave(registration_id, event, to=REJECTED, actor=acting_user, now=now, reason=reason)
+
+
+@transaction.atomic
+def cancel(*, registration_id: UUID, event: Event, acting_user: User, now: datetime, reason: str = "") -> Decided:
+    """Cancel a registration. What an approved one had promised is released.
+
+    When its owner cancels later than the event allows, the event's share of it stays as cost. Raises as `approve`.
+    """
+    return _leave(registration_id, event, to=CANCELLED, actor=acting_user, now=now, reason=reason)
+
+
+@transaction.atomic
+def assign(
+    *, registration_id: UUID, event: Event, slot_id: UUID, acting_user: User, now: datetime
+) -> EventRegistration:
+    """Give a live registration another slot; the one that it had is free again.
+
+    Raises `RegistrationConflict` without room, `InvalidStatusChange` for one that is over, `CollectedAlready`.
+    """
+    registration = _read(registration_id, event, lock=True)
+    if registration.status not in LIVE_STATUSES:
+        raise InvalidStatusChange(status=registration.status, wanted="assigned a slot", allowed=[])
+    if registration.collected_at is not None:
+        raise CollectedAlready
+    approved = registration.status == APPROVED
+    had = registration.assigned_slot_id if approved else registration.preferred_slot_id
+    books = approved or registration.holds
+    if books and not exchange_slots(event_id=event.pk, old=had, new=slot_id, places=registration.party_size):
+        slot = PickupSlot.objects.get(pk=slot_id)
+        conflicts = detect_conflicts(
+            event=event,
+            option=None,
+            slot=slot,
+            party_size=registration.party_size,
+            moment=registration.requested_at,
+            now=now,
+        )
+        raise RegistrationConflict(conflicts)
+    column = "assigned_slot_id" if approved else "preferred_slot_id"
+    EventRegistration.objects.filter(pk=registration.pk).update(**{column: slot_id})
+    setattr(registration, column, slot_id)
+    tell(registration, "slot_assigned")
+    return registration
+
+
+def kept_when_cancelled(
+    registration: EventRegistration, event: Event, desk: RegistrationDesk, *, now: datetime
+) -> Decimal:
+    """Return what stays as cost when its owner cancels now: nothing in time, the event's share later."""
+    in_time = now <= event.event_date - timedelta(hours=desk.cancel_until_hours)
+    if registration.status != APPROVED or in_time:
+        return Decimal(0)
+    return quantize(registration.amount_committed * desk.kept_share / 100, registration.currency)
+
+
+def _hold(wish: _Wish, *, now: datetime) -> None:
+    """Take the places that a new registration asks for, or see that they are there where asking holds nothing."""
+    event, holds, places = wish.event, wish.event.pending_holds, wish.party_size
+    price = move_places(
+        event_id=event.pk,
+        option_id=wish.option_id,
+        held=places if holds else 0,
+        wanted=0 if holds else places,
+        pending_places=places,
+        statuses={PENDING: 1},
+    )
+    if price is None:
+        raise _NoRoom(ConflictType.INVENTORY_EXHAUSTED, wish)
+    if not has_money(event.pk, price.cost_per_unit * places):
+        raise _NoRoom(ConflictType.BUDGET_EXHAUSTED, wish)
+    if wish.slot_id is not None and not move_slot(
+        event_id=event.pk, slot_id=wish.slot_id, places=places if holds else 0, wanted=places, ends_after=now
+    ):
+        raise _NoRoom(ConflictType.SLOT_CONFLICT, wish)
+
+
+def _promise(
+    registration_id: UUID, event: Event, actor: User, assigned_slot_id: UUID | None, *, now: datetime
+) -> EventRegistration:
+    """Turn what a registration holds into a promise of places and of money; its status says so already."""
+    registration = _read(registration_id, event)
+    places, held = registration.party_size, registration.holds
+    slot_id = assigned_slot_id or registration.preferred_slot_id
+    moves_slot = not held or slot_id != registration.preferred_slot_id
+    wish = _Wish(
+        event=event,
+        option_id=registration.event_option_id,
+        slot_id=slot_id if moves_slot else None,
+        party_size=places,
+        moment=registration.requested_at,
+        held=held,
+    )
+    if window_conflict(event, wish.moment) is not None:
+        raise _NoRoom(ConflictType.REGISTRATION_CLOSED, wish)
+    price = move_places(
+        event_id=event.pk,
+        option_id=registration.event_option_id,
+        held=-places if held else 0,
+        committed=places,
+        pending_places=-places,
+        statuses={PENDING: -1, APPROVED: 1},
+    )
+    if price is None:
+        raise _NoRoom(ConflictType.INVENTORY_EXHAUSTED, wish)
+    had = registration.preferred_slot_id if held else None
+    if moves_slot and not exchange_slots(event_id=event.pk, old=had, new=slot_id, places=places):
+        raise _NoRoom(ConflictType.SLOT_CONFLICT, wish)
+    amount = price.cost_per_unit * places
+    budget_id = commit(registration, price, amount) if amount else None
+    if amount and budget_id is None:
+        raise _NoRoom(ConflictType.BUDGET_EXHAUSTED, wish)
+    changes: dict[str, Any] = {
+        "assigned_slot_id": slot_id,
+        "amount_committed": amount,
+        "committed_budget_id": budget_id,
+        "committed_line_id": price.line_item_id if budget_id else None,
+        "approved_at": now,
+        "approved_by_id": actor.pk,
+        "holds": False,
+    }
+    EventRegistration.objects.filter(pk=registration.pk).update(**changes)
+    for name, value in changes.items():
+        setattr(registration, name, value)
+    return registration
+
+
+def _leave(registration_id: UUID, event: Event, *, to: str, actor: User, now: datetime, reason: str) -> Decided:
+    """Reject or cancel: give back places, slot and money."""
+    before = _read(registration_id, event, lock=True)
+    if not _decide(registration_id, event, to=to, actor=actor, now=now, reason=reason):
+        return _undecided(registration_id, event, wanted=to, actor=actor)
+    places, was_approved = before.party_size, before.status == APPROVED
+    move_places(
+        event_id=event.pk,
+        option_id=before.event_option_id,
+        held=-places if before.holds else 0,
+        committed=-places if was_approved else 0,
+        pending_places=0 if was_approved else -places,
+        statuses={before.status: -1, to: 1},
+    )
+    slot_id = before.assigned_slot_id if was_approved else before.preferred_slot_id if before.holds else None
+    if slot_id is not None:
+        move_slot(event_id=event.pk, slot_id=slot_id, places=-places)
+    kept = Decimal(0)
+    if was_approved and before.amount_committed:
+        if to == CANCELLED and before.user_id == actor.pk:
+            desk = RegistrationDesk.objects.filter(event_id=event.pk).first()
+            kept = kept_when_cancelled(before, event, desk, now=now) if desk else kept
+        release(before, kept=kept)
+    EventRegistration.objects.filter(pk=before.pk).update(amount_committed=0, amount_kept=kept, holds=False)
+    left = _read(before.pk, event)
+    tell(left, "rejected" if to == REJECTED else "cancelled")
+    if was_approved or before.holds:
+        offer_places(event=event, option_id=before.event_option_id, now=now)
+    return Decided(registration=left, changed=True)
+
+
+def _decide(
+    registration_id: UUID,
+    event: Event,
+    *,
+    to: str,
+    actor: User,
+    now: datetime,
+    reason: str = "",
+    own_allowed: bool = True,
+) -> bool:
+    """Change the status where it allows that; False when it does not."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _DECIDE,
+            {
+                "tenant": require_tenant_id(),
+                "registration": registration_id,
+                "event": event.pk,
+                "status": to,
+                "from": [str(status) for status, following in MOVES.items() if to in following],
+                "actor": actor.pk,
+                "now": now,
+                "reason": reason,
+                "own_allowed": own_allowed,
+            },
+        )
+        return bool(cursor.rowcount == 1)
+
+
+def _undecided(registration_id: UUID, event: Event, *, wanted: str, actor: User) -> Decided:
+    """Find out why a status was not changed: it had it already, or something stands in the way."""
+    registration = _read(registration_id, event)
+    if registration.status == wanted:
+        return Decided(registration=registration, changed=False)
+    allowed = [str(status) for status in MOVES[registration.status]]
+    if wanted not in allowed:
+        raise InvalidStatusChange(status=registration.status, wanted=wanted, allowed=allowed)
+    if wanted == APPROVED and registration.user_id == actor.pk:
+        raise OwnRegistration
+    raise CollectedAlready
+
+
+def _conflict(refusal: _NoRoom, *, now: datetime) -> RegistrationConflict:
+    """List every tier that fails, as things stand after the failed attempt was taken back."""
+    wish = refusal.wish
+    option = find_option(wish.event, wish.option_id)
+    slot: PickupSlot | None = PickupSlot.objects.filter(pk=wish.slot_id).first() if wish.slot_id else None
+    found = detect_conflicts(
+        event=wish.event,
+        option=option,
+        slot=slot,
+        party_size=wish.party_size,
+        moment=wish.moment,
+        now=now,
+        held=wish.held,
+    )
+    # Somebody may have made room in between; the person was refused all the same, and may try again.
+    gone_again = Conflict(refusal.conflict_type, "This was taken a moment ago and may be free again. Try once more.")
+    return RegistrationConflict(found or [gone_again])
+
+
+def find_option(event: Event, option_id: UUID | None) -> EventOption | None:
+    """Return the event's option, None for no id. Raises `OptionNotFound`."""
+    if option_id is None:
+        return None
+    option: EventOption | None = EventOption.objects.filter(pk=option_id, event_id=event.pk).first()
+    if option is None:
+        raise OptionNotFound(option_id)
+    return option
+
+
+def _read(registration_id: UUID, event: Event, *, lock: bool = False) -> EventRegistration:
+    rows = EventRegistration.objects.filter(pk=registration_id, event_id=event.pk)
+    registration: EventRegistration | None = (rows.select_for_update(no_key=True) if lock else rows).first()
+    if registration is None:
+        raise RegistrationNotFound
+    return registration
