@@ -6,10 +6,12 @@ from budgets.admin.category import CategoryAdmin
 from budgets.admin.decision import BudgetDecisionAdmin
 from budgets.admin.event_budget import EventBudgetAdmin
 from budgets.admin.ledger_entry import LedgerEntryAdmin
+from budgets.admin.transfer import BudgetTransferAdmin
 
 __all__ = [
     "ApprovalRuleAdmin",
     "BudgetDecisionAdmin",
+    "BudgetTransferAdmin",
     "CategoryAdmin",
     "EventBudgetAdmin",
     "LedgerEntryAdmin",

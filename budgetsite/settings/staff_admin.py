@@ -65,6 +65,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Event budgets", "account_balance_wallet", "budgets_eventbudget_changelist", "budgets.view"),
                     _item("Alerts", "notifications", "alerts_budgetalert_changelist", "alerts.view"),
                     _item("Ledger", "receipt_long", "budgets_ledgerentry_changelist", "ledger.view"),
+                    _item("Transfers", "swap_horiz", "budgets_budgettransfer_changelist", "ledger.view"),
                     _item("Decisions", "gavel", "budgets_budgetdecision_changelist", "budgets.view"),
                     _item("Approval rules", "rule", "budgets_approvalrule_changelist", "approval_rules.view"),
                     _item("Categories", "category", "budgets_category_changelist", "categories.view"),

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from alerts.models import BudgetAlert
-from budgets.models import ApprovalRule, BudgetDecision, Category, EventBudget, LedgerEntry
+from budgets.models import ApprovalRule, BudgetDecision, BudgetTransfer, Category, EventBudget, LedgerEntry
 from budgets.services.approval_rules import create_approval_rule
 from budgetsite.accounts.models import Account, Membership, Team, User
 from budgetsite.accounts.roles import BACK_OFFICE, Role
@@ -32,7 +32,18 @@ def fill(account: Account, user: User) -> dict[type, Any]:
         venue = Venue.objects.create(name=SECRET)
         event = make_event(account, user, name=SECRET, venue=venue)
         budget = make_budget(account, user, event=event, total="1000")
-        make_line(budget, user, name=SECRET, actual_amount=Decimal("1500"))
+        line = make_line(budget, user, name=SECRET, actual_amount=Decimal("1500"))
+        transfer = BudgetTransfer.objects.create(
+            budget=budget,
+            revision=1,
+            from_line=line,
+            to_line=make_line(budget, user, name=SECRET, budgeted_amount="0"),
+            amount=1,
+            currency=budget.currency,
+            reason=SECRET,
+            status="pending",
+            needs_role="manager",
+        )
         budget = move(budget, "submit", user=user, role=Role.OWNER, account=account)
         category = Category.objects.create(name=SECRET)
         team = create_team(name=SECRET, acting_user=user)
@@ -41,6 +52,7 @@ def fill(account: Account, user: User) -> dict[type, Any]:
             ApprovalRule: create_approval_rule(acting_user=user, role="owner", currency="CAD", category=category),
             BudgetAlert: BudgetAlert.objects.first(),
             BudgetDecision: BudgetDecision.objects.first(),
+            BudgetTransfer: transfer,
             Category: category,
             Event: event,
             EventBudget: budget,
@@ -85,6 +97,7 @@ def test_every_registered_model_belongs_to_a_tenant_or_is_the_account():
         "ApprovalRule",
         "BudgetAlert",
         "BudgetDecision",
+        "BudgetTransfer",
         "Category",
         "Event",
         "EventBudget",
