@@ -4,7 +4,7 @@ from collections import defaultdict
 from typing import Any
 from uuid import UUID
 
-from budgets.models import BudgetLineItem, EventBudget
+from budgets.models import BudgetLineItem, EventBudget, PlanDriver
 from budgets.selectors.changed_fields import RECORDS_READ, ChangedField, by_name, compared
 
 _HEAD = ("status", "total_follows_lines", "notes")
@@ -20,6 +20,7 @@ _LINE = (
     "sort_order",
     "notes",
 )
+_DRIVER = ("name", "quantity", "follows_guests")
 # So many changed lines are told of; whoever missed more reads the plan anew.
 LINES_TOLD = 50
 
@@ -46,6 +47,24 @@ def head_changes_since(budget: EventBudget, *, version: int) -> list[ChangedFiel
 def line_changes_since(line: BudgetLineItem, *, version: int) -> list[ChangedField]:
     """Compare the line's plan with how it stood in `version` of its budget. A constant number of statements."""
     return _changes_of_lines([line], version=version)
+
+
+def driver_changes_since(driver: PlanDriver, *, version: int) -> list[ChangedField]:
+    """Compare a driver with how it stood in `version` of its budget. Two statements."""
+    records = PlanDriver.history.filter(id=driver.pk).select_related("history_user").order_by("-history_id")
+    read = records.filter(version__lte=version).first()
+    newer = list(records.filter(version__gt=version)[:RECORDS_READ])
+    if read is None or not newer:
+        return []
+    return compared(
+        _DRIVER,
+        read=read,
+        present=driver,
+        newer=newer,
+        is_whole=len(newer) < RECORDS_READ,
+        driver_id=driver.pk,
+        title=driver.name,
+    )
 
 
 def plan_changes_since(budget: EventBudget, *, version: int) -> list[ChangedField]:
@@ -85,7 +104,7 @@ def _changes_of_lines(lines: list[BudgetLineItem], *, version: int) -> list[Chan
                 newer=newer[line.pk],
                 is_whole=whole,
                 line_item_id=line.pk,
-                line_name=line.name,
+                title=line.name,
             )
         ]
     )

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
-from budgets.models import BudgetLineItem, Category, EventBudget
+from budgets.models import BudgetLineItem, Category, EventBudget, PlanDriver
 from budgetsite.accounts.models import User
 from budgetsite.tenancy.scope import deleted_rows_visible, require_tenant_id
 
@@ -68,7 +68,7 @@ def _changes(budget: EventBudget, *, before: Place | None, limit: int) -> list[C
         **_earlier(EventBudget, [record for place, record in records if place.kind == BUDGET]),
         **_earlier(BudgetLineItem, [record for place, record in records if place.kind == LINE_ITEM]),
     }
-    categories = dict(Category.objects.values_list("pk", "name")) if records else {}
+    names = _names(budget) if records else {}
     return [
         Change(
             place=place,
@@ -78,7 +78,7 @@ def _changes(budget: EventBudget, *, before: Place | None, limit: int) -> list[C
             by=record.history_user,
             reason=record.history_change_reason or "",
             version=record.version,
-            fields=list(_differences(earlier.get((place.kind, record.previous_id)), record, categories)),
+            fields=list(_differences(earlier.get((place.kind, record.previous_id)), record, names)),
         )
         for place, record in records
     ]
@@ -132,7 +132,15 @@ def _action(record: Any) -> str:
     return reason if reason in ("deleted", "restored") else "changed"
 
 
-def _differences(old: Any, new: Any, categories: dict[UUID, str]) -> Iterator[FieldChange]:
+def _names(budget: EventBudget) -> dict[str, dict[UUID, str]]:
+    """Return the names behind the ids that a line's record may have, by field."""
+    return {
+        "category": dict(Category.objects.values_list("pk", "name")),
+        "driver": dict(PlanDriver.objects.filter(budget=budget).values_list("pk", "name")),
+    }
+
+
+def _differences(old: Any, new: Any, names: dict[str, dict[UUID, str]]) -> Iterator[FieldChange]:
     for model_field in new.tracked_fields:
         name = model_field.name
         if name in _NOT_SHOWN or name.startswith("history_"):
@@ -142,11 +150,11 @@ def _differences(old: Any, new: Any, categories: dict[UUID, str]) -> Iterator[Fi
         # A new object's empty fields are no news.
         if was == now or (old is None and now in (None, "")):
             continue
-        if name == "category":
-            was, now = _named(was, categories), _named(now, categories)
+        if name in names:
+            was, now = _named(was, names[name]), _named(now, names[name])
         yield FieldChange(name, was, now)
 
 
-def _named(category_id: UUID | None, categories: dict[UUID, str]) -> str | None:
-    """Return a category's name; its id when it was deleted since."""
-    return None if category_id is None else categories.get(category_id, str(category_id))
+def _named(row_id: UUID | None, names: dict[UUID, str]) -> str | None:
+    """Return the name of what has this id; its id where that is not known here."""
+    return None if row_id is None else names.get(row_id, str(row_id))

@@ -1,7 +1,7 @@
 """Field by field: how something was read, how it is now, and who changed it last."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -20,8 +20,8 @@ class ChangedField:
     """`before` as it was read, `now` as it is; amounts as Decimal, a category and a driver by name.
 
     `before` is None as well for a total that followed the lines. `by` is who changed it last, None for what no person
-    did; `at` is None as well where nothing tells when it was. `line_item_id` and `line_name` say which line it is
-    about; None and "" for the budget itself.
+    did; `at` is None as well where nothing tells when it was. `line_item_id` or `driver_id` says what it is about, and
+    `title` its name; None and "" for the budget itself.
     """
 
     name: str
@@ -30,7 +30,8 @@ class ChangedField:
     by: User | None
     at: datetime | None
     line_item_id: UUID | None = None
-    line_name: str = ""
+    driver_id: UUID | None = None
+    title: str = ""
 
 
 def compared(
@@ -41,7 +42,8 @@ def compared(
     newer: Sequence[Any],
     is_whole: bool = True,
     line_item_id: UUID | None = None,
-    line_name: str = "",
+    driver_id: UUID | None = None,
+    title: str = "",
 ) -> list[ChangedField]:
     """Compare `present` with the record that was `read`, in these fields.
 
@@ -54,7 +56,7 @@ def compared(
             continue
         writer = _last_writer(name, [*newer, read] if is_whole else newer)
         by, at = (writer.history_user, writer.history_date) if writer is not None else (None, None)
-        found.append(ChangedField(name, before, now, by, at, line_item_id, line_name))
+        found.append(ChangedField(name, before, now, by, at, line_item_id, driver_id, title))
     return found
 
 
@@ -68,14 +70,11 @@ def by_name(changes: Sequence[ChangedField]) -> list[ChangedField]:
                 "driver_id": dict(PlanDriver.objects.filter(pk__in=_drivers_in(changes)).values_list("pk", "name")),
             }
     return [
-        ChangedField(
-            change.name.removesuffix("_id"),
-            names[change.name].get(change.before),
-            names[change.name].get(change.now),
-            change.by,
-            change.at,
-            change.line_item_id,
-            change.line_name,
+        replace(
+            change,
+            name=change.name.removesuffix("_id"),
+            before=names[change.name].get(change.before),
+            now=names[change.name].get(change.now),
         )
         if change.name in names
         else change

@@ -195,7 +195,7 @@ def _driver_of(budget: EventBudget, driver_id: UUID) -> PlanDriver:
 
 def _refuse_stale(driver: PlanDriver, budget: EventBudget, version: int) -> None:
     if not driver.version <= version <= budget.version:
-        raise StaleVersion(sent=version, current=driver.version, budget_id=budget.pk)
+        raise StaleVersion(sent=version, current=driver.version, budget_id=budget.pk, driver_id=driver.pk)
 
 
 def _names_for_guests() -> Iterable[str]:

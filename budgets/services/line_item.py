@@ -87,9 +87,9 @@ def update_line_item(
     budget = lock_budget(budget_id)
     line = _line_of(budget, line_item_id)
     if not line.version <= version <= budget.version:
-        raise StaleVersion(sent=version, current=line.version, budget_id=budget.pk)
+        raise StaleVersion(sent=version, current=line.version, budget_id=budget.pk, line_item_id=line.pk)
     if actual_read is not None and actual_read != line.actual_amount:
-        raise StaleVersion(sent=version, current=line.version, budget_id=budget.pk)
+        raise StaleVersion(sent=version, current=line.version, budget_id=budget.pk, line_item_id=line.pk)
     refuse_locked(budget)
     values = _checked(fields, budget, CategoryFinder.load() if _names_category(fields) else None, LINE_FIELDS)
     actual = values.pop("actual_amount", None)
@@ -167,7 +167,7 @@ def delete_line_item(
     budget = lock_budget(budget_id)
     line = _line_of(budget, line_item_id)
     if version is not None and not line.version <= version <= budget.version:
-        raise StaleVersion(sent=version, current=line.version, budget_id=budget.pk)
+        raise StaleVersion(sent=version, current=line.version, budget_id=budget.pk, line_item_id=line.pk)
     refuse_fixed_plan(budget)
     if line.committed_amount:
         raise LineHasCommitments(committed=line.committed_amount, currency=budget.currency)

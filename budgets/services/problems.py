@@ -39,12 +39,21 @@ class LineNotFound(BudgetProblem):
 
 
 class StaleVersion(BudgetProblem):
-    """Someone changed it since it was read."""
+    """Someone changed it since it was read: the line or the driver that is named, the budget where none is."""
 
     code = "stale_version"
 
-    def __init__(self, *, sent: int, current: int, budget_id: UUID) -> None:
+    def __init__(
+        self,
+        *,
+        sent: int,
+        current: int,
+        budget_id: UUID,
+        line_item_id: UUID | None = None,
+        driver_id: UUID | None = None,
+    ) -> None:
         self.sent, self.current, self.budget_id = sent, current, budget_id
+        self.line_item_id, self.driver_id = line_item_id, driver_id
         super().__init__(
             f"This was changed by someone else: you read version {sent}, it is now at {current}. "
             "Look at what changed, then make your change again."

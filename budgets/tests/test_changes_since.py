@@ -51,7 +51,7 @@ def test_each_field_of_the_budget_names_who_changed_it_last(account, people):
     assert head_changes_since(present(budget), version=4) == []
     [last] = head_changes_since(present(budget), version=3)
     assert last.at is not None
-    assert (last.line_item_id, last.line_name) == (None, "")
+    assert (last.line_item_id, last.title) == (None, "")
 
 
 def test_what_was_changed_and_changed_back_is_no_change(account, owner):
@@ -84,7 +84,7 @@ def test_a_total_that_follows_its_lines_is_their_change(account, people):
     )
     assert head_changes_since(present(budget), version=2) == []
     [change] = plan_changes_since(present(budget), version=2)
-    assert (change.line_item_id, change.line_name) == (line.pk, "Hall")
+    assert (change.line_item_id, change.title) == (line.pk, "Hall")
     assert told([change]) == [("budgeted_amount", Decimal(100), Decimal(150), siobhan.pk)]
     update_event_budget(budget_id=budget.pk, version=3, acting_user=ana, total_budget_amount=Decimal(400))
     assert told(head_changes_since(present(budget), version=3)) == [

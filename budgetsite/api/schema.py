@@ -33,6 +33,13 @@ class ConflictAnswerSerializer(ErrorAnswerSerializer):
     """409: the request is in order, and what is stored stands against it."""
 
     current = serializers.DictField(required=False, help_text="With `stale_version`: the object as it is now.")
+    changes = serializers.ListField(
+        child=serializers.DictField(),
+        required=False,
+        help_text="With `stale_version`: what others changed since the version that was sent, each as `{field, before,"
+        " now, by, at}` with what it is about. Take over what is theirs or keep what is yours, and send the version of"
+        " `current`.",
+    )
     allowed = serializers.ListField(
         child=serializers.DictField(),
         required=False,

@@ -15,9 +15,11 @@ from budgets.api.answers.ledger_entry import LedgerEntryAnswer, entry_answer
 from budgets.api.answers.line_item import LineItemAnswer, LineItemsAnswer, line_answer
 from budgets.api.answers.story import (
     ChangeAnswer,
+    ChangedFieldAnswer,
     DecisionAnswer,
     PersonAnswer,
     change_answer,
+    changed_field_answer,
     decision_answer,
 )
 from budgets.api.answers.sums import SummaryAnswer, with_amounts
@@ -27,6 +29,7 @@ __all__ = [
     "BudgetDetailAnswer",
     "CategoryAnswer",
     "ChangeAnswer",
+    "ChangedFieldAnswer",
     "DecisionAnswer",
     "FinalizedAnswer",
     "LedgerEntryAnswer",
@@ -39,6 +42,7 @@ __all__ = [
     "budget_detail",
     "category_answer",
     "change_answer",
+    "changed_field_answer",
     "decision_answer",
     "entry_answer",
     "line_answer",

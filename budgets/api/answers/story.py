@@ -6,6 +6,8 @@ from rest_framework import serializers
 
 from budgets.models import BudgetDecision, BudgetStatus
 from budgets.selectors.budget_history import Change
+from budgets.selectors.changed_fields import ChangedField
+from budgetsite.accounts.models import User
 from budgetsite.money.amounts import amount_to_json
 
 
@@ -65,12 +67,9 @@ class ChangeAnswer(serializers.Serializer):
 
 
 def change_answer(change: Change, currency: str) -> dict[str, Any]:
-    def shown(name: str, value: Any) -> Any:
-        return amount_to_json(value, currency) if name.endswith("_amount") and value is not None else value
-
     return {
         "at": change.place.at,
-        "by": {"id": str(change.by.pk), "name": str(change.by)} if change.by else None,
+        "by": _person(change.by),
         "kind": change.place.kind,
         "object_id": str(change.object_id),
         "name": change.title,
@@ -78,7 +77,50 @@ def change_answer(change: Change, currency: str) -> dict[str, Any]:
         "reason": change.reason,
         "version": change.version,
         "changes": [
-            {"field": field.name, "old": shown(field.name, field.old), "new": shown(field.name, field.new)}
+            {
+                "field": field.name,
+                "old": _value(field.name, field.old, currency),
+                "new": _value(field.name, field.new, currency),
+            }
             for field in change.fields
         ],
     }
+
+
+class ChangedFieldAnswer(serializers.Serializer):
+    """A field that someone else changed since it was read."""
+
+    field = serializers.CharField()
+    before = serializers.JSONField(help_text="As it was read.")
+    now = serializers.JSONField()
+    by = PersonAnswer(allow_null=True, help_text="Who changed it last; null for what no person did.")
+    at = serializers.DateTimeField(allow_null=True)
+    line_item_id = serializers.UUIDField(allow_null=True)
+    driver_id = serializers.UUIDField(allow_null=True)
+    name = serializers.CharField(help_text="The line's or the driver's; empty for the budget itself.")
+
+
+def changed_field_answer(change: ChangedField, currency: str) -> dict[str, Any]:
+    return {
+        "field": change.name,
+        "before": _value(change.name, change.before, currency),
+        "now": _value(change.name, change.now, currency),
+        "by": _person(change.by),
+        "at": change.at,
+        "line_item_id": None if change.line_item_id is None else str(change.line_item_id),
+        "driver_id": None if change.driver_id is None else str(change.driver_id),
+        "name": change.title,
+    }
+
+
+def _person(user: User | None) -> dict[str, str] | None:
+    return None if user is None else {"id": str(user.pk), "name": str(user)}
+
+
+def _value(name: str, value: Any, currency: str) -> Any:
+    """Return a field's value as the answers about the thing itself have it."""
+    if value is None:
+        return None
+    if name.endswith("_amount") or name == "unit_price":
+        return amount_to_json(value, currency)
+    return format(value, ".3f") if name == "quantity" else value
