@@ -14,7 +14,11 @@ def changes_since(line: BudgetLineItem, *, version: int, actual_read: Decimal | 
     if actual_read is not None and actual_read != line.actual_amount:
         entry = LedgerEntry.objects.filter(line_item_id=line.pk).select_related("actor").order_by("-seq").first()
         by, at = (None, None) if entry is None else (entry.actor, entry.created_at)
-        changed.append(ChangedField("actual_amount", actual_read, line.actual_amount, by, at, line.pk, line.name))
+        changed.append(
+            ChangedField(
+                "actual_amount", actual_read, line.actual_amount, by, at, line_item_id=line.pk, line_name=line.name
+            )
+        )
     return changed
 
 
