@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,9 +15,11 @@ from budgets.api.filters import EventBudgetFilter
 from budgets.api.inputs import BudgetChangesInput, BudgetInput, EventOfBudgetInput, VersionInput
 from budgets.models import BudgetStatus, EventBudget
 from budgets.selectors.event_budgets import budgets_in_sight, sums_by_category, sums_by_status
+from budgets.selectors.plan_as_of import FutureMoment, NoBudgetThen, UnreadableMoment, budget_as_of, parse_moment
 from budgets.services.budget_copy import copy_budget
 from budgets.services.event_budget import create_event_budget, delete_event_budget, update_event_budget
 from budgets.services.template_use import open_budget_from_template
+from budgetsite.api.errors import field_error, not_found, translate_problems
 from budgetsite.api.versions import IF_MATCH, etag, required_version, sent_version
 from budgetsite.api.views import ContractViewSet
 from events.models import Event
@@ -118,9 +120,25 @@ class EventBudgetViewSet(BudgetViewSet):
             }
         )
 
-    @extend_schema(summary="Read a budget with its lines", responses=answers.BudgetDetailAnswer)
+    @extend_schema(
+        summary="Read a budget with its lines, now or as of a moment",
+        parameters=[
+            OpenApiParameter(
+                "as_of",
+                str,
+                description="A moment with its zone, or a date: the end of that day in the event's time zone.",
+            )
+        ],
+        responses=answers.BudgetAsOfAnswer,
+    )
     def retrieve(self, request: Request, budget_id: UUID) -> Response:
-        return self.answer_budget(budget_id)
+        """With `as_of`: what this address answered then, by the plan's history and the ledger's entries."""
+        moment = request.query_params.get("as_of")
+        if moment is None:
+            return self.answer_budget(budget_id)
+        budget = self.find(budget_id)
+        found = budget_as_of(budget, parse_moment(moment, zone=budget.event.timezone, now=timezone.now()))
+        return Response(answers.as_of_answer(found))
 
     @extend_schema(
         summary="Change a budget's total or notes",
@@ -141,3 +159,8 @@ class EventBudgetViewSet(BudgetViewSet):
         version = sent_version(request, self.read(VersionInput, may_be_empty=True))
         delete_event_budget(budget_id=budget_id, acting_user=self.user, now=timezone.now(), version=version)
         return Response(status=204)
+
+
+translate_problems(
+    {UnreadableMoment: field_error("as_of"), FutureMoment: field_error("as_of"), NoBudgetThen: not_found},
+)

@@ -10,6 +10,7 @@ from budgets.api.imports import PlanImportViewSet
 from budgets.api.last_year import LastYearViewSet
 from budgets.api.ledger_entry import HistoryViewSet, LedgerViewSet
 from budgets.api.line_item import LineItemViewSet
+from budgets.api.revision import RevisionViewSet
 from budgets.api.stages import StageViewSet
 from budgets.api.template import TemplateViewSet
 from budgets.api.transfer import TransferViewSet
@@ -47,6 +48,15 @@ urlpatterns = [
     ),
     api_path(f"{BUDGET}/approvals", DecisionViewSet.as_view({"get": "list"}), name="api-approvals"),
     api_path(f"{BUDGET}/stages", StageViewSet.as_view({"get": "list"}), name="api-stages"),
+    api_path(f"{BUDGET}/revisions", RevisionViewSet.as_view({"get": "list"}), name="api-revisions"),
+    api_path(
+        f"{BUDGET}/revisions/<int:number>",
+        RevisionViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+        name="api-revision",
+    ),
+    api_path(
+        f"{BUDGET}/revisions/<int:number>/diff", RevisionViewSet.as_view({"get": "diff"}), name="api-revision-diff"
+    ),
     api_path(f"{BUDGET}/transfers", TransferViewSet.as_view(ALL), name="api-transfers"),
     api_path(
         f"{BUDGET}/transfers/<uuid:transfer_id>", TransferViewSet.as_view({"get": "retrieve"}), name="api-transfer"

@@ -7,9 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import F, Q
 from django.db.models.functions import Lower
 
-from budgets.models import ApprovalRule, BudgetLineItem, Category
+from budgets.models import ApprovalRule, BudgetLineItem, Category, PlanLine
 from budgets.services.problems import CategoryExists, CategoryHasRules, CategoryInUse, UnknownCategory
 from budgetsite.accounts.models import User
 from budgetsite.tenancy.deletion import restore, soft_delete
@@ -113,13 +114,19 @@ def update_category(*, category: Category, acting_user: User, **fields: Any) -> 
 
 @transaction.atomic
 def delete_category(*, category: Category, acting_user: User, now: datetime) -> None:
-    """Soft-delete a category that nothing uses, neither a line (deleted ones may return) nor an approval rule.
+    """Soft-delete a category that nothing uses, neither a line nor an approval rule.
 
-    Raises `CategoryInUse`, `CategoryHasRules`.
+    Lines that may return use it too: deleted ones, and those of a plan in force that a revision has changed. Raises
+    `CategoryInUse`, `CategoryHasRules`.
     """
     list(Category.objects.filter(pk=category.pk).select_for_update(no_key=True))
+    in_force = PlanLine.objects.filter(
+        category=category,
+        revision__budget__approved_total_amount__isnull=False,
+        revision__number=F("revision__budget__revision") - 1,
+    )
     with deleted_rows_visible():
-        lines = BudgetLineItem.objects.filter(category=category).count()
+        lines = BudgetLineItem.objects.filter(Q(category=category) | Q(pk__in=in_force.values("line_item_id"))).count()
     if lines:
         raise CategoryInUse(category.name, lines)
     rules = ApprovalRule.objects.filter(category=category).count()

@@ -41,7 +41,7 @@ from budgets.services.problems import (
 from budgets.services.recalculation import lock_budget_row, tell_recalculated
 from budgetsite.money.amounts import MAX_AMOUNT, parse_amount
 from budgetsite.money.ratios import PERCENTAGE_LIMIT
-from budgetsite.tenancy.scope import current_scope, require_tenant_id
+from budgetsite.tenancy.scope import current_scope, deleted_rows_visible, require_tenant_id
 
 ZERO = Decimal(0)
 
@@ -95,6 +95,17 @@ class Posting:
     figures: BudgetFigures | None
     line: LineFigures | None
     repeated: bool = False
+
+
+class LineRemoved(LineNotFound):
+    """The line was taken out of the plan, perhaps by a revision that nobody has approved yet."""
+
+    code = "line_removed"
+
+    def __init__(self, line: BudgetLineItem) -> None:
+        super().__init__(line.pk)
+        self.name = line.name
+        self.args = (f"“{line.name}” was removed from the plan. Choose another line, or bring this one back first.",)
 
 
 class OnOverrun:
@@ -239,7 +250,7 @@ def _refusal(wanted: dict[str, Any]) -> Exception:
     if wanted["line"] is not None:
         line = BudgetLineItem.objects.filter(pk=wanted["line"], budget=budget, deleted_at=None).first()
         if line is None:
-            return LineNotFound(wanted["line"])
+            return _no_such_line(budget, wanted["line"])
         if line.kind != wanted["line_kind"]:
             return WrongKindOfLine(line.name, is_income=line.is_income)
         committed = min(committed, line.committed_amount)
@@ -248,3 +259,9 @@ def _refusal(wanted: dict[str, Any]) -> Exception:
     if wanted["stops"] and budget.available_amount < wanted["amount"]:
         return AmountDoesNotFit(amount=wanted["amount"], available=budget.available_amount, currency=budget.currency)
     return TotalOutOfRange()
+
+
+def _no_such_line(budget: EventBudget, line_item_id: UUID) -> LineNotFound:
+    with deleted_rows_visible():
+        removed: BudgetLineItem | None = BudgetLineItem.objects.filter(pk=line_item_id, budget=budget).first()
+    return LineNotFound(line_item_id) if removed is None else LineRemoved(removed)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from budgets.models import BudgetLineItem, EventBudget, LedgerEntry
-from budgets.services.ledger_proof import Discrepancy, verify_ledger
+from budgets.services.discrepancy import Discrepancy
+from budgets.services.ledger_proof import verify_ledger
 from budgetsite.tenancy.scope import deleted_rows_visible
 
 

@@ -6,22 +6,11 @@ from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 
+from budgets.services.discrepancy import Discrepancy
 from budgets.services.figures import LINE_IN_FORCE, TOTAL_IN_FORCE, variance_percentage_sql
+from budgets.services.plan_proof import wrong_plans
 from budgetsite.money.ratios import PERCENTAGE_LIMIT
 from budgetsite.tenancy.scope import deleted_rows_visible, require_tenant_id
-
-
-@dataclass(frozen=True, slots=True)
-class Discrepancy:
-    """One thing that the entries do not bear out."""
-
-    subject: str
-    subject_id: str
-    detail: str
-
-    def __str__(self) -> str:
-        return f"{self.subject} {self.subject_id}: {self.detail}"
-
 
 _CHAIN = """
     SELECT e.budget_id, e.id, e.seq,
@@ -125,9 +114,12 @@ class Rebuilt:
 
 
 def verify_ledger() -> list[Discrepancy]:
-    """Recompute every total and every hash of the current tenant; return what differs, entries first."""
+    """Recompute every total and every hash of the current tenant, and compare the plans in force with those approved.
+
+    Return what differs: entries first, then figures, then plans.
+    """
     with transaction.atomic(), deleted_rows_visible():
-        return [*_broken_links(), *_wrong_currencies(), *_wrong_budgets(), *_wrong_lines()]
+        return [*_broken_links(), *_wrong_currencies(), *_wrong_budgets(), *_wrong_lines(), *wrong_plans()]
 
 
 def rebuild_totals() -> Rebuilt:

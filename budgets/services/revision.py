@@ -10,8 +10,22 @@ from uuid import UUID, uuid4
 
 from django.db import connection
 
-from budgets.models import BudgetRevision, EventBudget
+from budgets.models import BudgetRevision, BudgetStatus, EventBudget
 from budgetsite.tenancy.scope import deleted_rows_visible, require_tenant_id
+
+# What the done transfers of the revisions `first` … `last` have moved to each line, and from it: all, or those that the
+# budget's versions up to `until` know.
+TRANSFERRED = """
+    SELECT line_id, revision, sum(amount) AS amount FROM (
+        SELECT t.to_line_id AS line_id, t.revision, t.amount FROM budgets_budgettransfer t
+        WHERE t.tenant_id = %(tenant)s AND t.budget_id = %(budget)s AND t.status = 'done'
+            AND t.revision BETWEEN %(first)s AND %(last)s AND (%(until)s::integer IS NULL OR t.version <= %(until)s)
+        UNION ALL
+        SELECT t.from_line_id, t.revision, -t.amount FROM budgets_budgettransfer t
+        WHERE t.tenant_id = %(tenant)s AND t.budget_id = %(budget)s AND t.status = 'done'
+            AND t.revision BETWEEN %(first)s AND %(last)s AND (%(until)s::integer IS NULL OR t.version <= %(until)s)
+    ) moved GROUP BY line_id, revision
+"""
 
 _FREEZE_LINES = """
     UPDATE budgets_budgetlineitem SET approved_amount = budgeted_amount
@@ -19,7 +33,7 @@ _FREEZE_LINES = """
 """
 
 # Of a line that is deleted by now nothing is in force either.
-_RELEASE_LINES = """
+RELEASE_LINES = """
     UPDATE budgets_budgetlineitem SET approved_amount = NULL, variance_amount = budgeted_amount - actual_amount
     WHERE tenant_id = %(tenant)s AND budget_id = %(budget)s AND approved_amount IS NOT NULL
 """
@@ -70,4 +84,11 @@ def put_in_force(budget: EventBudget, *, version: int, reason: str, approved_by_
         if budget.is_under_revision:
             EventBudget.objects.filter(pk=budget.pk).update(approved_total_amount=None)
             with deleted_rows_visible():
-                cursor.execute(_RELEASE_LINES, parameters)
+                cursor.execute(RELEASE_LINES, parameters)
+
+
+def number_in_force(budget: EventBudget) -> int | None:
+    """Return the number of the revision that is in force, None while no plan has been approved yet."""
+    if budget.is_under_revision:
+        return budget.revision - 1
+    return None if budget.status in (BudgetStatus.DRAFT, BudgetStatus.REVIEW) else budget.revision

@@ -5,9 +5,11 @@ beside the serializer that describes it in the schema; a test holds the two toge
 from budgets.api.answers.category import CategoryAnswer, category_answer
 from budgets.api.answers.event_budget import (
     BudgetAnswer,
+    BudgetAsOfAnswer,
     BudgetDetailAnswer,
     FinalizedAnswer,
     WarningAnswer,
+    as_of_answer,
     budget_answer,
     budget_detail,
 )
@@ -26,6 +28,7 @@ from budgets.api.answers.sums import SummaryAnswer, with_amounts
 
 __all__ = [
     "BudgetAnswer",
+    "BudgetAsOfAnswer",
     "BudgetDetailAnswer",
     "CategoryAnswer",
     "ChangeAnswer",
@@ -38,6 +41,7 @@ __all__ = [
     "PersonAnswer",
     "SummaryAnswer",
     "WarningAnswer",
+    "as_of_answer",
     "budget_answer",
     "budget_detail",
     "category_answer",

@@ -6,8 +6,9 @@ from rest_framework import serializers
 
 from budgets.api.answers.line_item import LineItemAnswer, line_answer
 from budgets.api.answers.percentages import percentage
-from budgets.models import BudgetStatus, EventBudget
+from budgets.models import BudgetLineItem, BudgetStatus, EventBudget
 from budgets.selectors.event_budgets import lines_in_order
+from budgets.selectors.plan_as_of import BudgetAsOf
 from budgetsite.money.amounts import amount_to_json
 from budgetsite.money.api_fields import MoneyField, PercentageField
 
@@ -117,9 +118,35 @@ def _awaiting(budget: EventBudget) -> dict[str, Any] | None:
     return {"stage": budget.awaiting_stage, "role": budget.awaiting_role, "since": budget.awaiting_since}
 
 
+class BudgetAsOfAnswer(BudgetDetailAnswer):
+    """With `as_of` alone: the budget as it was known at that moment."""
+
+    as_of = serializers.DateTimeField(required=False)
+    revision_in_force = serializers.IntegerField(
+        required=False, allow_null=True, help_text="The plan that was in force then; null before the first approval."
+    )
+    lines_left_out = LineItemAnswer(
+        many=True,
+        required=False,
+        help_text="Lines of the plan in force then that the revision being worked on then no longer had.",
+    )
+
+
 def budget_detail(budget: EventBudget) -> dict[str, Any]:
     """Describe a budget of `budgets_in_sight` with its lines, which are read here: one statement."""
-    lines = list(lines_in_order(budget.pk))
+    return detail_answer(budget, list(lines_in_order(budget.pk)))
+
+
+def as_of_answer(found: BudgetAsOf) -> dict[str, Any]:
+    return {
+        **detail_answer(found.budget, found.lines),
+        "as_of": found.moment,
+        "revision_in_force": found.revision_in_force,
+        "lines_left_out": [line_answer(line) for line in found.left_out],
+    }
+
+
+def detail_answer(budget: EventBudget, lines: list[BudgetLineItem]) -> dict[str, Any]:
     return {
         **budget_answer(budget),
         "line_items": [line_answer(line) for line in lines if not line.is_income],

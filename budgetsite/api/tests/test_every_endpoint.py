@@ -39,7 +39,9 @@ class Endpoint:
     def address(self, ids: dict[str, Any]) -> str:
         """Return the path with ids; `id` stands for what the path is about."""
         about = self.path.split("/")[3]
-        return re.sub(r"\{(\w+)\}", lambda match: str(ids.get(match[1]) or ids[about]), self.path)
+        # The plan that a new budget has.
+        path = self.path.replace("{number}", "1")
+        return re.sub(r"\{(\w+)\}", lambda match: str(ids.get(match[1]) or ids[about]), path)
 
     @property
     def names_a_row(self) -> bool:
@@ -49,7 +51,7 @@ class Endpoint:
 def endpoints() -> Iterator[Endpoint]:
     schema = SchemaGenerator().get_schema(request=None, public=True)
     for path, operations in schema["paths"].items():
-        view: Any = resolve(re.sub(r"\{\w+\}", str(NOWHERE), path)).func
+        view: Any = resolve(re.sub(r"\{\w+\}", str(NOWHERE), path.replace("{number}", "1"))).func
         if RolePermission not in view.cls.permission_classes:
             continue
         for method in operations:
