@@ -16,7 +16,7 @@ def changes_since(line: BudgetLineItem, *, version: int, actual_read: Decimal | 
         by, at = (None, None) if entry is None else (entry.actor, entry.created_at)
         changed.append(
             ChangedField(
-                "actual_amount", actual_read, line.actual_amount, by, at, line_item_id=line.pk, line_name=line.name
+                "actual_amount", actual_read, line.actual_amount, by, at, line_item_id=line.pk, title=line.name
             )
         )
     return changed
