@@ -238,6 +238,7 @@ SPECTACULAR_SETTINGS = {
         "EventStatus": "events.querysets.EventStatus.ALL",
         "RegistrationStatus": "registrations.models.RegistrationStatus",
         "LineKind": "budgets.models.LineKind",
+        "RevisionState": "budgets.selectors.revisions.REVISION_STATES",
         "Role": "budgetsite.accounts.roles.Role",
     },
 }
