@@ -2,7 +2,15 @@
 
 from collections.abc import Callable
 
-from budgetsite.testing.benchmarks import budget_page, growth, ledger_posting, line_edit, lists, recomputing
+from budgetsite.testing.benchmarks import (
+    budget_page,
+    growth,
+    ledger_posting,
+    line_edit,
+    lists,
+    recomputing,
+    transferring,
+)
 from budgetsite.testing.benchmarks.report import Row
 from budgetsite.testing.benchmarks.run import Run
 
@@ -10,6 +18,7 @@ SUBJECTS: dict[str, Callable[[Run], list[Row]]] = {
     "page": budget_page.measure,
     "edit": line_edit.measure,
     "posting": ledger_posting.measure,
+    "transfer": transferring.measure,
     "list": lists.measure,
     "recompute": recomputing.measure,
     "growth": growth.measure,

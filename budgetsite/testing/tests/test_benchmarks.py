@@ -188,6 +188,7 @@ def test_a_short_run_measures_everything_and_loses_nothing(committed_db):
         "edit one of N lines (API)",
         "post to the ledger, N client",
         "post to one budget, N clients at once",
+        "move money between N of N lines (API)",
         "list N budgets (API)",
         "recompute a budget of N → N lines",
         "list of one budget (API), account of N → N budgets",
@@ -195,5 +196,6 @@ def test_a_short_run_measures_everything_and_loses_nothing(committed_db):
     assert verdicts["statements of reading N lines"] == "kept"
     assert verdicts["statements of a list of N"] == "kept"
     assert verdicts["statements of a posting"] == "kept"
+    assert verdicts["statements of a transfer, N → N lines"] == "kept"
     assert verdicts["postings found of N made"] == "kept"
     assert run.returncode == int("MISSED" in verdicts.values()), run.stderr
