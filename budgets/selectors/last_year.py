@@ -4,10 +4,15 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
 
 from budgets.models import BudgetLineItem, EventBudget
 from budgetsite.accounts.roles import Role
+from events.models import Event
+
+# So many earlier budgets are offered to be copied, those of the latest events.
+COPIES_OFFERED = 200
 
 
 class LastYear(NamedTuple):
@@ -52,3 +57,10 @@ def earlier_budget_of(budget: EventBudget, *, user_id: UUID, role: Role) -> Even
         .first()
     )
     return earlier
+
+
+def budgets_to_copy(event: Event, *, user_id: UUID, role: Role) -> list[EventBudget]:
+    """Return the budgets in the event's currency that this person may see, with their events, the latest first."""
+    found: QuerySet[EventBudget] = EventBudget.objects.visible_to(user_id=user_id, role=role)
+    budgets = found.filter(currency=event.currency, event__deleted_at=None).exclude(event=event)
+    return list(budgets.select_related("event").order_by("-event__event_date", "-pk")[:COPIES_OFFERED])

@@ -2,11 +2,16 @@
 
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Count, DecimalField, Exists, IntegerField, OuterRef, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce, Lower
 
-from budgets.models import BudgetTemplate, LineKind, TemplateBasis, TemplateLine
+from budgets.models import BudgetTemplate, EventBudget, LineKind, TemplateBasis, TemplateLine
+from budgetsite.accounts.roles import Role
+from events.models import Event
+
+EVENTS_OFFERED = 200
 
 
 def templates_by_name() -> QuerySet[BudgetTemplate]:
@@ -40,3 +45,15 @@ def _lines(**wanted: Any) -> QuerySet[Any, Any]:
 def _count(**wanted: Any) -> Coalesce:
     counted = _lines(**wanted).annotate(found=Count("pk")).values("found")
     return Coalesce(Subquery(counted), Value(0), output_field=IntegerField())
+
+
+def templates_to_choose() -> list[BudgetTemplate]:
+    """Return the account's templates by name: one statement."""
+    return list(BudgetTemplate.objects.order_by(Lower("name"), "pk"))
+
+
+def events_without_budget(*, user_id: UUID, role: Role) -> list[Event]:
+    """Return the events in sight that have no budget yet, the latest first: those that one may be opened for."""
+    budgets = EventBudget.objects.filter(event=OuterRef("pk"), deleted_at=None)
+    found: QuerySet[Event] = Event.objects.visible_to(user_id=user_id, role=role)
+    return list(found.filter(~Exists(budgets)).order_by("-event_date", "-pk")[:EVENTS_OFFERED])

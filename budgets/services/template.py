@@ -18,6 +18,7 @@ from budgets.models import BudgetTemplate, LineKind, TemplateBasis, TemplateLine
 from budgets.services.categories import CategoryFinder, hold_categories
 from budgets.services.problems import BudgetProblem
 from budgetsite.accounts.models import User
+from budgetsite.money.allocation import share_in_words
 from budgetsite.money.amounts import InvalidAmount, parse_amount
 from budgetsite.money.currencies import is_currency
 from budgetsite.tenancy.deletion import restore, soft_delete
@@ -68,8 +69,8 @@ class SharesExceedWhole(BudgetProblem):
     def __init__(self, shares: Decimal) -> None:
         self.shares, self.excess = shares, shares - WHOLE
         super().__init__(
-            f"The shares add up to {shares_in_words(shares)}, {shares_in_words(self.excess)} more than the whole. "
-            f"Lower some of them by {shares_in_words(self.excess)} together."
+            f"The shares add up to {share_in_words(shares)}, {share_in_words(self.excess)} more than the whole. "
+            f"Lower some of them by {share_in_words(self.excess)} together."
         )
 
 
@@ -202,12 +203,6 @@ def shares_of(lines: Sequence[TemplateLine]) -> Decimal:
 def line_of_money(lines: Sequence[TemplateLine]) -> TemplateLine | None:
     """Return the first line that says an amount of money, or None: 0 is the same in every currency."""
     return next((line for line in lines if line.basis != TemplateBasis.SHARE and line.value), None)
-
-
-def shares_in_words(shares: Decimal) -> str:
-    """Return a percentage as people write it: 100 %, 33.333 %."""
-    text = format(shares.quantize(SHARE_UNIT), "f").rstrip("0").rstrip(".")
-    return f"{text} %"
 
 
 def parse_share(value: object) -> Decimal:

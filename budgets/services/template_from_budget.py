@@ -10,9 +10,9 @@ from django.db import transaction
 
 from budgets.models import BudgetLineItem, BudgetTemplate, EventBudget, PlanDriver, TemplateBasis
 from budgets.services.problems import BudgetNotFound, BudgetProblem, LineNotFound
-from budgets.services.template import SHARE_UNIT, WHOLE, create_template, shares_in_words
+from budgets.services.template import SHARE_UNIT, WHOLE, create_template
 from budgetsite.accounts.models import User
-from budgetsite.money.allocation import round_together
+from budgetsite.money.allocation import round_together, share_in_words
 from budgetsite.money.amounts import quantize
 
 ZERO = Decimal(0)
@@ -40,7 +40,7 @@ class ShareTooLarge(BudgetProblem):
     def __init__(self, line: str, share: Decimal) -> None:
         self.line, self.share = line, share
         super().__init__(
-            f"“{line}” is {shares_in_words(share)} of the total; a share is 100 % at most. Save it as an amount."
+            f"“{line}” is {share_in_words(share)} of the total; a share is 100 % at most. Save it as an amount."
         )
 
 

@@ -1,4 +1,4 @@
-"""One event's budget: its page, its total and notes, opening it, deleting and restoring it."""
+"""One event's budget: its page, its total and notes, deleting and restoring it."""
 
 from functools import partial
 from typing import Any, cast
@@ -11,25 +11,24 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from budgets.forms.event_budget import BudgetForm, NewBudgetForm
-from budgets.models import EventBudget
+from budgets.forms.event_budget import BudgetForm
+from budgets.models import BudgetStatus, EventBudget
 from budgets.selectors.budget_changes import head_changes_since
 from budgets.selectors.budget_page import budget_for_page, decisions_of, plan_page
 from budgets.selectors.last_year import earlier_budget_of, last_year_of
+from budgets.selectors.standing import standing_of
 from budgets.services.event_budget import (
-    create_event_budget,
     delete_event_budget,
     restore_event_budget,
     update_event_budget,
 )
-from budgets.services.problems import BudgetExists, BudgetProblem, LinesExceedTotal, StaleVersion
+from budgets.services.problems import BudgetProblem, LinesExceedTotal, StaleVersion
 from budgets.views.meanwhile import Meanwhile, merged, with_choices
 from budgets.views.page_parts import figures_context, tabs_of
 from budgets.views.rights import rights_on
 from budgetsite.accounts.permissions import may
 from budgetsite.pages.access import PageRequest, page, visible
 from budgetsite.tenancy.scope import deleted_rows_visible
-from events.models import Event
 
 
 def budget_or_404(request: PageRequest, budget_id: UUID) -> EventBudget:
@@ -52,6 +51,7 @@ def budget_detail(request: PageRequest, budget_id: UUID) -> HttpResponse:
         "tabs": tabs_of(budget, "budget", request),
         "decisions": decisions_of(budget.pk),
         "earlier_budget": earlier_budget_of(budget, **visible(request)),
+        "standing": standing_of(budget, account=request.account) if budget.status == BudgetStatus.REVIEW else None,
     }
     return render(request, "budgets/detail.html", context)
 
@@ -59,26 +59,6 @@ def budget_detail(request: PageRequest, budget_id: UUID) -> HttpResponse:
 def page_number(request: PageRequest) -> int:
     text = request.GET.get("page", "1")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 1
-
-
-@page("budgets.change")
-@require_http_methods(["GET", "HEAD", "POST"])
-def budget_create(request: PageRequest, event_id: UUID) -> HttpResponse:
-    event = get_object_or_404(Event.objects.visible_to(**visible(request)), pk=event_id)
-    form = NewBudgetForm(request.POST if request.method == "POST" else None, currency=event.currency)
-    status = 200
-    if request.method == "POST":
-        status = 422
-        if form.is_valid():
-            try:
-                budget = create_event_budget(event=event, acting_user=request.user, **form.cleaned_data)
-            except BudgetExists as problem:
-                messages.info(request, "This event has a budget already; here it is.")
-                return redirect("budgets:detail", problem.budget_id)
-            messages.success(request, "Budget opened. Add its lines, then submit it for approval.")
-            return redirect("budgets:detail", budget.pk)
-    context = {"form": form, "event": event, "cancel_url": reverse("events:detail", args=[event.pk])}
-    return render(request, "budgets/create.html", context, status=status)
 
 
 @page("budgets.change")

@@ -1,4 +1,4 @@
-"""Rounding several values so that their sum is the rounded sum: by the largest remainder."""
+"""Shares of a whole: rounding several values so that their sum is the rounded sum, by the largest remainder."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -27,3 +27,9 @@ def round_together(values: Sequence[Fraction], unit: Decimal) -> list[Decimal]:
 def smallest_unit(currency: str) -> Decimal:
     """Return the smallest amount of a currency: 0.01 in USD, 1 in JPY. Raises `UnknownCurrency`."""
     return Decimal(1).scaleb(-decimal_places(currency))
+
+
+def share_in_words(share: Decimal) -> str:
+    """Return a percentage with the decimals that it has, three at most: 100 %, 33.333 %."""
+    text = format(share.quantize(Decimal("0.001")), "f").rstrip("0").rstrip(".")
+    return f"{text} %"

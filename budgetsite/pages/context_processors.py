@@ -7,7 +7,12 @@ from budgetsite.accounts.permissions import may
 from budgetsite.pages.navigation import counter_names, facts_for
 
 # The sections of the navigation that not everybody has, and what one has to be allowed to do there.
-SECTIONS = {"approvals": "budgets.submit", "alerts": "alerts.view", "import": "budgets.import"}
+SECTIONS = {
+    "approvals": "budgets.submit",
+    "alerts": "alerts.view",
+    "templates": "templates.view",
+    "import": "budgets.import",
+}
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:

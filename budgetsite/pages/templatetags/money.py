@@ -5,6 +5,7 @@ from typing import Any
 
 from django import template
 
+from budgetsite.money.allocation import share_in_words
 from budgetsite.money.amounts import amount_to_json
 from budgetsite.pages import amounts
 from budgetsite.pages.money_bar import money_bar as build_money_bar
@@ -47,6 +48,12 @@ def plain_amount(value: Decimal | None, currency: str) -> str:
 def quantity(value: Decimal | None) -> str:
     """`{{ line.quantity|quantity }}`: 120 or 7.5, with the decimals that it has; a dash for no value."""
     return amounts.NOTHING if value is None else amounts.format_quantity(value)
+
+
+@register.filter
+def share(value: Decimal) -> str:
+    """`{{ line.value|share }}`: 33.333 %, with the decimals that it has."""
+    return share_in_words(value)
 
 
 @register.filter
