@@ -41,6 +41,11 @@ class LineRow:
         """Whether the revision under way changes what is in force here."""
         return not self.is_new and self.line.in_force_amount != self.line.budgeted_amount
 
+    @property
+    def still_to_come(self) -> Decimal:
+        """Of a line of income: what is expected now and has not come in; negative when more has."""
+        return self.line.budgeted_amount - self.line.actual_amount
+
 
 @dataclass(slots=True)
 class LineGroup:

@@ -77,6 +77,9 @@ def line_edit(request: PageRequest, budget_id: UUID, line_item_id: UUID) -> Http
     form_of = _forms_of(budget, line, plan_open=rights.plan)
     if request.method != "POST":
         return _form_answer(request, budget, line, Answer(form_of(None)))
+    if line.version > (_version_sent(request) or 0):
+        # What was typed beside values that are gone need not be right beside those of now.
+        return _form_answer(request, budget, line, _stale(request, budget, line, rights.plan))
     form = form_of(with_choices(request.POST, form_of(None)))
     if not form.is_valid():
         return _form_answer(request, budget, line, Answer(form, 422))

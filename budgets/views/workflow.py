@@ -13,6 +13,8 @@ from django.views.decorators.http import require_http_methods
 
 from budgets.forms.workflow import MoveForm
 from budgets.models import BudgetStatus, EventBudget
+from budgets.selectors.history_page import steps_since
+from budgets.selectors.history_steps import Step
 from budgets.selectors.standing import refusal_to_approve, standing_if_submitted, standing_of, who_decides
 from budgets.services.problems import BudgetProblem, InvalidTransition, StaleVersion
 from budgets.services.workflow import MOVES, VARIANCE_LIMIT, RoleNotAllowed, allowed_moves, move_budget
@@ -47,6 +49,7 @@ def budget_move(request: PageRequest, budget_id: UUID, action: str) -> HttpRespo
     }
     form = MoveForm(request.POST if request.method == "POST" else None, **options)
     problem: BudgetProblem | None = None
+    since: list[Step] = []
     status = 200
     if request.method == "POST":
         status = 422
@@ -67,6 +70,7 @@ def budget_move(request: PageRequest, budget_id: UUID, action: str) -> HttpRespo
                 raise PermissionDenied(str(refusal)) from refusal
             except StaleVersion as refusal:
                 problem, status = refusal, 409
+                since = steps_since(budget, form.cleaned_data["version"])
                 data = request.POST.copy()
                 data["version"] = str(budget.version)
                 form = MoveForm(data, **options)
@@ -88,6 +92,7 @@ def budget_move(request: PageRequest, budget_id: UUID, action: str) -> HttpRespo
         "action": action,
         "problem": problem,
         "is_stale": isinstance(problem, StaleVersion),
+        "steps_since": since,
         "needs_override": needs_override,
         "may_override": may_override,
         "who_may_override": who_may("budgets.override_finalize"),

@@ -100,6 +100,23 @@
     }
   });
 
+  /* Mine or theirs: the choice beside a field that someone else changed puts its value there; typing is mine again. */
+
+  document.addEventListener("change", (event) => {
+    const { take, takeValue } = event.target.dataset ?? {};
+    const control = take && event.target.form?.elements[take];
+    if (control) control.value = takeValue;
+  });
+
+  document.addEventListener("input", (event) => {
+    const { form, name, value } = event.target;
+    const mine = name && form?.querySelector(`input[data-take="${CSS.escape(name)}"][value="mine"]`);
+    if (!mine) return;
+    mine.checked = true;
+    mine.dataset.takeValue = value;
+    mine.parentElement.querySelector("strong").textContent = value;
+  });
+
   /* Unsaved edits */
 
   const guarded = (form) => form instanceof HTMLFormElement && form.hasAttribute("data-guard");
