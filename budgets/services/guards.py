@@ -4,6 +4,9 @@ from uuid import UUID
 
 from budgets.models import LOCKED_STATUSES, PLANNING_STATUSES, EventBudget
 from budgets.services.problems import BudgetLocked, BudgetNotFound, PlanFixed, StaleVersion
+from budgetsite.accounts.models import User
+from budgetsite.accounts.roles import Role
+from budgetsite.accounts.selectors import present_role
 
 
 def lock_budget(budget_id: UUID, *, version: int | None = None) -> EventBudget:
@@ -20,6 +23,12 @@ def lock_budget(budget_id: UUID, *, version: int | None = None) -> EventBudget:
     if version is not None and version != budget.version:
         raise StaleVersion(sent=version, current=budget.version, budget_id=budget.pk)
     return budget
+
+
+def role_under_lock(acting_user: User, acting_role: Role) -> Role | None:
+    """Return the role that counts: what the person is now, under the lock, and never more than they came with."""
+    now = present_role(acting_user)
+    return None if now is None else max(now, acting_role, key=list(Role).index)
 
 
 def refuse_locked(budget: EventBudget) -> None:

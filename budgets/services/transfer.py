@@ -21,7 +21,7 @@ from budgets.models import (
 )
 from budgets.services.approval import applies_to, roles_that_may
 from budgets.services.figures import LINE_COLUMNS, LINE_IN_FORCE, LineFigures
-from budgets.services.guards import lock_budget, refuse_locked
+from budgets.services.guards import lock_budget, refuse_locked, role_under_lock
 from budgets.services.problems import BudgetProblem, LineNotFound, ReasonRequired, TotalOutOfRange
 from budgets.services.recalculation import recalculate_budget
 from budgets.services.transfer_problems import (
@@ -119,8 +119,8 @@ def transfer_between_lines(
     `BudgetLocked`, `StaleVersion`, `LineNotFound`, `SameLine`, `IncomeLine`, `InvalidAmount`, `ReasonRequired`,
     `TransferExceedsAvailable`, `TransferNotAllowed`.
     """
-    _refuse_role(acting_role, "budgets.transfer")
     budget = lock_budget(budget_id, version=version)
+    _refuse_role(acting_user, acting_role)
     refuse_plan_not_in_force(budget)
     lines = _lines(budget, from_line_id, to_line_id)
     amount = parse_amount(amount, budget.currency)
@@ -157,8 +157,8 @@ def reverse_transfer(
 
     Raises as `transfer_between_lines`, and `TransferNotFound`, `NothingToReverse`, `AlreadyReversed`, `RevisedSince`.
     """
-    _refuse_role(acting_role, "budgets.transfer")
     budget = lock_budget(budget_id, version=version)
+    _refuse_role(acting_user, acting_role)
     refuse_plan_not_in_force(budget)
     transfer = _transfer_of(budget, transfer_id)
     if transfer.status != TransferStatus.DONE or transfer.reverses_id is not None:
@@ -215,7 +215,7 @@ def decide_transfer(
         raise ReasonRequired
     if approve or not own:
         roles = PERMISSIONS["budgets.decide_transfer"] & roles_that_may(transfer.needs_role)
-        if acting_role not in roles:
+        if role_under_lock(acting_user, acting_role) not in roles:
             raise TransferNotAllowed(roles)
     if approve and own and account.four_eyes:
         raise OwnTransfer
@@ -338,9 +338,9 @@ def _tell(kind: str, transfer: BudgetTransfer) -> None:
     )
 
 
-def _refuse_role(role: Role, action: str) -> None:
-    if not may(role, action):
-        raise TransferNotAllowed(PERMISSIONS[action])
+def _refuse_role(acting_user: User, acting_role: Role) -> None:
+    if not may(role_under_lock(acting_user, acting_role), "budgets.transfer"):
+        raise TransferNotAllowed(PERMISSIONS["budgets.transfer"])
 
 
 def _lines(budget: EventBudget, *line_item_ids: UUID) -> dict[UUID, BudgetLineItem]:

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from budgets.models import BudgetDecision, BudgetStatus, EventBudget
 from budgets.services.approval import TakenStage, open_stages, roles_that_may, take_stage
-from budgets.services.guards import lock_budget
+from budgets.services.guards import lock_budget, role_under_lock
 from budgets.services.problems import (
     ApprovalRefused,
     BudgetProblem,
@@ -27,7 +27,6 @@ from budgets.services.transfer import TRANSFER_STATUSES, lapse_transfers
 from budgetsite.accounts.models import Account, User
 from budgetsite.accounts.permissions import PERMISSIONS, may
 from budgetsite.accounts.roles import Role
-from budgetsite.accounts.selectors import present_role
 from budgetsite.money.amounts import format_amount
 from budgetsite.outbox.services import record_event
 from budgetsite.tenancy.history import record_history
@@ -170,7 +169,7 @@ def move_budget(
     reason = reason.strip()
     if budget.status not in move.from_statuses:
         raise InvalidTransition(action=action, status=budget.status, allowed=allowed_moves(budget))
-    role = _role_now(acting_user, acting_role)
+    role = role_under_lock(acting_user, acting_role)
     if role is None or role not in move.roles:
         raise RoleNotAllowed(move, allowed_moves(budget))
     if move.needs_reason and not reason:
@@ -206,12 +205,6 @@ def activate_on_its_day(*, budget_id: UUID, version: int, now: datetime) -> Move
     if not EventBudget.objects.due(now=now).filter(pk=budget.pk).exists():
         raise NotItsDay
     return _make(move, budget, acting_user=None, role=BY_ITSELF, now=now, reason="The day of the event has come.")
-
-
-def _role_now(acting_user: User, acting_role: Role) -> Role | None:
-    """Return the role that counts: what the person is now, under the lock, and never more than they came with."""
-    now = present_role(acting_user)
-    return None if now is None else max(now, acting_role, key=list(Role).index)
 
 
 def _make(

@@ -22,6 +22,7 @@ from budgets.services.transfer_problems import (
 )
 from budgets.tests.test_transfers import spend
 from budgets.tests.transfers import NOW, approve, limit_transfers, line_of, make_approved, planned, transfer
+from budgetsite.accounts.models import Membership
 from budgetsite.accounts.roles import Role
 from budgetsite.outbox.models import OutboxEvent
 from budgetsite.tenancy.scope import tenant_scope
@@ -183,6 +184,19 @@ def test_a_role_below_decides_nothing(account, owner, manager, budget, needs, ro
         decide(waiting, user=manager, role=role, account=account, approve=approves, reason="No")
     who = "owner" if needs == Role.OWNER else "owner or manager"
     assert str(refusal.value) == f"Only the account's {who} may do this."
+    assert (fresh(waiting).status, planned(budget)) == ("pending", UNTOUCHED)
+
+
+def test_who_is_a_manager_no_longer_decides_nothing(account, owner, manager, budget):
+    """What counts is what they are once it is their turn, not what they were when they pressed the button."""
+    limit_transfers()
+    waiting = transfer(budget, "200", user=owner, account=account)
+    Membership.objects.filter(user=manager).update(role=Role.STAFF)
+    with pytest.raises(TransferNotAllowed), transaction.atomic():
+        decide(waiting, user=manager, role=Role.MANAGER, account=account)
+    Membership.objects.filter(user=manager).update(role=Role.CLIENT)
+    with pytest.raises(TransferNotAllowed), transaction.atomic():
+        transfer(budget, "5", user=manager, role=Role.MANAGER, account=account)
     assert (fresh(waiting).status, planned(budget)) == ("pending", UNTOUCHED)
 
 
