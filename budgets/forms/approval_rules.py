@@ -67,8 +67,8 @@ class PolicyPreviewForm(forms.Form):
 
     total = AmountFormField(label="A budget of", required=False, minimum=Decimal(0))
     currency = forms.ChoiceField(label="Currency", required=False)
-    category = forms.ChoiceField(label="with a line of", required=False)
-    line_amount = AmountFormField(label="of", required=False, minimum=Decimal(0))
+    category = forms.ChoiceField(label="with a line in", required=False)
+    line_amount = AmountFormField(label="that costs", required=False, minimum=Decimal(0))
 
     def __init__(self, *args: Any, categories: list[Category], currency: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -47,16 +47,18 @@ def approvals(request: PageRequest) -> HttpResponse:
         waiting.budget.pk: waiting
         for waiting in with_standing([b for rows, _ in found.values() for b in rows], account=request.account)
     }
-    sections = {
+    inbox = {
         whose.value: Section(whose, [standing[budget.pk] for budget in rows], more_url)
         for whose, (rows, more_url) in found.items()
     }
     # Transfers are few: they stand with the overview alone.
     whole = len(wanted) > 1 and narrowed == Narrowed()
     context: dict[str, Any] = {
-        "sections": sections,
+        "inbox": inbox,
         "show": only if len(wanted) == 1 else "",
-        "nothing": not any(section.waiting for section in sections.values()),
+        "nothing": not standing,
+        # A short list is read as it is: on a phone a form above it is in the way.
+        "is_long": len(standing) > SHOWN or any(section.more_url for section in inbox.values()),
         "may_decide": may(request.role, "budgets.approve"),
         "may_see_rules": may(request.role, "approval_rules.view"),
         "for_me": facts_for(request)["approvals_waiting"],
@@ -64,7 +66,6 @@ def approvals(request: PageRequest) -> HttpResponse:
         "transfers": transfers_waiting(account=request.account, **visible(request)) if whole else None,
         "form": form,
         "is_narrowed": narrowed != Narrowed(),
-        "further": "older" in request.GET,
     }
     return render(request, "budgets/approvals.html", context)
 
