@@ -116,7 +116,7 @@ def test_removing_ordering_and_the_budgets_own_fields_are_sentences(account, org
     text = story(account, organizer, budget)
 
     for sentence in (
-        "let the total follow the lines",
+        "lowered the total from 4,000.00 to 1,000.00 and let the total follow the lines",
         "lowered the total from 5,000.00 to 4,000.00 and changed the notes",
         "removed “First”",
         "moved “First” within the plan",

@@ -418,6 +418,6 @@ def test_a_copied_budget_has_last_times_figures_beside_its_own(account, organize
 
     text = words(browser(organizer, account).get(address("detail", copied)))
 
-    assert "“Last time” is Gala 2025, which this budget was copied from." in text
+    assert "“Last time” is the budget that this one was copied from: Gala 2025" in text
     assert "Hall Last time: 1,000.00 planned, 1,200.00 spent" in text
     assert "Tickets Last time: 700.00 planned, 800.00 received" in text
