@@ -6,6 +6,7 @@ Values reach the template as data, never as its source: a name that looks like a
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,8 @@ from budgetsite.documents.fonts import families, font_folders
 _PRESS = Path(__file__).with_name("press.py")
 # A thousand lines take half a second.
 _SECONDS = 60
+# Each process that prints needs some 150 MB for as long: others wait for their turn.
+_TURNS = threading.BoundedSemaphore(2)
 
 
 class TypesettingFailed(RuntimeError):
@@ -38,15 +41,16 @@ def typeset(template: Path, values: Mapping[str, Any], *, now: datetime) -> byte
         "timestamp": int(now.timestamp()),
     }
     try:
-        # Isolated: it sees neither the site's environment nor its modules.
-        press = subprocess.run(  # noqa: S603 - our own file, by our own interpreter; the job goes through a pipe
-            [sys.executable, "-I", str(_PRESS)],
-            input=json.dumps(job).encode(),
-            capture_output=True,
-            check=False,
-            env={},
-            timeout=_SECONDS,
-        )
+        with _TURNS:
+            # Isolated: it sees neither the site's environment nor its modules.
+            press = subprocess.run(  # noqa: S603 - our own file, by our own interpreter; the job goes through a pipe
+                [sys.executable, "-I", str(_PRESS)],
+                input=json.dumps(job).encode(),
+                capture_output=True,
+                check=False,
+                env={},
+                timeout=_SECONDS,
+            )
     except subprocess.TimeoutExpired as error:
         raise TypesettingFailed(f"{template.name} was not set within {_SECONDS} seconds.") from error
     if press.returncode != 0:
