@@ -158,7 +158,7 @@ def _sources(budget: EventBudget) -> list[_Source]:
         _Source(
             5,
             PLAN,
-            _with_previous(EventBudget.history.filter(id=budget.pk)),
+            _with_previous(_without_discarding(EventBudget.history.filter(id=budget.pk))),
             "history_date",
             "history_id",
             "history_user",
@@ -177,7 +177,7 @@ def _sources(budget: EventBudget) -> list[_Source]:
         _Source(
             2,
             PLAN,
-            _with_previous(PlanDriver.history.filter(budget_id=budget.pk)),
+            _with_previous(_without_discarding(PlanDriver.history.filter(budget_id=budget.pk))),
             "history_date",
             "history_id",
             "history_user",
@@ -208,10 +208,15 @@ def _lines_themselves(budget: EventBudget) -> QuerySet[Any]:
     """Leave out what a transfer or a quantity brought about: these tell of their lines themselves."""
     moved = BudgetTransfer.objects.filter(budget_id=budget.pk, status=TransferStatus.DONE).values("version")
     counted = PlanDriver.history.filter(budget_id=budget.pk).order_by().values("version")
-    records: QuerySet[Any] = BudgetLineItem.history.filter(budget_id=budget.pk)
+    records = _without_discarding(BudgetLineItem.history.filter(budget_id=budget.pk))
     return records.exclude(
         version__in=moved, history_change_reason__startswith=TRANSFERRED, history_change_reason__isnull=False
     ).exclude(version__in=counted, driver_id__isnull=False, history_change_reason__contains=": ")
+
+
+def _without_discarding(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Leave out what giving up a revision put back: the decision says it in one sentence."""
+    return rows.exclude(history_change_reason__startswith="discard", history_change_reason__isnull=False)
 
 
 def _with_previous(rows: QuerySet[Any]) -> QuerySet[Any]:

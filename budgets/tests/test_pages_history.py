@@ -17,6 +17,7 @@ from budgets.services.line_item import (
     reorder_line_items,
     update_line_item,
 )
+from budgets.services.revision_discard import discard_revision
 from budgets.services.transfer import decide_transfer, reverse_transfer, transfer_between_lines
 from budgets.services.workflow import activate_on_its_day
 from budgets.tests.pages import address, browser, fresh, words
@@ -246,6 +247,43 @@ def test_a_budget_that_became_active_by_itself_says_so(account, organizer, manag
 
     assert "The budget became active by itself: the day of the event has come" in story(account, organizer, budget)
     assert ("decision", "activate") in told(account, organizer, budget, "?person=itself")
+
+
+def test_a_discarded_revision_is_one_sentence_whatever_it_had_changed(account, organizer, manager):
+    budget = make_budget(account, organizer)
+    guests = create_driver(budget_id=budget.pk, acting_user=organizer, name="Guests", quantity=Decimal(10))
+    line = make_line(budget, organizer, name="Hall", budgeted_amount="1000")
+    dinner = make_line(budget, organizer, name="Dinner", driver_id=guests.pk, unit_price="2", budgeted_amount="20")
+    approve(budget, account, organizer, manager)
+    move(budget, "revise", user=organizer, role=Role.ORGANIZER, account=account, reason="More guests")
+    change(line, organizer, budgeted_amount="1300")
+    version = EventBudget.objects.get(pk=budget.pk).version
+    update_driver(
+        budget_id=budget.pk, driver_id=guests.pk, version=version, acting_user=organizer, quantity=Decimal(30)
+    )
+    make_line(budget, organizer, name="Tent")
+    discard_revision(
+        budget_id=budget.pk,
+        number=2,
+        version=EventBudget.objects.get(pk=budget.pk).version,
+        acting_user=organizer,
+        acting_role=Role.ORGANIZER,
+        now=NOW,
+        reason="They stay away",
+    )
+
+    text = story(account, organizer, budget)
+
+    assert fresh(line).budgeted_amount == Decimal(1000)
+    assert fresh(dinner).budgeted_amount == Decimal(20)
+    discarded = f"{organizer} discarded revision 2: the approved plan holds again – “They stay away”"
+    assert text.count(discarded) == 1
+    assert told(account, organizer, budget)[:4] == [
+        ("decision", "discard"),
+        ("line", "added"),
+        ("driver", "changed"),
+        ("line", "changed"),
+    ]
 
 
 def test_income_is_received_and_never_spent(account, organizer):
