@@ -35,12 +35,13 @@ class MoveButton:
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """`plan` may be edited; `actuals` may be; money may be moved by a `transfer`; the moves that may be made."""
+    """Whether `plan` and `actuals` may be changed, money moved by a `transfer`, a `template` made; and which moves."""
 
     change: bool
     plan: bool
     actuals: bool
     transfer: bool
+    template: bool
     ledger: bool
     alerts: bool
     moves: list[MoveButton]
@@ -61,6 +62,7 @@ def rights_on(budget: EventBudget, request: PageRequest) -> Rights:
         plan=change and budget.status in PLANNING_STATUSES,
         actuals=change and not budget.is_locked,
         transfer=may(request.role, "budgets.transfer") and budget.status in TRANSFER_STATUSES,
+        template=may(request.role, "templates.change"),
         ledger=may(request.role, "ledger.view"),
         alerts=may(request.role, "alerts.acknowledge"),
         moves=[_button(move, budget) for move in moves if not (refusal and move.action == "approve")],

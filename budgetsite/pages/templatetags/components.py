@@ -143,7 +143,13 @@ def form_errors(form: BaseForm) -> dict[str, Any]:
 
 @register.inclusion_tag("components/nav_link.html", takes_context=True)
 def nav_link(
-    context: Context, view_name: str, label: str, icon_name: str, count: int | None = None, also: str = ""
+    context: Context,
+    view_name: str,
+    label: str,
+    icon_name: str,
+    count: int | None = None,
+    also: str = "",
+    counter: str = "",
 ) -> dict[str, Any]:
     """`{% nav_link "events:list" "Events" "calendar" %}`: marks the section that the reader is in.
 
@@ -160,4 +166,4 @@ def nav_link(
         current = "page"
     elif (address != "/" and path.startswith(address)) or (also and path.startswith(reverse(also))):
         current = "true"
-    return {"address": address, "label": label, "icon_name": icon_name, "count": count, "current": current}
+    return {"address": address, "label": label, "icon_name": icon_name, "count": count, "counter": counter, "current": current}
