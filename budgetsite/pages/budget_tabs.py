@@ -10,8 +10,12 @@ from budgetsite.accounts.roles import Role
 
 
 def budget_tabs(*, budget_id: UUID, event_id: UUID, current: str, role: Role) -> list[dict[str, Any]]:
-    """Return what `components/tabs.html` draws; `current` is budget, history, transfers, ledger or event."""
-    names = [("budget", "Budget", "budgets:detail"), ("history", "History", "budgets:history")]
+    """Return what `components/tabs.html` draws; `current` is budget, revisions, history, transfers, ledger or event."""
+    names = [
+        ("budget", "Budget", "budgets:detail"),
+        ("revisions", "Revisions", "budgets:revisions"),
+        ("history", "History", "budgets:history"),
+    ]
     if may(role, "ledger.view"):
         names += [("transfers", "Transfers", "budgets:transfers"), ("ledger", "Ledger", "budgets:ledger")]
     tabs = [

@@ -38,6 +38,8 @@ STATUS_BADGES = {
     "done": Badge("Done", "check-circle", "good"),
     "withdrawn": Badge("Withdrawn", "undo", "faint"),
     "lapsed": Badge("Lapsed", "minus-circle", "faint"),
+    "in_force": Badge("In force", "check-circle", "good"),
+    "superseded": Badge("Superseded", "history", "faint"),
     "cancelled": Badge("Cancelled", "minus-circle", "faint"),
     "paid": Badge("Paid", "check-circle", "good"),
     "partial": Badge("Partly paid", "clock", "accent"),
