@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework.request import Request
 
 from budgets.api.event_budget import BudgetViewSet
-from budgets.services.plan_export import CONTENT_TYPES, PlanFormat, export_plan
+from budgets.services.plan_export import CONTENT_TYPES, EXPORTED_COLUMNS, PlanFormat, export_plan
 from budgets.services.plan_pdf import PDF, PDF_CONTENT_TYPE, Audience, Paper, audience_of, print_plan
 from budgetsite.api.refusals import field_refusal
 from budgetsite.api.schema import ErrorAnswerSerializer
@@ -27,10 +27,10 @@ class PlanExportViewSet(BudgetViewSet):
 
     @extend_schema(
         summary="Export a plan as CSV, XLSX or PDF",
-        description="The columns of CSV and XLSX are the import's: `section`, `category`, `name`, `description`, "
-        "`budgeted_amount`, `actual_amount`, `notes`, `sort_order`, so that the file imports again to the same lines. "
-        "Text that a spreadsheet program would run as a formula has an apostrophe in front, which the import takes "
-        "away. What is on no line (promises, unallocated spending, the budget's own total) is not in the file.\n\n"
+        description=f"The columns of CSV and XLSX are {', '.join(f'`{name}`' for name in EXPORTED_COLUMNS)}: the "
+        "import reads the file back to the same lines. Text that a spreadsheet program would run as a formula has an "
+        "apostrophe in front, which the import takes away. What is on no line (unallocated spending, the budget's own "
+        "total) is not in the file.\n\n"
         "The PDF is for print: the plan in force by category with its total; a plan that is not approved says so.",
         parameters=[
             OpenApiParameter(
