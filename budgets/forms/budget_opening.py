@@ -11,6 +11,8 @@ from budgets.services.budget_copy import CopyBasis, InvalidFactor, parse_factor
 from budgetsite.pages.amounts import format_amount
 
 EMPTY, TEMPLATE, COPY = "empty", "template", "copy"
+# What each beginning needs to know.
+ASKED_FOR = {TEMPLATE: ("template",), COPY: ("copy_from", "factor", "basis")}
 
 
 class OpeningForm(NewBudgetForm):
@@ -23,11 +25,11 @@ class OpeningForm(NewBudgetForm):
         widget=forms.RadioSelect,
         choices=[(EMPTY, "An empty plan"), (TEMPLATE, "A template"), (COPY, "A copy of an earlier budget")],
     )
-    template = forms.ChoiceField(label="Template", required=False)
-    copy_from = forms.ChoiceField(label="Earlier budget", required=False)
+    template = forms.ChoiceField(label="Template", error_messages={"required": "Choose the template to begin with."})
+    copy_from = forms.ChoiceField(label="Earlier budget", error_messages={"required": "Choose the budget to copy."})
     factor = forms.CharField(
         label="Multiply every amount by",
-        required=False,
+        error_messages={"required": "Say by how much: 1 copies the amounts as they are."},
         initial="1",
         max_length=20,
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
@@ -35,7 +37,7 @@ class OpeningForm(NewBudgetForm):
     )
     basis = forms.ChoiceField(
         label="Copy",
-        required=False,
+        error_messages={"required": "Say what is copied."},
         initial=CopyBasis.PLAN,
         widget=forms.RadioSelect,
         choices=CopyBasis.choices,
@@ -47,6 +49,11 @@ class OpeningForm(NewBudgetForm):
         super().__init__(*args, currency=currency, **kwargs)
         self.templates = {str(template.pk): template for template in templates}
         self.earlier = {str(budget.pk): budget for budget in earlier}
+        chosen = self.data.get("start") if self.is_bound else None
+        for start, names in ASKED_FOR.items():
+            for name in names:
+                # Of a beginning that was not chosen, nothing is asked.
+                self.fields[name].required = not self.is_bound or chosen == start
         self._offer("template", "Choose a template", {key: str(found) for key, found in self.templates.items()})
         self._offer("copy_from", "Choose a budget", {key: _described(found) for key, found in self.earlier.items()})
 
@@ -57,7 +64,7 @@ class OpeningForm(NewBudgetForm):
         try:
             return parse_factor(self.cleaned_data["factor"].replace(",", ".") or "1")
         except InvalidFactor as problem:
-            if self.data.get("start") != COPY:
+            if not self.fields["factor"].required:
                 return Decimal(1)
             raise forms.ValidationError(str(problem), code=problem.code) from problem
 
@@ -65,13 +72,11 @@ class OpeningForm(NewBudgetForm):
         return CopyBasis(self.cleaned_data["basis"] or CopyBasis.PLAN)
 
     def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
-        start = cleaned.get("start")
-        if start == TEMPLATE and not cleaned.get("template") and "template" not in self.errors:
-            self.add_error("template", "Choose the template to begin with.")
-        if start == COPY and not cleaned.get("copy_from") and "copy_from" not in self.errors:
-            self.add_error("copy_from", "Choose the budget to copy.")
-        return cleaned
+        # None of these is optional to whoever sees it.
+        for names in ASKED_FOR.values():
+            for name in names:
+                self.fields[name].required = True
+        return super().clean() or self.cleaned_data
 
     @property
     def starts_with(self) -> str:

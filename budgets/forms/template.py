@@ -209,7 +209,10 @@ class PreviewForm(forms.Form):
         error_messages={"invalid": "Write a whole number, such as 80.", "max_value": "10,000,000 at most."},
     )
 
-    def __init__(self, *args: Any, currency: str, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, currency: str, asks_for_guests: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["total"].currency = currency  # type: ignore[attr-defined]
+        if not asks_for_guests:
+            del self.fields["guests"]
+            return
         self.fields["guests"].widget.attrs["inputmode"] = "numeric"

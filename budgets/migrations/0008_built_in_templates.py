@@ -4,7 +4,7 @@ from django.db import migrations
 TEMPLATES = """
     CREATE TEMPORARY TABLE built_in_template (name text, description text) ON COMMIT DROP;
     INSERT INTO built_in_template VALUES
-        ('Wedding (typical shares)', 'What couples typically spend on each category, as shares of the total. Typical shares add up to 130 %, because hardly anybody spends on all of them; here they are divided by 1.30, so that they add up to 100 %.'),
+        ('Wedding (typical shares)', 'What couples typically spend on each category, as shares of the total. Typical shares add up to 130%, because hardly anybody spends on all of them; here they are divided by 1.30, so that they add up to 100%.'),
         ('Event', 'A line for each of the usual categories of an event, with the amounts left for you to fill in.');
 """
 

@@ -10,15 +10,15 @@ from budgetsite.money.allocation import round_together
 
 WEDDING_TEMPLATE = "Wedding (typical shares)"
 WEDDING_DESCRIPTION = (
-    "What couples typically spend on each category, as shares of the total. Typical shares add up to 130 %, because "
-    "hardly anybody spends on all of them; here they are divided by 1.30, so that they add up to 100 %."
+    "What couples typically spend on each category, as shares of the total. Typical shares add up to 130%, because "
+    "hardly anybody spends on all of them; here they are divided by 1.30, so that they add up to 100%."
 )
 EVENT_TEMPLATE = "Event"
 EVENT_DESCRIPTION = "A line for each of the usual categories of an event, with the amounts left for you to fill in."
 
 
 def wedding_shares() -> dict[str, Decimal]:
-    """Return the benchmark shares brought to 100 %, with three decimals: category → percent of the total."""
+    """Return the benchmark shares brought to 100%, with three decimals: category → percent of the total."""
     typical = sum(WEDDING_BENCHMARKS.values())
     shares = round_together([Fraction(share * 100, typical) for share in WEDDING_BENCHMARKS.values()], SHARE_UNIT)
     return dict(zip(WEDDING_BENCHMARKS, shares, strict=True))

@@ -40,7 +40,7 @@ class ShareTooLarge(BudgetProblem):
     def __init__(self, line: str, share: Decimal) -> None:
         self.line, self.share = line, share
         super().__init__(
-            f"“{line}” is {share_in_words(share)} of the total; a share is 100 % at most. Save it as an amount."
+            f"“{line}” is {share_in_words(share)} of the total; a share is 100% at most. Save it as an amount."
         )
 
 
@@ -49,8 +49,8 @@ class GuestsUnknown(BudgetProblem):
 
     def __init__(self) -> None:
         super().__init__(
-            "An amount per guest needs to know how many guests there are. Write the number of expected guests on the "
-            "event's page first (“Change the event”), or save the lines as amounts."
+            "An amount per guest needs to know how many guests there are. Edit the event first: it has a field for the "
+            "expected guests. Or save the lines as amounts."
         )
 
 

@@ -41,7 +41,7 @@ class GuestsNeeded(BudgetProblem):
         self.line = line
         super().__init__(
             f"“{line}” is planned per guest, and the event does not say how many it expects. "
-            "Write the number of expected guests on the event's page first (“Change the event”)."
+            "Edit the event first: it has a field for the expected guests."
         )
 
 

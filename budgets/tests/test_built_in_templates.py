@@ -49,7 +49,7 @@ def test_a_new_account_has_both(account):
         for place, name in enumerate(EVENT_CATEGORIES, start=1)
     ]
     wedding = BudgetTemplate.objects.get(name=WEDDING_TEMPLATE)
-    assert "130 %" in wedding.description
+    assert "130%" in wedding.description
     assert (wedding.currency, wedding.created_by) == ("", None)
     assert [row.history_type for row in wedding.history.all()] == ["+"]
 

@@ -113,7 +113,7 @@ def test_an_amount_per_guest_is_rounded_half_up_to_the_currency(account, owner):
 def test_without_guests_there_is_no_amount_per_guest(account, owner, guests):
     event = make_event(account, owner, expected_guests=guests)
     budget = make_budget(account, owner, event=event, lines=[line("Hall", "1000")])
-    with pytest.raises(GuestsUnknown, match="on the event's page first"):
+    with pytest.raises(GuestsUnknown, match="Edit the event first"):
         save_budget_as_template(budget_id=budget.pk, acting_user=owner, name="G", basis=TemplateBasis.PER_HEAD)
     assert ours() == 0
 

@@ -119,7 +119,7 @@ def test_shares_need_a_total(account):
 
 def test_amounts_per_guest_need_the_number_of_guests(account, owner):
     template = make_template(owner, line("Dinner", basis="per_head", value="45.25"))
-    with pytest.raises(GuestsNeeded, match=r"“Dinner” is planned per guest.*on the event's page"):
+    with pytest.raises(GuestsNeeded, match=r"“Dinner” is planned per guest.*Edit the event first"):
         amounts(template)
     assert amounts(template, guests=80) == [("Dinner", Decimal("3620.00"))]
     assert amounts(template, guests=0) == [("Dinner", Decimal("0.00"))]
@@ -169,7 +169,7 @@ def test_shares_above_the_whole_after_a_category_came_back_are_refused(account, 
     TemplateLine.objects.create(
         template=template, category=Category.objects.get(name="Labor"), name="B", basis="share", value=Decimal(20)
     )
-    with pytest.raises(SharesExceedWhole, match="110 %, 10 % more"):
+    with pytest.raises(SharesExceedWhole, match="110%, 10% more"):
         amounts(template, total="100")
 
 

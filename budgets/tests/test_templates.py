@@ -85,7 +85,7 @@ def test_shares_above_100_percent_are_refused_by_how_much(account, owner):
     with pytest.raises(SharesExceedWhole) as refusal:
         create_template(acting_user=owner, name="Gala", lines=lines)
     assert str(refusal.value) == (
-        "The shares add up to 100.5 %, 0.5 % more than the whole. Lower some of them by 0.5 % together."
+        "The shares add up to 100.5%, 0.5% more than the whole. Lower some of them by 0.5% together."
     )
     assert ours() == []
     assert not TemplateLine.objects.filter(name__in=["Hall", "Food"]).exists()

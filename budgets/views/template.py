@@ -59,7 +59,7 @@ def template_detail(request: PageRequest, template_id: UUID) -> HttpResponse:
     currency = template.currency or request.account.currency
     lines = template_lines(template)
     asked = "total" in request.GET or "guests" in request.GET
-    form = PreviewForm(request.GET if asked else None, currency=currency)
+    form = PreviewForm(request.GET if asked else None, currency=currency, asks_for_guests=template.per_head_count > 0)
     preview = _preview(template, lines, form, currency) if asked and form.is_valid() else None
     context = {
         "template": template,
@@ -74,7 +74,7 @@ def template_detail(request: PageRequest, template_id: UUID) -> HttpResponse:
 
 
 def _preview(template: BudgetTemplate, lines: list[Any], form: PreviewForm, currency: str) -> PlanPreview | None:
-    total, guests = form.cleaned_data["total"], form.cleaned_data["guests"]
+    total, guests = form.cleaned_data["total"], form.cleaned_data.get("guests")
     try:
         planned = lines_from_template(template, total=total, expected_guests=guests, currency=currency, lines=lines)
     except (BudgetProblem, InvalidAmount) as problem:

@@ -66,8 +66,11 @@ def _editor(
     if step is not None:
         # Nothing is judged yet: what was typed is shown again, in its new order.
         context["form"] = TemplateForm(initial=request.POST.dict(), template=template)
-        rows, context["focus_row"] = _stepped(sent_rows(request.POST), step[1], int(step[2] or 0))
-        context["formset"] = lines_formset(categories=categories, rows=rows)
+        rows, place = _stepped(sent_rows(request.POST), step[1], int(step[2] or 0))
+        context["formset"] = formset = lines_formset(categories=categories, rows=rows)
+        context["focus"] = _focus(step[1], place, last=len(rows) - 1)
+        if step[1] == "add":
+            formset.forms[place].fields["name"].widget.attrs["autofocus"] = True
         return render(request, "budgets/template_form.html", context)
     formset = lines_formset(categories=categories, data=request.POST)
     context["formset"] = formset
@@ -129,6 +132,15 @@ def _stepped(rows: list[dict[str, Any]], step: str, place: int) -> tuple[list[di
         rows[place], rows[to] = rows[to], rows[place]
         return rows, to
     return rows, place
+
+
+def _focus(step: str, place: int, *, last: int) -> tuple[str, int]:
+    """Return the button that is to have the focus: the one that was pressed, or its neighbour where it is off now."""
+    if step == "up" and place == 0:
+        step = "down"
+    elif step == "down" and place == last:
+        step = "up"
+    return step, place
 
 
 def _blank() -> dict[str, Any]:

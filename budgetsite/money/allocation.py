@@ -30,6 +30,6 @@ def smallest_unit(currency: str) -> Decimal:
 
 
 def share_in_words(share: Decimal) -> str:
-    """Return a percentage with the decimals that it has, three at most: 100 %, 33.333 %."""
+    """Return a percentage with the decimals that it has, three at most: 100%, 33.333%."""
     text = format(share.quantize(Decimal("0.001")), "f").rstrip("0").rstrip(".")
-    return f"{text} %"
+    return f"{text}%"

@@ -52,7 +52,7 @@ def quantity(value: Decimal | None) -> str:
 
 @register.filter
 def share(value: Decimal) -> str:
-    """`{{ line.value|share }}`: 33.333 %, with the decimals that it has."""
+    """`{{ line.value|share }}`: 33.333%, with the decimals that it has."""
     return share_in_words(value)
 
 
