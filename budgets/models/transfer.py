@@ -7,6 +7,7 @@ from django.db.models import F, Q
 from budgets.models.approval import APPROVING_ROLE_CHOICES
 from budgets.models.event_budget import EventBudget
 from budgets.models.line_item import BudgetLineItem
+from budgetsite.money.amounts import amount_to_json
 from budgetsite.money.model_fields import AmountField, CurrencyField
 from budgetsite.tenancy.models import TenantForeignKey, TenantModel
 
@@ -73,4 +74,4 @@ class BudgetTransfer(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"Transfer of {self.amount} {self.currency}"
+        return f"Transfer of {amount_to_json(self.amount, self.currency)} {self.currency}"
