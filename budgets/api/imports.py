@@ -13,8 +13,8 @@ from rest_framework.response import Response
 
 from budgets.api.answers import BudgetDetailAnswer
 from budgets.api.event_budget import BudgetViewSet
-from budgets.api.inputs import ZERO
-from budgets.models import EventBudget
+from budgets.api.line_inputs import ZERO, QuantityField
+from budgets.models import EventBudget, LineKind
 from budgets.services.plan_file import ImportedLine, ImportProblem
 from budgets.services.plan_import import ImportRefused, ImportReport, OnExisting, import_plan
 from budgetsite.api.errors import translate_problems
@@ -97,11 +97,15 @@ class ImportInput(ImportTargetInput):
 
 class ImportedLineAnswer(serializers.Serializer):
     row = serializers.IntegerField(help_text="The row's number in the spreadsheet.")
+    kind = serializers.ChoiceField(choices=LineKind.choices)
     category = serializers.CharField()
     is_new_category = serializers.BooleanField()
     section = serializers.CharField()
     name = serializers.CharField()
     description = serializers.CharField()
+    quantity = QuantityField(allow_null=True)
+    unit_price = MoneyField(allow_null=True)
+    driver = serializers.CharField(allow_null=True, help_text="The name of the plan's number that it follows.")
     budgeted_amount = MoneyField()
     actual_amount = MoneyField()
     notes = serializers.CharField()
@@ -120,8 +124,10 @@ class ImportProblemAnswer(serializers.Serializer):
 
 class ImportTotalsAnswer(serializers.Serializer):
     rows = serializers.IntegerField()
-    budgeted_amount = MoneyField()
+    budgeted_amount = MoneyField(help_text="Of the lines of cost.")
     actual_amount = MoneyField()
+    projected_income_amount = MoneyField(help_text="Of the lines of income: what they expect.")
+    total_income_amount = MoneyField()
 
 
 class ImportReportAnswer(serializers.Serializer):
@@ -139,6 +145,9 @@ class ImportReportAnswer(serializers.Serializer):
     problems = ImportProblemAnswer(many=True)
     warnings = serializers.ListField(child=serializers.CharField())
     new_categories = serializers.ListField(child=serializers.CharField())
+    new_drivers = serializers.ListField(
+        child=serializers.CharField(), help_text="Numbers that lines follow and the budget does not have yet."
+    )
     ignored_columns = serializers.ListField(child=serializers.CharField())
     decimal_mark = serializers.CharField(allow_null=True)
 
@@ -157,11 +166,15 @@ class ImportedBudgetAnswer(BudgetDetailAnswer):
 def _line_answer(line: ImportedLine, currency: str) -> dict[str, Any]:
     return {
         "row": line.row,
+        "kind": line.kind,
         "category": line.category,
         "is_new_category": line.is_new_category,
         "section": line.section,
         "name": line.name,
         "description": line.description,
+        "quantity": format(line.price.quantity, ".3f") if line.price else None,
+        "unit_price": amount_to_json(line.price.unit_price, currency) if line.price else None,
+        "driver": (line.price.driver or None) if line.price else None,
         "budgeted_amount": amount_to_json(line.budgeted_amount, currency),
         "actual_amount": amount_to_json(line.actual_amount, currency),
         "notes": line.notes,
@@ -194,12 +207,15 @@ def _report_answer(report: ImportReport, event: Event) -> dict[str, Any]:
             "rows": len(report.lines),
             "budgeted_amount": amount_to_json(report.budgeted_amount, currency),
             "actual_amount": amount_to_json(report.actual_amount, currency),
+            "projected_income_amount": amount_to_json(report.projected_income_amount, currency),
+            "total_income_amount": amount_to_json(report.income_amount, currency),
         },
         "rows": [_line_answer(line, currency) for line in report.lines],
         "skipped": [_line_answer(line, currency) for line in report.skipped],
         "problems": [_problem_answer(problem) for problem in report.problems],
         "warnings": report.warnings,
         "new_categories": report.new_categories,
+        "new_drivers": report.new_drivers,
         "ignored_columns": report.sheet.ignored_columns,
         "decimal_mark": report.sheet.decimal_mark,
     }

@@ -40,7 +40,7 @@ PLAN_FIELDS = frozenset(
 )
 LINE_FIELDS = PLAN_FIELDS | {"actual_amount"}
 # What is said of a line once, when it is made.
-NEW_LINE_FIELDS = LINE_FIELDS | {"kind", "based_on_id"}
+NEW_LINE_FIELDS = LINE_FIELDS | {"kind", "based_on_id", "transferred_amount"}
 
 
 @transaction.atomic
@@ -247,6 +247,8 @@ def _checked(
         values["budgeted_amount"] = parse_amount(values["budgeted_amount"], budget.currency, minimum=ZERO)
     if values.get("unit_price") is not None:
         values["unit_price"] = parse_amount(values["unit_price"], budget.currency, minimum=ZERO)
+    if "transferred_amount" in values:
+        values["transferred_amount"] = parse_amount(values["transferred_amount"], budget.currency)
     if values.get("quantity") is not None:
         values["quantity"] = parse_quantity(values["quantity"])
     if "actual_amount" in values:

@@ -19,7 +19,13 @@ EXPORTED_COLUMNS = (
     "category",
     "name",
     "description",
+    "kind",
+    "quantity",
+    "unit_price",
+    "driver",
+    "transferred_amount",
     "budgeted_amount",
+    "committed_amount",
     "actual_amount",
     "notes",
     "sort_order",
@@ -49,8 +55,8 @@ class PlanFile:
 def export_plan(budget: EventBudget, *, plan_format: PlanFormat) -> PlanFile:
     """Return the live lines of a budget, in their order, as a file. One statement for any number of lines.
 
-    Actuals are those on lines; what is promised, what was spent on no line and the budget's own total are no lines
-    and stay out. A budget without lines is a row of headings.
+    Actuals are those on lines; what was spent on no line and the budget's own total are no lines and stay out. What is
+    promised is there to be read: an import leaves it to what promises it. A budget without lines is a row of headings.
     """
     columns = {column.name: column for column in plan_columns(budget.currency)}
     ordered = [columns[name] for name in EXPORTED_COLUMNS]
@@ -67,12 +73,19 @@ def export_plan(budget: EventBudget, *, plan_format: PlanFormat) -> PlanFile:
 
 
 def _rows(budget: EventBudget) -> list[dict[str, Any]]:
-    names = [name for name in EXPORTED_COLUMNS if name != "category"]
-    lines = list(lines_in_order(budget.pk).values(*names, category_name=F("category__name")))
+    names = [name for name in EXPORTED_COLUMNS if name not in ("category", "driver")]
+    found = lines_in_order(budget.pk).values(*names, category_name=F("category__name"), driver_name=F("driver__name"))
+    lines = list(found)
     places = _places([line["sort_order"] for line in lines])
     return [
         {name: _readable(value) for name, value in line.items()}
-        | {"category": _readable(line["category_name"]), "sort_order": place}
+        | {
+            "category": _readable(line["category_name"]),
+            "driver": _readable(line["driver_name"]),
+            # Only what stands beside quantity × unit price is not in the amount already.
+            "transferred_amount": line["transferred_amount"] or None if line["unit_price"] is not None else None,
+            "sort_order": place,
+        }
         for line, place in zip(lines, places, strict=True)
     ]
 

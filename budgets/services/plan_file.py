@@ -6,8 +6,10 @@ from decimal import Decimal
 
 from django.db import IntegrityError, transaction
 
-from budgets.models import Category
+from budgets.models import Category, LineKind
 from budgets.services.categories import CategoryFinder, ensure_categories
+from budgets.services.driver_effects import LONGEST_NAME
+from budgets.services.pricing import MAX_QUANTITY
 from budgets.services.problems import UnknownCategory
 from budgetsite.accounts.models import User
 from budgetsite.sheets.columns import (
@@ -16,6 +18,7 @@ from budgetsite.sheets.columns import (
     Column,
     Integer,
     InvalidCell,
+    Number,
     Problem,
     Text,
     normalise_heading,
@@ -50,10 +53,25 @@ class ImportProblem:
 
 
 @dataclass(frozen=True, slots=True)
+class LinePrice:
+    """What makes a line's amount. `driver` is the number's name, "" where the quantity is the line's own."""
+
+    quantity: Decimal
+    unit_price: Decimal
+    transferred_amount: Decimal
+    driver: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class ImportedLine:
-    """A row as it is, or would be, stored. Amounts are in the budget's currency."""
+    """A row as it is, or would be, stored. Amounts are in the budget's currency.
+
+    `price` is None for a line with an amount of its own.
+    """
 
     row: int
+    kind: str
     category: str
     is_new_category: bool
     section: str
@@ -64,6 +82,11 @@ class ImportedLine:
     notes: str
     sort_order: int
     is_already_there: bool
+    price: LinePrice | None = None
+
+    @property
+    def is_income(self) -> bool:
+        return self.kind == LineKind.INCOME
 
 
 def plan_columns(currency: str, category: Callable[[str], object] = str) -> list[Column]:
@@ -73,16 +96,30 @@ def plan_columns(currency: str, category: Callable[[str], object] = str) -> list
         Column("name", Text(200), aliases=("item", "line item")),
         Column("description", Text(LONGEST_TEXT, multiline=True), required=False),
         Column("section", Text(200), required=False, aliases=("group",)),
+        Column("kind", Choice(_kind), required=False),
+        Column("quantity", Number(3, ZERO, MAX_QUANTITY), required=False),
+        Column("unit_price", Amount(currency, minimum=ZERO), required=False, aliases=("price",)),
+        Column("driver", Text(LONGEST_NAME), required=False, label="follows"),
+        Column("transferred_amount", Amount(currency), required=False, aliases=("transferred",)),
         Column(
             "budgeted_amount",
             Amount(currency, minimum=ZERO),
             required=False,
             aliases=("budget", "budgeted", "amount", "planned", "planned_amount"),
         ),
+        Column("committed_amount", Amount(currency), required=False, aliases=("committed", "promised")),
         Column("actual_amount", Amount(currency), required=False, aliases=("actual", "spent")),
         Column("notes", Text(LONGEST_TEXT, multiline=True), required=False, aliases=("note",)),
         Column("sort_order", Integer(0, LAST_PLACE), required=False, aliases=("position",)),
     ]
+
+
+def _kind(written: str) -> str:
+    """Return the kind of line that a cell names, in any case."""
+    kind = written.strip().lower()
+    if kind not in LineKind.values:
+        raise InvalidCell("unknown_kind", f"Write {' or '.join(LineKind.values)}, or leave the cell empty for a cost.")
+    return kind
 
 
 class CategoriesInFile:

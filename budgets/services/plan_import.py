@@ -5,13 +5,13 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Max, TextChoices
 
-from budgets.models import BudgetLineItem, EntryKind, EntrySource, EventBudget
+from budgets.models import BudgetLineItem, EntryKind, EntrySource, EventBudget, LineKind
 from budgets.services import ledger
 from budgets.services.event_budget import create_event_budget, update_event_budget
 from budgets.services.guards import lock_budget, refuse_fixed_plan
@@ -20,9 +20,11 @@ from budgets.services.plan_file import (
     CategoriesInFile,
     ImportedLine,
     ImportProblem,
+    LinePrice,
     as_import_problem,
     plan_columns,
 )
+from budgets.services.plan_file_prices import PricesInFile
 from budgets.services.problems import (
     BudgetNotFound,
     BudgetProblem,
@@ -65,14 +67,24 @@ class ImportReport:
     problems: list[ImportProblem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     new_categories: list[str] = field(default_factory=list)
+    new_drivers: list[str] = field(default_factory=list)
 
     @property
     def budgeted_amount(self) -> Decimal:
-        return sum((line.budgeted_amount for line in self.lines), ZERO)
+        """The sum of the lines of cost, which is what the budget's total has to hold."""
+        return sum((line.budgeted_amount for line in self.lines if not line.is_income), ZERO)
 
     @property
     def actual_amount(self) -> Decimal:
-        return sum((line.actual_amount for line in self.lines), ZERO)
+        return sum((line.actual_amount for line in self.lines if not line.is_income), ZERO)
+
+    @property
+    def projected_income_amount(self) -> Decimal:
+        return sum((line.budgeted_amount for line in self.lines if line.is_income), ZERO)
+
+    @property
+    def income_amount(self) -> Decimal:
+        return sum((line.actual_amount for line in self.lines if line.is_income), ZERO)
 
 
 class ImportRefused(BudgetProblem):
@@ -137,14 +149,15 @@ def import_plan(
     report = ImportReport(currency=event.currency, budget=budget, sheet=sheet, total_budget_amount=ZERO)
     report.problems = [as_import_problem(problem, columns) for problem in sheet.problems]
     report.new_categories = categories.new_names
-    _plan_lines(report, set(report.new_categories), on_existing)
+    prices = PricesInFile(budget, event.currency)
+    _plan_lines(report, prices, on_existing)
     _check_sums(report, total)
     report.problems.sort(key=lambda problem: problem.row)
     if dry_run:
         return report
     if report.problems:
         raise ImportRefused(report)
-    _store(report, event, categories, acting_user, total, source_id=hashlib.sha256(data).hexdigest())
+    _store(report, event, categories, prices, acting_user, total, source_id=hashlib.sha256(data).hexdigest())
     return report
 
 
@@ -157,14 +170,23 @@ def _present_budget(budget_id: UUID | None, event: Event | None) -> EventBudget 
     return budget
 
 
-def _plan_lines(report: ImportReport, new_categories: set[str], on_existing: OnExisting) -> None:
+def _plan_lines(report: ImportReport, prices: PricesInFile, on_existing: OnExisting) -> None:
     """Turn the rows into lines, in the order of the file, and find out which of them are there already."""
+    new_categories = set(report.new_categories)
+    _pass_over_quantities_without_prices(report)
     with_sections = "section" in report.sheet.columns
     present, last = _present_lines(report.budget, with_sections=with_sections)
     seen: dict[tuple[str, ...], int] = {}
     for row in report.sheet.rows:
         key = _key(row.values, with_sections=with_sections)
-        line = _line(row, new_categories, sort_order=last + 10, is_already_there=key in present)
+        is_already_there = key in present
+        price = None
+        if not (is_already_there and on_existing != OnExisting.ADD):
+            price = prices.price(row)
+        if isinstance(price, ImportProblem):
+            report.problems.append(price)
+            continue
+        line = _line(row, price, new_categories, sort_order=last + 10, is_already_there=is_already_there)
         if line.is_already_there and on_existing != OnExisting.ADD:
             report.skipped.append(line)
             if on_existing == OnExisting.REFUSE:
@@ -185,6 +207,9 @@ def _plan_lines(report: ImportReport, new_categories: set[str], on_existing: OnE
         report.lines.append(line)
     if report.skipped and on_existing == OnExisting.SKIP:
         report.warnings.append(f"{len(report.skipped)} row(s) are in the budget already and are left out.")
+    report.new_drivers = prices.new_names
+    if any(row.values["committed_amount"] for row in report.sheet.rows):
+        report.warnings.append("What is promised is not imported: promises are made by what promises them.")
     if report.sheet.ignored_columns:
         report.warnings.append(f"Not imported: {', '.join(report.sheet.ignored_columns)}.")
 
@@ -194,31 +219,47 @@ def _present_lines(budget: EventBudget | None, *, with_sections: bool) -> tuple[
     if budget is None:
         return set(), 0
     lines = BudgetLineItem.objects.filter(budget=budget, deleted_at=None)
-    rows = lines.values("category__name", "name", "section")
+    rows = lines.values("category__name", "name", "section", "kind")
     keys = {_key({**row, "category": row["category__name"]}, with_sections=with_sections) for row in rows}
     return keys, lines.aggregate(last=Max("sort_order"))["last"] or 0
 
 
 def _key(values: dict[str, object], *, with_sections: bool) -> tuple[str, ...]:
     names = ("category", "name", "section") if with_sections else ("category", "name")
-    return tuple(str(values[name] or "").strip().casefold() for name in names)
+    kind = str(values["kind"] or LineKind.COST)
+    return (kind, *(str(values[name] or "").strip().casefold() for name in names))
 
 
-def _line(row: Row, new_categories: set[str], *, sort_order: int, is_already_there: bool) -> ImportedLine:
+def _pass_over_quantities_without_prices(report: ImportReport) -> None:
+    """Take quantities for remarks where the file has no unit prices at all: the amounts are what was planned."""
+    columns = report.sheet.columns
+    left_out = [name for name in ("quantity", "driver") if name in columns]
+    if "unit_price" in columns or not left_out:
+        return
+    for row in report.sheet.rows:
+        row.values.update(dict.fromkeys(left_out))
+    report.sheet.ignored_columns.extend(left_out)
+
+
+def _line(
+    row: Row, price: LinePrice | None, new_categories: set[str], *, sort_order: int, is_already_there: bool
+) -> ImportedLine:
     values = row.values
     given = values["sort_order"]
     return ImportedLine(
         row=row.number,
+        kind=values["kind"] or LineKind.COST,
         category=values["category"],
         is_new_category=values["category"] in new_categories,
         section=values["section"] or "",
         name=values["name"],
         description=values["description"] or "",
-        budgeted_amount=values["budgeted_amount"] or ZERO,
+        budgeted_amount=price.amount if price else values["budgeted_amount"] or ZERO,
         actual_amount=values["actual_amount"] or ZERO,
         notes=values["notes"] or "",
         sort_order=sort_order if given is None else given,
         is_already_there=is_already_there,
+        price=price,
     )
 
 
@@ -248,12 +289,20 @@ def _check_sums(report: ImportReport, total: Decimal | None) -> None:
     if lines_total > MAX_AMOUNT:
         report.problems.append(_out_of_range(0, "file"))
         return
+    projected = report.projected_income_amount + (budget.projected_income_amount if budget else ZERO)
+    if projected > MAX_AMOUNT:
+        report.problems.append(_out_of_range(0, "file"))
+        return
     spent = budget.total_actual_amount if budget else ZERO
+    received = budget.total_income_amount if budget else ZERO
     for line in report.lines:
         if not line.actual_amount:
             continue
-        spent += line.actual_amount
-        sums = (spent, report.total_budget_amount - spent, line.budgeted_amount - line.actual_amount)
+        if line.is_income:
+            received += line.actual_amount
+        else:
+            spent += line.actual_amount
+        sums = (spent, received, report.total_budget_amount - spent, line.budgeted_amount - line.actual_amount)
         if any(abs(amount) > MAX_AMOUNT for amount in sums):
             report.problems.append(_out_of_range(line.row, "actual_amount"))
             return
@@ -267,6 +316,7 @@ def _store(
     report: ImportReport,
     event: Event,
     categories: CategoriesInFile,
+    prices: PricesInFile,
     acting_user: User,
     total: Decimal | None,
     *,
@@ -279,11 +329,20 @@ def _store(
     """
     budget = report.budget
     categories.make_new(acting_user)
-    fields = [_fields(line) | {"category": categories.find(line.category)} for line in report.lines]
+
+    def fields() -> list[dict[str, Any]]:
+        return [
+            _fields(line)
+            | (prices.fields(line.price) if line.price else {})
+            | {"category": categories.find(line.category)}
+            for line in report.lines
+        ]
+
     if budget is None:
         budget = create_event_budget(event=event, acting_user=acting_user, total_budget_amount=total)
+        prices.make_new(budget)
         # The lines are part of the first version, not a change of it.
-        lines = insert_lines(budget, fields, version=budget.version)
+        lines = insert_lines(budget, fields(), version=budget.version)
         recalculate_budget(budget.pk, plan_changed=False)
     else:
         with recalculation_paused():
@@ -294,7 +353,9 @@ def _store(
                     acting_user=acting_user,
                     total_budget_amount=total,
                 )
-            lines = insert_lines(budget, fields, version=budget.version + 1)
+            if report.lines:
+                prices.make_new(budget)
+            lines = insert_lines(budget, fields(), version=budget.version + 1)
             if lines:
                 recalculate_budget(budget.pk)
     _post_actuals(zip(lines, report.lines, strict=True), source_id=source_id)
@@ -303,7 +364,7 @@ def _store(
 
 
 def _fields(line: ImportedLine) -> dict[str, object]:
-    names = ("section", "name", "description", "budgeted_amount", "notes", "sort_order")
+    names = ("kind", "section", "name", "description", "budgeted_amount", "notes", "sort_order")
     return {name: getattr(line, name) for name in names}
 
 
@@ -313,7 +374,7 @@ def _post_actuals(lines: Iterable[tuple[BudgetLineItem, ImportedLine]], *, sourc
             ledger.post(
                 budget_id=stored.budget_id,
                 line_item_id=stored.pk,
-                kind=EntryKind.ACTUAL,
+                kind=EntryKind.INCOME if line.is_income else EntryKind.ACTUAL,
                 actual_delta=line.actual_amount,
                 currency=stored.currency,
                 source=EntrySource.IMPORT,

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from budgets.models import BudgetLineItem, EntryKind, EntrySource, EventBudget
 from budgets.services import ledger
 from budgets.services.categories import create_category
+from budgets.services.driver import create_driver
 from budgets.services.event_budget import delete_event_budget
 from budgets.services.line_item import add_line_items, delete_line_item
 from budgets.services.plan_export import EXPORTED_COLUMNS, PlanFormat, export_plan
@@ -31,6 +32,9 @@ from budgetsite.testing.people import make_member
 from budgetsite.testing.rest import rest_client_of
 
 TYPES = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
+
+
+HEADINGS = ["follows" if name == "driver" else name for name in EXPORTED_COLUMNS]
 
 
 def api_address(budget):
@@ -61,12 +65,20 @@ def imported_again(account, user, budget, plan_format):
 
 def lines_of(budget):
     lines = BudgetLineItem.objects.filter(budget=budget).order_by("sort_order", "id")
-    return list(lines.values_list("category__name", *[name for name in EXPORTED_COLUMNS if name != "category"]))
+    stored = [name for name in EXPORTED_COLUMNS if name not in ("category", "driver")]
+    return list(lines.values_list("category__name", "driver__name", "driver__quantity", *stored))
 
 
 def totals_of(budget):
     budget = EventBudget.objects.get(pk=budget.pk)
-    return (budget.lines_total_amount, budget.total_actual_amount, budget.total_budget_amount, budget.variance_amount)
+    return (
+        budget.lines_total_amount,
+        budget.total_actual_amount,
+        budget.total_budget_amount,
+        budget.variance_amount,
+        budget.projected_income_amount,
+        budget.total_income_amount,
+    )
 
 
 # What the API stores: trimmed, without control characters but line breaks and tabs.
@@ -76,6 +88,9 @@ known_text = st.sampled_from(
     ["=1+1", "O'Brien", "'=1", "قاعة الاحتفالات", "#N/A", "TRUE", "1,234", "2026-07-15", "会場"]
 )
 one_line = st.one_of(known_text, stored_text, tricky_text).map(str.strip).filter(bool)
+# Names that no letter case makes alike.
+driver_names = st.one_of(st.sampled_from(["=SUM(A1)", "+1", "@x", "'Guests", "Gäste 宾客", "7.5"]), st.uuids().map(str))
+quantities = st.integers(0, 10**6).map(lambda thousandths: Decimal(thousandths) / 1000)
 several_lines = st.lists(one_line, max_size=3).map("\n".join)
 
 
@@ -90,6 +105,7 @@ def plans(draw):
 
     line = st.fixed_dictionaries(
         {
+            "kind": st.sampled_from(["cost", "income"]),
             "category": st.sampled_from(["Venue", "Food & Beverage", "Hair/Makeup", "=SUM(A1)"]),
             "section": st.just("") | one_line,
             "name": one_line,
@@ -99,18 +115,32 @@ def plans(draw):
             "notes": several_lines,
         }
     )
-    return currency, draw(st.lists(line, min_size=1, max_size=5))
+    drivers = draw(st.dictionaries(driver_names, quantities, max_size=3))
+    lines = draw(st.lists(line, min_size=1, max_size=5))
+    for planned in lines:
+        follows = draw(st.sampled_from([None, None, "", *drivers]))
+        if follows is not None:
+            planned |= {"unit_price": draw(amounts(0, 10**5)), "transferred_amount": draw(amounts(-(10**5), 10**5))}
+            planned |= {"driver": follows} if follows else {"quantity": draw(quantities)}
+    return currency, drivers, lines
 
 
 @pytest.mark.parametrize("plan_format", PlanFormat.values)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(plan=plans())
 def test_an_exported_plan_imports_again_to_the_same_lines_and_totals(account, owner, plan_format, plan):
-    currency, lines = plan
+    currency, drivers, lines = plan
     with transaction.atomic():
         create_category(name="=SUM(A1)", acting_user=owner)
         event = make_event(account, owner, currency=currency)
-        budget = make_budget(account, owner, total=None, lines=lines, event=event)
+        budget = make_budget(account, owner, total=None, event=event)
+        ids = {
+            name: create_driver(budget_id=budget.pk, acting_user=owner, name=name, quantity=quantity).pk
+            for name, quantity in drivers.items()
+        }
+        for line in lines:
+            line["driver_id"] = ids.get(line.pop("driver", None))
+        add_line_items(budget_id=budget.pk, acting_user=owner, line_items=lines)
 
         again = imported_again(account, owner, budget, plan_format)
 
@@ -178,12 +208,20 @@ def test_the_csv_is_exactly_this(account, owner):
     budget = make_budget(account, owner, total="9000")
     make_line(budget, owner, name="O'Brien, hall", section="Day one", budgeted_amount="1234.5", actual_amount="-5")
     make_line(budget, owner, name="=cmd|' /C calc'!A0", category="music", notes='said "yes"')
+    guests = create_driver(budget_id=budget.pk, acting_user=owner, name="=Guests", quantity=Decimal("7.5"))
+    dinner = {"category": "Food & Beverage", "name": "Dinner", "unit_price": "33.33", "budgeted_amount": 0}
+    make_line(budget, owner, driver_id=guests.pk, transferred_amount=Decimal(-50), **dinner)
+    tickets = {"name": "Tickets", "kind": "income", "unit_price": "10", "actual_amount": "20", "budgeted_amount": 0}
+    make_line(budget, owner, category="Miscellaneous", driver_id=guests.pk, **tickets)
     assert (
         exported(budget).content
         == (
-            "\ufeffsection,category,name,description,budgeted_amount,actual_amount,notes,sort_order\r\n"
-            'Day one,Venue,"O\'Brien, hall",,1234.50,-5.00,,10\r\n'
-            ',Music,\'=cmd|\' /C calc\'!A0,,1000.00,0.00,"said ""yes""",20\r\n'
+            "\ufeffsection,category,name,description,kind,quantity,unit_price,follows,transferred_amount,"
+            "budgeted_amount,committed_amount,actual_amount,notes,sort_order\r\n"
+            'Day one,Venue,"O\'Brien, hall",,cost,,,,,1234.50,0.00,-5.00,,10\r\n'
+            ',Music,\'=cmd|\' /C calc\'!A0,,cost,,,,,1000.00,0.00,0.00,"said ""yes""",20\r\n'
+            ",Food & Beverage,Dinner,,cost,7.5,33.33,'=Guests,-50.00,199.98,0.00,0.00,,30\r\n"
+            ",Miscellaneous,Tickets,,income,7.5,10.00,'=Guests,,75.00,0.00,20.00,,40\r\n"
         ).encode()
     )
 
@@ -192,22 +230,45 @@ def test_the_workbook_has_numbers_texts_and_no_formula(account, owner):
     budget = make_budget(account, owner, total=None, event=make_event(account, owner, currency="KWD"))
     make_line(budget, owner, name="=1+1", budgeted_amount="1234.567", actual_amount="0.001")
     make_line(budget, owner, name="#N/A", description="+1")
+    make_line(budget, owner, name="By quantity", quantity="7.5", unit_price="0.004", budgeted_amount=0)
     sheet = openpyxl.load_workbook(io.BytesIO(exported(budget, "xlsx").content)).active
-    headings, first, second = sheet.rows
-    assert [cell.value for cell in headings] == list(EXPORTED_COLUMNS)
-    assert [cell.value for cell in first] == [None, "Venue", "'=1+1", None, 1234.567, 0.001, None, 10]
-    assert (first[2].data_type, first[4].data_type, first[4].number_format) == ("s", "n", "#,##0.000")
+    headings, first, second, third = sheet.rows
+    assert [cell.value for cell in headings] == HEADINGS
+    assert [cell.value for cell in first] == [
+        None,
+        "Venue",
+        "'=1+1",
+        None,
+        "cost",
+        None,
+        None,
+        None,
+        None,
+        1234.567,
+        0,
+        0.001,
+        None,
+        10,
+    ]
+    assert (first[2].data_type, first[9].data_type, first[9].number_format) == ("s", "n", "#,##0.000")
     assert [(cell.value, cell.data_type) for cell in second[2:4]] == [("#N/A", "s"), ("'+1", "s")]
+    assert [cell.value for cell in third[4:10]] == ["cost", 7.5, 0.004, None, None, 0.03]
+    assert (third[5].data_type, third[5].number_format) == ("n", "General")
 
 
 @pytest.mark.parametrize(
-    ("currency", "shown"), [("JPY", ["1500", "0"]), ("USD", ["1500.00", "0.00"]), ("KWD", ["1500.000", "0.000"])]
+    ("currency", "shown"),
+    [
+        ("JPY", ["1500", "0", "0"]),
+        ("USD", ["1500.00", "0.00", "0.00"]),
+        ("KWD", ["1500.000", "0.000", "0.000"]),
+    ],
 )
 def test_amounts_have_the_decimals_of_their_currency(account, owner, currency, shown):
     budget = make_budget(account, owner, total=None, event=make_event(account, owner, currency=currency))
     make_line(budget, owner, budgeted_amount="1500")
     [_, row] = table_of(exported(budget).content)
-    assert row[4:6] == shown
+    assert row[9:12] == shown
 
 
 def test_what_is_no_live_line_stays_out(account, owner, other_account):
@@ -230,10 +291,10 @@ def test_what_is_no_live_line_stays_out(account, owner, other_account):
 def test_a_budget_without_lines_is_a_row_of_headings(account, owner, plan_format):
     content = exported(make_budget(account, owner), plan_format).content
     if plan_format == "csv":
-        assert table_of(content) == [list(EXPORTED_COLUMNS)]
+        assert table_of(content) == [HEADINGS]
     else:
         assert [[cell.value for cell in row] for row in openpyxl.load_workbook(io.BytesIO(content)).active.rows] == [
-            list(EXPORTED_COLUMNS)
+            HEADINGS
         ]
 
 

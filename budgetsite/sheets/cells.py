@@ -16,6 +16,7 @@ from budgetsite.sheets.columns import (
     Integer,
     InvalidCell,
     Kind,
+    Number,
     Text,
     UnusableCell,
 )
@@ -63,6 +64,8 @@ def convert(cell: Cell, kind: Kind, decimal_mark: DecimalMark | None) -> Any:
             return kind.resolver(restore(_clean(cell, multiline=False)))
         case Amount():
             return _amount(cell, kind, decimal_mark)
+        case Number():
+            return _number(cell, kind, decimal_mark)
         case Integer():
             return _integer(cell, kind)
         case Date():
@@ -111,7 +114,7 @@ def _amount(cell: Cell, kind: Amount, decimal_mark: DecimalMark | None) -> Decim
     try:
         number: object = cell
         if isinstance(cell, str):
-            number = _plain_number(cell, kind, decimal_mark)
+            number = _plain_number(cell, kind.currency, decimal_mark)
         elif isinstance(cell, float):
             number = exact(cell)
         return parse_amount(number, kind.currency, minimum=kind.minimum)
@@ -119,10 +122,28 @@ def _amount(cell: Cell, kind: Amount, decimal_mark: DecimalMark | None) -> Decim
         raise InvalidCell(error.code, error.message) from error
 
 
-def _plain_number(text: str, kind: Amount, decimal_mark: DecimalMark | None) -> str:
+def _number(cell: Cell, kind: Number, decimal_mark: DecimalMark | None) -> Decimal:
+    if isinstance(cell, bool | date | UnusableCell) or cell is None:
+        raise InvalidCell("invalid", "Write a number in this cell, such as 120 or 7.5.")
+    if isinstance(cell, str):
+        try:
+            number = Decimal(_plain_number(cell, None, decimal_mark))
+        except InvalidAmount as error:
+            raise InvalidCell(error.code, f"“{cell.strip()}” is not a number. Write one such as 120 or 7.5.") from error
+    else:
+        number = exact(cell) if isinstance(cell, float) else Decimal(cell)
+    if not kind.minimum <= number <= kind.maximum:
+        raise InvalidCell("out_of_range", f"The number must be between {kind.minimum:f} and {kind.maximum:,f}.")
+    rounded = round(number, kind.decimals)
+    if rounded != number:
+        raise InvalidCell("too_many_decimals", f"Write {kind.decimals} decimals at most.")
+    return rounded
+
+
+def _plain_number(text: str, currency: str | None, decimal_mark: DecimalMark | None) -> str:
     if text.strip().startswith("="):
         raise InvalidCell("formula", FORMULA_MESSAGE)
-    readings = read_number(text, kind.currency)
+    readings = read_number(text, currency)
     if decimal_mark is None:
         first, *others = dict.fromkeys(readings.values())
         if others:

@@ -50,6 +50,15 @@ class Amount:
 
 
 @dataclass(frozen=True)
+class Number:
+    """A number with up to `decimals` decimals between `minimum` and `maximum`, written as an amount is."""
+
+    decimals: int
+    minimum: Decimal
+    maximum: Decimal
+
+
+@dataclass(frozen=True)
 class Integer:
     """A whole number between `minimum` and `maximum`, both included."""
 
@@ -69,7 +78,7 @@ class Choice:
     resolver: Callable[[str], Any]
 
 
-Kind = Text | Amount | Integer | Date | Choice
+Kind = Text | Amount | Number | Integer | Date | Choice
 
 
 @dataclass(frozen=True)

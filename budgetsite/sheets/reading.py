@@ -13,6 +13,7 @@ from budgetsite.sheets.columns import (
     Cell,
     Column,
     InvalidCell,
+    Number,
     Problem,
     Row,
     Sheet,
@@ -176,7 +177,7 @@ def _decimal_mark(
     columns: Sequence[Column],
     delimiter: str,
 ) -> DecimalMark | None:
-    """Return the decimal mark of the file: that of most amounts which leave no doubt.
+    """Return the decimal mark of the file: that of most numbers which leave no doubt.
 
     Without any of these, a comma-delimited file uses the point, provided that no amount then has more
     decimals than its currency; otherwise None, which leaves the amounts with two readings open.
@@ -184,14 +185,17 @@ def _decimal_mark(
     certain: Counter[DecimalMark] = Counter()
     fits_point = True
     for column in columns:
-        if not isinstance(column.kind, Amount) or column.name not in positions:
+        kind = column.kind
+        if not isinstance(kind, Amount | Number) or column.name not in positions:
             continue
+        currency = kind.currency if isinstance(kind, Amount) else None
+        most_decimals = decimal_places(kind.currency) if isinstance(kind, Amount) else kind.decimals
         for _number, cells in body:
             cell = _cell_at(cells, positions[column.name])
             if not isinstance(cell, str):
                 continue
             try:
-                readings = read_number(cell, column.kind.currency)
+                readings = read_number(cell, currency)
             except InvalidAmount:
                 # No number with either mark: its own row reports it.
                 continue
@@ -199,7 +203,7 @@ def _decimal_mark(
                 certain.update(readings.keys())
             elif readings["."] != readings[","]:
                 decimals = len(readings["."].partition(".")[2])
-                fits_point = fits_point and decimals <= decimal_places(column.kind.currency)
+                fits_point = fits_point and decimals <= most_decimals
     if certain:
         return certain.most_common(1)[0][0]
     return "." if delimiter == "," and fits_point else None

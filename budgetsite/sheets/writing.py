@@ -15,7 +15,7 @@ from openpyxl.utils import get_column_letter
 from budgetsite.money.amounts import amount_to_json
 from budgetsite.money.currencies import decimal_places
 from budgetsite.sheets.cells import neutralise
-from budgetsite.sheets.columns import Amount, Column
+from budgetsite.sheets.columns import Amount, Column, Number
 
 # XML cannot carry them.
 _NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -73,6 +73,8 @@ def _csv_cell(value: object, column: Column) -> str:
         return ""
     if isinstance(column.kind, Amount) and isinstance(value, Decimal):
         return amount_to_json(value, column.kind.currency)
+    if isinstance(column.kind, Number) and isinstance(value, Decimal):
+        return _plain(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if isinstance(value, date):
@@ -83,6 +85,14 @@ def _csv_cell(value: object, column: Column) -> str:
 def _workbook_value(value: object, column: Column) -> str | int | Decimal | date | None:
     if isinstance(column.kind, Amount) and isinstance(value, Decimal):
         return Decimal(amount_to_json(value, column.kind.currency))
+    if isinstance(column.kind, Number) and isinstance(value, Decimal):
+        return Decimal(_plain(value))
     if value is None or (isinstance(value, int | date) and not isinstance(value, bool)):
         return value
     return _NOT_IN_XML.sub("\ufffd", neutralise(str(value)))
+
+
+def _plain(number: Decimal) -> str:
+    """Return a number without the zeros at its end: "7.5", "120"."""
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
