@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -81,7 +81,7 @@ def _editor(
             messages.success(request, f"The template “{stored.name}” is saved.")
             return redirect("budgets:template", stored.pk)
     context["wrong_lines"] = [place for place, row in enumerate(formset.forms) if row.errors]
-    context["changed_meanwhile"] = template is not None and form.has_error(None, "template_changed")
+    context["changed_meanwhile"] = template is not None and form.has_error(NON_FIELD_ERRORS, "template_changed")
     return render(request, "budgets/template_form.html", context, status=409 if context["changed_meanwhile"] else 422)
 
 
@@ -104,7 +104,8 @@ def _save(
         )
     except TemplateLineRefused as problem:
         row = formset.filled[problem.position]
-        row.add_error(problem.field if problem.field in row.fields else None, str(problem))
+        # A line that is gone is about no field that one can see.
+        row.add_error(None if problem.field == "id" else problem.field, str(problem))
     except TemplateExists as problem:
         form.add_error("name", str(problem))
     except CurrencyNeeded as problem:
