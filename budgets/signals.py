@@ -5,3 +5,7 @@ from django.dispatch import Signal
 # figures: BudgetFigures, the budget's new totals.
 # lines: the LineFigures that may have changed with them, or None when any of its lines may have.
 budget_recalculated = Signal()
+
+# line: the BudgetLineItem about to be deleted or moved to another budget, its budget locked. A receiver that returns a
+# sentence keeps it where it is.
+line_leaving = Signal()

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from budgets.models import EventBudget
 from budgets.services.guards import lock_budget, refuse_fixed_plan, refuse_locked
 from budgets.services.line_item import insert_lines
-from budgets.services.problems import BudgetExists, EventNotFound, LinesExceedTotal
+from budgets.services.problems import BudgetExists, BudgetHasCommitments, EventNotFound, LinesExceedTotal
 from budgets.services.recalculation import recalculate_budget
 from budgetsite.accounts.models import Account, User
 from budgetsite.money.amounts import parse_amount
@@ -107,9 +107,14 @@ def update_event_budget(
 
 @transaction.atomic
 def delete_event_budget(*, budget_id: UUID, acting_user: User, now: datetime, version: int | None = None) -> None:
-    """Soft-delete a budget with its lines and alerts. Raises `BudgetLocked` for one that is finalized or archived."""
+    """Soft-delete a budget with its lines and alerts.
+
+    Raises `BudgetLocked` for one that is finalized or archived, `BudgetHasCommitments` while promises are open.
+    """
     budget = lock_budget(budget_id, version=version)
     refuse_locked(budget)
+    if budget.total_committed_amount:
+        raise BudgetHasCommitments(committed=budget.total_committed_amount, currency=budget.currency)
     soft_delete(budget, now=now)
 
 

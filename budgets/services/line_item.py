@@ -16,8 +16,9 @@ from budgets.services.categories import CategoryFinder, hold_categories
 from budgets.services.guards import lock_budget, refuse_fixed_plan, refuse_locked
 from budgets.services.line_item_effects import set_actual
 from budgets.services.pricing import driver_quantities, parse_quantity, price_line, set_plan
-from budgets.services.problems import CurrencyMismatch, LineHasCommitments, LineNotFound, StaleVersion
+from budgets.services.problems import CurrencyMismatch, LineHasCommitments, LineInUse, LineNotFound, StaleVersion
 from budgets.services.recalculation import recalculate_budget, recalculation_paused
+from budgets.signals import line_leaving
 from budgetsite.accounts.models import User
 from budgetsite.money.amounts import parse_amount
 from budgetsite.tenancy.history import acting_user_reference, record_history
@@ -118,6 +119,7 @@ def move_line_item(*, budget_id: UUID, line_item_id: UUID, to_budget_id: UUID, a
     refuse_fixed_plan(target)
     if source.currency != target.currency:
         raise CurrencyMismatch(posted=source.currency, budget=target.currency)
+    _refuse_to_lose(line)
     line.budget = target
     line.driver = None
     line.save()
@@ -162,7 +164,7 @@ def delete_line_item(
 ) -> None:
     """Soft-delete a line; reversing entries take what it has spent out of the budget.
 
-    Raises `LineHasCommitments` while promises are open on it, `PlanFixed`, `BudgetLocked`, `StaleVersion`.
+    Raises `LineHasCommitments` while promises are open on it, `LineInUse`, `PlanFixed`, `BudgetLocked`, `StaleVersion`.
     """
     budget = lock_budget(budget_id)
     line = _line_of(budget, line_item_id)
@@ -171,6 +173,7 @@ def delete_line_item(
     refuse_fixed_plan(budget)
     if line.committed_amount:
         raise LineHasCommitments(committed=line.committed_amount, currency=budget.currency)
+    _refuse_to_lose(line)
     spent = line.actual_amount
     with recalculation_paused():
         if spent:
@@ -277,6 +280,13 @@ def _ordered(budget_id: UUID) -> Any:
         .select_related("category")
         .order_by("sort_order", "id")
     )
+
+
+def _refuse_to_lose(line: BudgetLineItem) -> None:
+    answers = line_leaving.send(sender=BudgetLineItem, line=line)
+    reasons = [reason for _receiver, reason in answers if reason]
+    if reasons:
+        raise LineInUse(line.name, reasons)
 
 
 def _post_correction(line: BudgetLineItem, amount: Decimal, description: str) -> None:

@@ -173,6 +173,27 @@ class LineHasCommitments(BudgetProblem):
         )
 
 
+class LineInUse(BudgetProblem):
+    """Something outside the budget stands on the line."""
+
+    code = "line_in_use"
+
+    def __init__(self, name: str, reasons: Sequence[str]) -> None:
+        self.name, self.reasons = name, list(reasons)
+        super().__init__(f"“{name}” has to stay. {' '.join(reasons)}")
+
+
+class BudgetHasCommitments(BudgetProblem):
+    code = "budget_has_commitments"
+
+    def __init__(self, *, committed: Decimal, currency: str) -> None:
+        self.committed, self.currency = committed, currency
+        super().__init__(
+            f"{format_amount(committed, currency, 'en')} {currency} are promised from this budget. "
+            "Release or settle that first, or delete the event with its budget."
+        )
+
+
 class AmountDoesNotFit(BudgetProblem):
     """A posting that must stop at what is available."""
 

@@ -27,8 +27,9 @@ from registrations.selectors.registrations import matching, registrations_of
 from registrations.selectors.variance import variance_of
 from registrations.services import problems
 from registrations.services.conflicts import detect_conflicts
-from registrations.services.registration import MOVES, approve, assign, cancel, find_option, register, reject
+from registrations.services.registration import MOVES, approve, assign, cancel, register, reject
 from registrations.services.slot import find_slot, find_slot_id
+from registrations.services.wish import find_option
 
 _LONGEST_TEXT = 10_000
 MOST_AT_ONCE = 500

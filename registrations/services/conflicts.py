@@ -39,7 +39,7 @@ def detect_conflicts(
     if option is not None and not held and option.available_slots < party_size:
         found.append(_stock_conflict(event, option, party_size))
     if slot is not None and not held:
-        found.append(_slot_conflict(event, slot, party_size, now=now))
+        found.append(slot_conflict(event, slot, party_size, now=now))
     return [conflict for conflict in found if conflict is not None]
 
 
@@ -81,6 +81,9 @@ def _budget_conflict(event: Event, option: EventOption, party_size: int) -> Conf
     budget: EventBudget | None = EventBudget.objects.filter(event_id=event.pk).first()
     if budget is None:
         return budget_conflict(needed=needed, available=None, currency=option.currency)
+    if budget.is_locked:
+        message = f"The event's budget is {budget.status}: nothing can be promised from it any more."
+        return Conflict(ConflictType.BUDGET_EXHAUSTED, message, available=amount_to_json(Decimal(0), budget.currency))
     if budget.available_amount >= needed:
         return None
     return budget_conflict(needed=needed, available=budget.available_amount, currency=budget.currency)
@@ -107,7 +110,8 @@ def _stock_conflict(event: Event, option: EventOption, party_size: int) -> Confl
     )
 
 
-def _slot_conflict(event: Event, slot: PickupSlot, party_size: int, *, now: datetime) -> Conflict | None:
+def slot_conflict(event: Event, slot: PickupSlot, party_size: int, *, now: datetime) -> Conflict | None:
+    """Return why a party can't come at a time: it is over or has not that much room; None when they can."""
     is_past = slot.ends_at <= now
     if slot.available >= party_size and not is_past:
         return None

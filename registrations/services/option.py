@@ -5,21 +5,34 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from budgets.models import BudgetLineItem, LineKind
 from budgetsite.accounts.models import User
-from budgetsite.money.amounts import parse_amount
+from budgetsite.money.amounts import amount_to_json, parse_amount
+from budgetsite.outbox.services import record_event
 from budgetsite.tenancy.deletion import soft_delete
 from budgetsite.tenancy.history import record_history
+from budgetsite.tenancy.scope import require_tenant_id
 from events.models import Event
-from registrations.models import EventOption
+from registrations.models import QUEUED_STATUSES, EventOption, WaitlistEntry
+from registrations.services.offers import offer_places
 from registrations.services.problems import LineOfAnotherBudget, OptionInUse, OptionNotFound, TooFewPlaces
-from registrations.services.waitlist import offer_places
 
 OPTION_FIELDS = frozenset(
     {"option_name", "option_type", "description", "total_available", "cost_per_unit", "line_item_id", "sort_order"}
 )
+
+# As many names as fit into a sentence.
+_MOST_NAMES = 5
+
+_HOLD_LINE = """
+    SELECT 1 FROM budgets_budgetlineitem l
+    WHERE l.tenant_id = %s AND l.id = %s AND l.kind = %s AND l.deleted_at IS NULL AND EXISTS (
+        SELECT FROM budgets_eventbudget b
+        WHERE b.tenant_id = l.tenant_id AND b.id = l.budget_id AND b.event_id = %s AND b.deleted_at IS NULL)
+    FOR SHARE OF l
+"""
 
 
 @transaction.atomic
@@ -31,6 +44,8 @@ def create_option(*, event: Event, acting_user: User, **fields: Any) -> EventOpt
     option = EventOption(event=event, currency=event.currency, **_checked(event, fields))
     option.clean_fields(exclude=["tenant", "event", "line_item"])
     option.save(force_insert=True)
+    _hold_line(event, option.line_item_id)
+    _tell(option, "created")
     return option
 
 
@@ -52,8 +67,11 @@ def update_option(*, event: Event, option_id: UUID, acting_user: User, now: date
     if option.total_available < option.committed_count + option.held_count:
         raise TooFewPlaces(wanted=option.total_available, committed=option.committed_count, held=option.held_count)
     if changes:
+        if "line_item_id" in changes:
+            _hold_line(event, option.line_item_id)
         rows.update(**changes)
         record_history(rows, reason="changed")
+        _tell(option, "changed")
     if changes.get("total_available"):
         offer_places(event=event, option_id=option_id, now=now)
     changed: EventOption = rows.get()
@@ -62,16 +80,31 @@ def update_option(*, event: Event, option_id: UUID, acting_user: User, now: date
 
 @transaction.atomic
 def delete_option(*, event: Event, option_id: UUID, acting_user: User, now: datetime) -> None:
-    """Soft-delete an option that nobody waits for or has. Raises `OptionInUse`, `OptionNotFound`."""
+    """Soft-delete an option that nobody has, asks for or queues for. Raises `OptionInUse`, `OptionNotFound`."""
     option: EventOption | None = (
         EventOption.objects.filter(pk=option_id, event_id=event.pk).select_for_update(no_key=True).first()
     )
     if option is None:
         raise OptionNotFound(option_id)
     live = option.pending_count + option.approved_count
-    if live:
-        raise OptionInUse(live)
+    queued = WaitlistEntry.objects.filter(event_option_id=option_id, status__in=QUEUED_STATUSES).count()
+    if live or queued:
+        raise OptionInUse(live, queued)
     soft_delete(option, now=now)
+    _tell(option, "deleted")
+
+
+def why_line_stays(line: BudgetLineItem) -> str | None:
+    """Return why a line may not leave its budget: options pay from it.
+
+    Locks the line first, so that an option that is being made at this moment is seen.
+    """
+    list(BudgetLineItem.objects.filter(pk=line.pk).select_for_update(no_key=True).values_list("pk"))
+    options = EventOption.objects.filter(line_item_id=line.pk).order_by("sort_order", "id")
+    names = list(options.values_list("option_name", flat=True)[:_MOST_NAMES])
+    if not names:
+        return None
+    return f"It pays for what people register for ({', '.join(names)}). Let these pay from another line first."
 
 
 def _checked(event: Event, fields: dict[str, Any]) -> dict[str, Any]:
@@ -81,13 +114,28 @@ def _checked(event: Event, fields: dict[str, Any]) -> dict[str, Any]:
     values = dict(fields)
     if "cost_per_unit" in values:
         values["cost_per_unit"] = parse_amount(values["cost_per_unit"], event.currency, minimum=Decimal(0))
-    line_item_id = values.get("line_item_id")
-    if line_item_id is not None and not _is_line_of(event, line_item_id):
-        raise LineOfAnotherBudget(line_item_id)
     return values
 
 
-def _is_line_of(event: Event, line_item_id: UUID) -> bool:
-    """Whether this is a line of cost of the event's budget; held until the option is stored."""
-    lines = BudgetLineItem.objects.filter(pk=line_item_id, budget__event_id=event.pk, kind=LineKind.COST)
-    return bool(lines.exists())
+def _hold_line(event: Event, line_item_id: UUID | None) -> None:
+    """Keep the line that pays from leaving the budget until the option is stored. Raises `LineOfAnotherBudget`."""
+    if line_item_id is None:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLD_LINE, [require_tenant_id(), line_item_id, LineKind.COST, event.pk])
+        if cursor.fetchone() is None:
+            raise LineOfAnotherBudget(line_item_id)
+
+
+def _tell(option: EventOption, happened: str) -> None:
+    record_event(
+        kind=f"event_option.{happened}",
+        subject_type="event_option",
+        subject_id=option.pk,
+        payload={
+            "event_id": str(option.event_id),
+            "total_available": option.total_available,
+            "cost_per_unit": amount_to_json(option.cost_per_unit, option.currency),
+            "currency": option.currency,
+        },
+    )

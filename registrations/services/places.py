@@ -80,7 +80,8 @@ def move_places(
     """Change an option's counters by these amounts and return its price; None when it has not that much room.
 
     `wanted` places have to be there although they are not taken yet. `statuses` says how many registrations more (or
-    fewer) are in each status. Without an option the event's desk keeps count, and there is nothing to run out of.
+    fewer) are in each status. Without an option the event's desk keeps count, and there is nothing to run out of; None
+    then says that the event was deleted.
     """
     changes: dict[str, Any] = dict.fromkeys(("pending", "approved", "rejected", "cancelled"), 0)
     for status, change in (statuses or {}).items():
@@ -99,7 +100,7 @@ def move_places(
     with connection.cursor() as cursor:
         if option_id is None:
             cursor.execute(_MOVE_DESK, parameters)
-            return FREE
+            return FREE if cursor.rowcount == 1 else None
         cursor.execute(_MOVE_OPTION, parameters)
         row = cursor.fetchone()
     return None if row is None else Price(*row)
@@ -125,12 +126,27 @@ def move_slot(
         return bool(cursor.rowcount == 1)
 
 
-def exchange_slots(*, event_id: UUID, old: UUID | None, new: UUID | None, places: int) -> bool:
-    """Give back `places` in one slot and book them in another, in the order of their ids; False without room."""
-    steps = [(slot_id, change) for slot_id, change in ((old, -places), (new, places)) if slot_id is not None]
+def exchange_slots(
+    *,
+    event_id: UUID,
+    old: UUID | None,
+    new: UUID | None,
+    places: int,
+    wanted: int | None = None,
+    ends_after: datetime | None = None,
+) -> bool:
+    """Give back `places` in one slot and book them in another, in the order of their ids; False without room.
+
+    `wanted` and `ends_after` are about the new one, as in `move_slot`.
+    """
     if old == new:
         return True
+    steps: list[tuple[UUID, dict[str, Any]]] = []
+    if old is not None:
+        steps.append((old, {"places": -places}))
+    if new is not None:
+        steps.append((new, {"places": places, "wanted": wanted, "ends_after": ends_after}))
     return all(
-        move_slot(event_id=event_id, slot_id=slot_id, places=change)
-        for slot_id, change in sorted(steps, key=lambda step: step[0])
+        move_slot(event_id=event_id, slot_id=slot_id, **step)
+        for slot_id, step in sorted(steps, key=lambda step: step[0])
     )

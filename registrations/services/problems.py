@@ -122,10 +122,12 @@ class TooFewPlaces(RegistrationProblem):
 class OptionInUse(RegistrationProblem):
     code = "option_in_use"
 
-    def __init__(self, live: int) -> None:
-        self.live = live
+    def __init__(self, live: int, queued: int = 0) -> None:
+        self.live, self.queued = live, queued
         super().__init__(
             f"{live} registration(s) are waiting or approved for this option. Cancel or reject them first."
+            if live
+            else f"{queued} people queue for this option. Take them off the waitlist first."
         )
 
 
@@ -134,7 +136,25 @@ class SlotInUse(RegistrationProblem):
 
     def __init__(self, booked: int) -> None:
         self.booked = booked
-        super().__init__(f"{booked} people have this slot. Give them another one first.")
+        super().__init__(f"{booked} people have, want or queue for this slot. Give them another one first.")
+
+
+class SlotNotFound(RegistrationProblem):
+    code = "slot_not_found"
+
+    def __init__(self, slot_id: UUID) -> None:
+        self.slot_id = slot_id
+        super().__init__("This event has no such pickup slot. Choose one of its slots.")
+
+
+class SlotTooSmall(RegistrationProblem):
+    """The slot would have room for fewer people than are booked."""
+
+    code = "below_booked"
+
+    def __init__(self, *, wanted: int, booked: int) -> None:
+        self.wanted, self.booked = wanted, booked
+        super().__init__(f"{booked} people are booked; room for {wanted} is too little. Give some another slot first.")
 
 
 class InvalidPlan(RegistrationProblem):
@@ -153,6 +173,41 @@ class PartyOutOfRange(RegistrationProblem):
     def __init__(self, largest: int) -> None:
         self.largest = largest
         super().__init__(f"A party is of 1 to {largest} people.")
+
+
+class PartyNeverFits(RegistrationProblem):
+    """Waiting would be in vain: there were never so many places."""
+
+    code = "party_never_fits"
+
+    def __init__(self, places: int) -> None:
+        self.places = places
+        super().__init__(f"There are {places} places in all. Queue for a smaller party.")
+
+
+class BooksClosed(RegistrationProblem):
+    """What was promised from a closed budget can't be taken back."""
+
+    code = "budget_locked"
+
+    def __init__(self, status: str) -> None:
+        self.status = status
+        super().__init__(
+            f"The event's budget is {status}, and this registration's share of it is part of the closed books. "
+            "It stays as it is; record a refund outside this budget."
+        )
+
+
+class OptionLineGone(RegistrationProblem):
+    """The line that an option pays from was removed, or is one of income by now."""
+
+    code = "line_not_found"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The line that pays for this option is no longer a line of cost in the event's budget. "
+            "Choose another line for the option, or none, then approve again."
+        )
 
 
 class LineOfAnotherBudget(RegistrationProblem):
@@ -196,6 +251,16 @@ class OfferGone(RegistrationProblem):
 
     def __init__(self) -> None:
         super().__init__("There is no offer, or it has run out and went to the next in the queue.")
+
+
+class InvalidPolicy(RegistrationProblem):
+    """A desk can't work by these numbers."""
+
+    code = "out_of_range"
+
+    def __init__(self, name: str, message: str) -> None:
+        self.name = name
+        super().__init__(message)
 
 
 class WaitlistEntryNotFound(RegistrationProblem):

@@ -6,9 +6,16 @@ from uuid import UUID
 
 from budgets.models import EntryKind, EntrySource, EventBudget
 from budgets.services import ledger
-from budgets.services.problems import AmountDoesNotFit
+from budgets.services.problems import (
+    AmountDoesNotFit,
+    BudgetLocked,
+    BudgetNotFound,
+    LineNotFound,
+    WrongKindOfLine,
+)
 from registrations.models import EventRegistration
 from registrations.services.places import Price
+from registrations.services.problems import BooksClosed, OptionLineGone
 
 
 def has_money(event_id: UUID, needed: Decimal) -> bool:
@@ -16,13 +23,14 @@ def has_money(event_id: UUID, needed: Decimal) -> bool:
     if not needed:
         return True
     budget: EventBudget | None = EventBudget.objects.filter(event_id=event_id).first()
-    return budget is not None and budget.available_amount >= needed
+    return budget is not None and not budget.is_locked and budget.available_amount >= needed
 
 
 def commit(registration: EventRegistration, price: Price, amount: Decimal) -> UUID | None:
     """Promise the amount from the event's budget, by the option's line where it names one.
 
-    Return the budget's id, None when it has not that much left, or when there is none.
+    Return the budget's id, None when it has not that much left, is closed, or when there is none. Raises
+    `OptionLineGone` when the line is no longer one that pays.
     """
     budget_id: UUID | None = (
         EventBudget.objects.filter(event_id=registration.event_id).values_list("pk", flat=True).first()
@@ -40,13 +48,15 @@ def commit(registration: EventRegistration, price: Price, amount: Decimal) -> UU
             source_id=str(registration.pk),
             description="Registration approved",
         )
-    except AmountDoesNotFit:
+    except (AmountDoesNotFit, BudgetLocked, BudgetNotFound):
         return None
+    except (LineNotFound, WrongKindOfLine) as error:
+        raise OptionLineGone from error
     return budget_id
 
 
 def release(registration: EventRegistration, *, kept: Decimal) -> None:
-    """Take back what was committed, and turn the part that is kept into cost."""
+    """Take back what was committed, and turn the part that is kept into cost. Raises `BooksClosed`."""
     assert registration.committed_budget_id is not None
     common: dict[str, Any] = {
         "budget_id": registration.committed_budget_id,
@@ -56,13 +66,16 @@ def release(registration: EventRegistration, *, kept: Decimal) -> None:
         "source_id": str(registration.pk),
     }
     freed = registration.amount_committed - kept
-    if kept:
-        ledger.post(
-            kind=EntryKind.SETTLE,
-            committed_delta=-kept,
-            actual_delta=kept,
-            description="Kept from a late cancellation",
-            **common,
-        )
-    if freed:
-        ledger.post(kind=EntryKind.RELEASE, committed_delta=-freed, description="Registration taken back", **common)
+    try:
+        if kept:
+            ledger.post(
+                kind=EntryKind.SETTLE,
+                committed_delta=-kept,
+                actual_delta=kept,
+                description="Kept from a late cancellation",
+                **common,
+            )
+        if freed:
+            ledger.post(kind=EntryKind.RELEASE, committed_delta=-freed, description="Registration taken back", **common)
+    except BudgetLocked as error:
+        raise BooksClosed(error.status) from error

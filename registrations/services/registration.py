@@ -1,7 +1,7 @@
 """The life of a registration: asked for, approved, rejected, cancelled. One door each; nothing else moves places."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -9,26 +9,25 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from budgetsite.accounts.models import User
-from budgetsite.money.amounts import quantize
 from budgetsite.tenancy.scope import require_tenant_id
 from events.models import Event
 from registrations.models import (
     LIVE_STATUSES,
     MAX_PARTY,
-    EventOption,
     EventRegistration,
     PickupSlot,
     RegistrationDesk,
     RegistrationStatus,
 )
-from registrations.services.conflicts import detect_conflicts, window_conflict
+from registrations.services.conflicts import slot_conflict, window_conflict
+from registrations.services.offers import offer_places, offer_slot
 from registrations.services.places import exchange_slots, move_places, move_slot
+from registrations.services.policy import kept_when_cancelled
 from registrations.services.problems import (
     CollectedAlready,
     Conflict,
     ConflictType,
     InvalidStatusChange,
-    OptionNotFound,
     OwnRegistration,
     PartyOutOfRange,
     RegistrationConflict,
@@ -36,7 +35,7 @@ from registrations.services.problems import (
 )
 from registrations.services.promise import commit, has_money, release
 from registrations.services.request import one_live_per_person, store_request, tell
-from registrations.services.waitlist import offer_places
+from registrations.services.wish import NoRoom, Wish, find_option, why_refused
 
 PENDING, APPROVED = RegistrationStatus.PENDING, RegistrationStatus.APPROVED
 REJECTED, CANCELLED = RegistrationStatus.REJECTED, RegistrationStatus.CANCELLED
@@ -68,26 +67,6 @@ class Decided:
     changed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """What somebody asks for. `held`: option and slot are kept for it already."""
-
-    event: Event
-    option_id: UUID | None
-    slot_id: UUID | None
-    party_size: int
-    moment: datetime
-    held: bool = False
-
-
-class _NoRoom(Exception):
-    """A tier failed half-way; what was changed before it is taken back, and then all tiers are looked at."""
-
-    def __init__(self, conflict_type: str, wish: _Wish) -> None:
-        self.conflict_type, self.wish = conflict_type, wish
-        super().__init__(conflict_type)
-
-
 def register(
     *,
     event: Event,
@@ -105,15 +84,15 @@ def register(
     """
     if not 1 <= party_size <= MAX_PARTY:
         raise PartyOutOfRange(MAX_PARTY)
-    wish = _Wish(event=event, option_id=option_id, slot_id=slot_id, party_size=party_size, moment=now)
+    wish = Wish(event=event, option_id=option_id, slot_id=slot_id, party_size=party_size, moment=now)
     option = find_option(event, option_id)
     try:
         with one_live_per_person(event, user, option_id):
             if window_conflict(event, now) is not None:
-                raise _NoRoom(ConflictType.REGISTRATION_CLOSED, wish)
+                raise NoRoom(ConflictType.REGISTRATION_CLOSED, wish)
             if option is not None and option.available_slots < party_size:
                 # Looked at before anything is written, so that a queue at a sold-out option costs reads alone.
-                raise _NoRoom(ConflictType.INVENTORY_EXHAUSTED, wish)
+                raise NoRoom(ConflictType.INVENTORY_EXHAUSTED, wish)
             registration = store_request(
                 event=event,
                 user=user,
@@ -127,8 +106,8 @@ def register(
             )
             _hold(wish, now=now)
             return registration
-    except _NoRoom as refusal:
-        raise _conflict(refusal, now=now) from refusal
+    except NoRoom as refusal:
+        raise why_refused(refusal, now=now) from refusal
 
 
 def approve(
@@ -152,8 +131,8 @@ def approve(
             registration = _promise(registration_id, event, acting_user, assigned_slot_id, now=now)
             tell(registration, "approved")
             return Decided(registration=registration, changed=True)
-    except _NoRoom as refusal:
-        raise _conflict(refusal, now=now) from refusal
+    except NoRoom as refusal:
+        raise why_refused(refusal, now=now) from refusal
 
 
 @transaction.atomic
@@ -186,36 +165,23 @@ def assign(
         raise CollectedAlready
     approved = registration.status == APPROVED
     had = registration.assigned_slot_id if approved else registration.preferred_slot_id
-    books = approved or registration.holds
-    if books and not exchange_slots(event_id=event.pk, old=had, new=slot_id, places=registration.party_size):
-        slot = PickupSlot.objects.get(pk=slot_id)
-        conflicts = detect_conflicts(
-            event=event,
-            option=None,
-            slot=slot,
-            party_size=registration.party_size,
-            moment=registration.requested_at,
-            now=now,
-        )
-        raise RegistrationConflict(conflicts)
+    if had == slot_id:
+        return registration
+    places = registration.party_size if approved or registration.holds else 0
+    if not exchange_slots(
+        event_id=event.pk, old=had, new=slot_id, places=places, wanted=registration.party_size, ends_after=now
+    ):
+        raise RegistrationConflict([_why_not(slot_id, event, registration.party_size, now=now)])
     column = "assigned_slot_id" if approved else "preferred_slot_id"
     EventRegistration.objects.filter(pk=registration.pk).update(**{column: slot_id})
     setattr(registration, column, slot_id)
     tell(registration, "slot_assigned")
+    if had is not None and places:
+        offer_slot(event=event, slot_id=had, now=now)
     return registration
 
 
-def kept_when_cancelled(
-    registration: EventRegistration, event: Event, desk: RegistrationDesk, *, now: datetime
-) -> Decimal:
-    """Return what stays as cost when its owner cancels now: nothing in time, the event's share later."""
-    in_time = now <= event.event_date - timedelta(hours=desk.cancel_until_hours)
-    if registration.status != APPROVED or in_time:
-        return Decimal(0)
-    return quantize(registration.amount_committed * desk.kept_share / 100, registration.currency)
-
-
-def _hold(wish: _Wish, *, now: datetime) -> None:
+def _hold(wish: Wish, *, now: datetime) -> None:
     """Take the places that a new registration asks for, or see that they are there where asking holds nothing."""
     event, holds, places = wish.event, wish.event.pending_holds, wish.party_size
     price = move_places(
@@ -227,13 +193,15 @@ def _hold(wish: _Wish, *, now: datetime) -> None:
         statuses={PENDING: 1},
     )
     if price is None:
-        raise _NoRoom(ConflictType.INVENTORY_EXHAUSTED, wish)
+        # An event without its desk was deleted a moment ago.
+        gone = ConflictType.INVENTORY_EXHAUSTED if wish.option_id else ConflictType.REGISTRATION_CLOSED
+        raise NoRoom(gone, wish)
     if not has_money(event.pk, price.cost_per_unit * places):
-        raise _NoRoom(ConflictType.BUDGET_EXHAUSTED, wish)
+        raise NoRoom(ConflictType.BUDGET_EXHAUSTED, wish)
     if wish.slot_id is not None and not move_slot(
         event_id=event.pk, slot_id=wish.slot_id, places=places if holds else 0, wanted=places, ends_after=now
     ):
-        raise _NoRoom(ConflictType.SLOT_CONFLICT, wish)
+        raise NoRoom(ConflictType.SLOT_CONFLICT, wish)
 
 
 def _promise(
@@ -244,7 +212,7 @@ def _promise(
     places, held = registration.party_size, registration.holds
     slot_id = assigned_slot_id or registration.preferred_slot_id
     moves_slot = not held or slot_id != registration.preferred_slot_id
-    wish = _Wish(
+    wish = Wish(
         event=event,
         option_id=registration.event_option_id,
         slot_id=slot_id if moves_slot else None,
@@ -253,7 +221,7 @@ def _promise(
         held=held,
     )
     if window_conflict(event, wish.moment) is not None:
-        raise _NoRoom(ConflictType.REGISTRATION_CLOSED, wish)
+        raise NoRoom(ConflictType.REGISTRATION_CLOSED, wish)
     price = move_places(
         event_id=event.pk,
         option_id=registration.event_option_id,
@@ -263,14 +231,22 @@ def _promise(
         statuses={PENDING: -1, APPROVED: 1},
     )
     if price is None:
-        raise _NoRoom(ConflictType.INVENTORY_EXHAUSTED, wish)
+        raise NoRoom(ConflictType.INVENTORY_EXHAUSTED, wish)
     had = registration.preferred_slot_id if held else None
-    if moves_slot and not exchange_slots(event_id=event.pk, old=had, new=slot_id, places=places):
-        raise _NoRoom(ConflictType.SLOT_CONFLICT, wish)
+    if moves_slot and not exchange_slots(
+        event_id=event.pk,
+        old=had,
+        new=slot_id,
+        places=places,
+        ends_after=now if slot_id != registration.preferred_slot_id else None,
+    ):
+        raise NoRoom(ConflictType.SLOT_CONFLICT, wish)
+    if had is not None and had != slot_id:
+        offer_slot(event=event, slot_id=had, now=now)
     amount = price.cost_per_unit * places
     budget_id = commit(registration, price, amount) if amount else None
     if amount and budget_id is None:
-        raise _NoRoom(ConflictType.BUDGET_EXHAUSTED, wish)
+        raise NoRoom(ConflictType.BUDGET_EXHAUSTED, wish)
     changes: dict[str, Any] = {
         "assigned_slot_id": slot_id,
         "amount_committed": amount,
@@ -303,6 +279,11 @@ def _leave(registration_id: UUID, event: Event, *, to: str, actor: User, now: da
     slot_id = before.assigned_slot_id if was_approved else before.preferred_slot_id if before.holds else None
     if slot_id is not None:
         move_slot(event_id=event.pk, slot_id=slot_id, places=-places)
+    if was_approved or before.holds:
+        # Before the money: options and slots are locked before the budget.
+        offer_places(event=event, option_id=before.event_option_id, now=now)
+        if slot_id is not None:
+            offer_slot(event=event, slot_id=slot_id, now=now)
     kept = Decimal(0)
     if was_approved and before.amount_committed:
         if to == CANCELLED and before.user_id == actor.pk:
@@ -312,8 +293,6 @@ def _leave(registration_id: UUID, event: Event, *, to: str, actor: User, now: da
     EventRegistration.objects.filter(pk=before.pk).update(amount_committed=0, amount_kept=kept, holds=False)
     left = _read(before.pk, event)
     tell(left, "rejected" if to == REJECTED else "cancelled")
-    if was_approved or before.holds:
-        offer_places(event=event, option_id=before.event_option_id, now=now)
     return Decided(registration=left, changed=True)
 
 
@@ -359,33 +338,11 @@ def _undecided(registration_id: UUID, event: Event, *, wanted: str, actor: User)
     raise CollectedAlready
 
 
-def _conflict(refusal: _NoRoom, *, now: datetime) -> RegistrationConflict:
-    """List every tier that fails, as things stand after the failed attempt was taken back."""
-    wish = refusal.wish
-    option = find_option(wish.event, wish.option_id)
-    slot: PickupSlot | None = PickupSlot.objects.filter(pk=wish.slot_id).first() if wish.slot_id else None
-    found = detect_conflicts(
-        event=wish.event,
-        option=option,
-        slot=slot,
-        party_size=wish.party_size,
-        moment=wish.moment,
-        now=now,
-        held=wish.held,
-    )
-    # Somebody may have made room in between; the person was refused all the same, and may try again.
-    gone_again = Conflict(refusal.conflict_type, "This was taken a moment ago and may be free again. Try once more.")
-    return RegistrationConflict(found or [gone_again])
-
-
-def find_option(event: Event, option_id: UUID | None) -> EventOption | None:
-    """Return the event's option, None for no id. Raises `OptionNotFound`."""
-    if option_id is None:
-        return None
-    option: EventOption | None = EventOption.objects.filter(pk=option_id, event_id=event.pk).first()
-    if option is None:
-        raise OptionNotFound(option_id)
-    return option
+def _why_not(slot_id: UUID, event: Event, party_size: int, *, now: datetime) -> Conflict:
+    """Say why a slot was not given out."""
+    slot: PickupSlot = PickupSlot.objects.get(pk=slot_id)
+    taken = Conflict(ConflictType.SLOT_CONFLICT, "This slot was taken a moment ago. Try once more.")
+    return slot_conflict(event, slot, party_size, now=now) or taken
 
 
 def _read(registration_id: UUID, event: Event, *, lock: bool = False) -> EventRegistration:

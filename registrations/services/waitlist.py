@@ -1,41 +1,51 @@
 """The queue for what has no room: joined, offered what becomes free in order, accepted in time or passed on."""
 
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import F, Q
 
 from budgetsite.accounts.models import User
 from budgetsite.outbox.services import record_event
 from events.models import Event
 from registrations.models import (
+    LIVE_STATUSES,
     MAX_PARTY,
+    QUEUED_STATUSES,
     EventOption,
     EventRegistration,
     PickupSlot,
-    RegistrationDesk,
     RegistrationStatus,
     WaitlistEntry,
     WaitlistStatus,
 )
-from registrations.services.conflicts import window_conflict
+from registrations.services.conflicts import slot_conflict, window_conflict
+from registrations.services.offers import OFFERED, WAITING, offer_places, offer_slot, tell_waitlist
 from registrations.services.places import move_places, move_slot
 from registrations.services.problems import (
     NothingToWaitFor,
     OfferGone,
     OptionNotFound,
+    PartyNeverFits,
     PartyOutOfRange,
+    RegisteredAlready,
     RegistrationConflict,
+    SlotNotFound,
     WaitingAlready,
     WaitlistEntryNotFound,
 )
 from registrations.services.request import one_live_per_person, store_request
 
-WAITING, OFFERED = WaitlistStatus.WAITING, WaitlistStatus.OFFERED
-# So many are offered a place in one go; the job that watches offers goes on from there.
-MOST_OFFERS = 50
+
+@dataclass(frozen=True, slots=True)
+class Minded:
+    """What became of a queue: offers that had run out, and offers made."""
+
+    expired: int
+    offered: int
 
 
 @transaction.atomic
@@ -51,17 +61,22 @@ def join_waitlist(
 ) -> WaitlistEntry:
     """Queue for an option or a slot that has no room.
 
-    Raises `NothingToWaitFor` when there is room, `WaitingAlready`, `RegistrationConflict` outside the window.
+    Raises `NothingToWaitFor` when there is room, `PartyNeverFits` when there never was that much, `WaitingAlready`,
+    `RegisteredAlready`, `RegistrationConflict` outside the window and for a slot that is over.
     """
     if not 1 <= party_size <= MAX_PARTY:
         raise PartyOutOfRange(MAX_PARTY)
     closed = window_conflict(event, now)
     if closed is not None:
         raise RegistrationConflict([closed])
-    if option_id is not None and not EventOption.objects.filter(pk=option_id, event_id=event.pk).exists():
-        raise OptionNotFound(option_id)
-    if _has_room(option_id, slot_id, party_size):
+    if not _lacks_room(event, option_id, slot_id, party_size, now=now):
         raise NothingToWaitFor
+    live = EventRegistration.objects.filter(
+        event_id=event.pk, user=user, event_option_id=option_id, status__in=LIVE_STATUSES
+    )
+    registered = live.values_list("pk", flat=True).first()
+    if registered is not None:
+        raise RegisteredAlready(registered)
     entry = WaitlistEntry(
         event=event,
         user=user,
@@ -77,42 +92,18 @@ def join_waitlist(
         if "registrations_waits_once" not in str(error):
             raise
         raise WaitingAlready from error
-    _tell(entry, "joined")
+    tell_waitlist(entry, "joined")
     return entry
-
-
-def offer_places(*, event: Event, option_id: UUID | None, now: datetime) -> list[WaitlistEntry]:
-    """Offer what is free to whoever waits, the highest priority and the longest wait first; return who was offered.
-
-    An offer holds its places. It stops at the first whose party does not fit, so that a large party is never passed
-    over for ever. Inside the transaction that freed the places, after the option was locked.
-    """
-    waiting: Any = (
-        WaitlistEntry.objects.filter(event_id=event.pk, event_option_id=option_id, status=WAITING)
-        .order_by("-priority", "created_at", "id")
-        .select_for_update(no_key=True, skip_locked=True)[:MOST_OFFERS]
-    )
-    offered: list[WaitlistEntry] = []
-    expires_at: datetime | None = None
-    for entry in waiting:
-        if not _hold_for(entry, now=now):
-            break
-        if expires_at is None:
-            expires_at = now + timedelta(minutes=_offer_minutes(event))
-        entry.status, entry.offered_at, entry.offer_expires_at = OFFERED, now, expires_at
-        entry.save(update_fields=["status", "offered_at", "offer_expires_at"])
-        _tell(entry, "offered")
-        offered.append(entry)
-    return offered
 
 
 @transaction.atomic
 def accept_offer(*, entry_id: UUID, event: Event, user: User, now: datetime) -> EventRegistration:
     """Turn an offer into a registration that waits for approval; its places are held already.
 
+    Who queued did so while registration was open; an offer that comes after its end can be accepted all the same.
     Raises `OfferGone` when there is none, or it has run out; `WaitlistEntryNotFound` for somebody else's.
     """
-    entry = _own(entry_id, event, user)
+    entry = _find(entry_id, event, user)
     if entry.status != OFFERED or entry.offer_expires_at is None or entry.offer_expires_at <= now:
         raise OfferGone
     option = entry.event_option
@@ -126,7 +117,7 @@ def accept_offer(*, entry_id: UUID, event: Event, user: User, now: datetime) -> 
             holds=True,
             quoted_cost=option.cost_per_unit if option is not None else Decimal(0),
             notes=entry.notes,
-            now=now,
+            now=min(now, event.registration_end_date),
         )
         # Its places are held by the offer already.
         move_places(
@@ -137,99 +128,126 @@ def accept_offer(*, entry_id: UUID, event: Event, user: User, now: datetime) -> 
         )
     entry.status, entry.decided_at, entry.registration = WaitlistStatus.ACCEPTED, now, registration
     entry.save(update_fields=["status", "decided_at", "registration"])
-    _tell(entry, "accepted")
+    tell_waitlist(entry, "accepted")
     return registration
 
 
 @transaction.atomic
-def leave_waitlist(*, entry_id: UUID, event: Event, user: User, now: datetime) -> WaitlistEntry:
-    """Leave the queue, or turn an offer down; what it held is offered to the next."""
-    entry = _own(entry_id, event, user)
-    if entry.status not in (WAITING, OFFERED):
+def leave_waitlist(*, entry_id: UUID, event: Event, user: User | None, now: datetime) -> WaitlistEntry:
+    """Leave the queue, or turn an offer down; what it held is offered to the next.
+
+    `user` is whose entry it has to be; None takes anybody's off, for staff. Raises `OfferGone`,
+    `WaitlistEntryNotFound`.
+    """
+    entry = _find(entry_id, event, user)
+    if entry.status not in QUEUED_STATUSES:
         raise OfferGone
     _end(entry, WaitlistStatus.CANCELLED, now=now)
     return entry
 
 
 @transaction.atomic
-def expire_offers(*, now: datetime) -> int:
-    """Let offers that have run out pass on to the next; return how many. Safe to run twice and at once."""
-    gone: Any = (
-        WaitlistEntry.objects.filter(status=OFFERED, offer_expires_at__lte=now)
-        .select_related("event")
-        .order_by("offer_expires_at", "id")
-        .select_for_update(no_key=True, skip_locked=True, of=("self",))
+def prioritise(*, entry_id: UUID, event: Event, acting_user: User, priority: int) -> WaitlistEntry:
+    """Let an entry go before (or after) the others: higher goes first. Raises `WaitlistEntryNotFound`, `OfferGone`."""
+    entry = _find(entry_id, event, None)
+    if entry.status not in QUEUED_STATUSES:
+        raise OfferGone
+    entry.priority = priority
+    entry.save(update_fields=["priority"])
+    record_event(
+        kind="waitlist.prioritised",
+        subject_type="waitlist_entry",
+        subject_id=entry.pk,
+        payload={"event_id": str(event.pk), "priority": priority},
     )
-    expired = list(gone)
+    return entry
+
+
+def expire_offers(*, now: datetime) -> int:
+    """Let offers that have run out pass on to the next, in every queue; return how many ran out.
+
+    Safe to run twice and at once: each queue is a transaction of its own, so that no run holds one queue's places while
+    it waits for another's.
+    """
+    return sum(
+        mind_queue(event_id=event_id, option_id=option_id, now=now).expired for event_id, option_id in queues_due(now)
+    )
+
+
+@transaction.atomic
+def mind_queue(*, event_id: UUID, option_id: UUID | None, now: datetime) -> Minded:
+    """Let a queue's offers that have run out expire, and offer what is free. Nothing for an event that was deleted."""
+    event: Event | None = Event.objects.filter(pk=event_id).first()
+    # The option is locked first, as everybody who gives back its places does.
+    if event is None or move_places(event_id=event_id, option_id=option_id) is None:
+        return Minded(expired=0, offered=0)
+    gone = WaitlistEntry.objects.filter(
+        event_id=event_id, event_option_id=option_id, status=OFFERED, offer_expires_at__lte=now
+    )
+    # By slot, since their slots are locked one after the other.
+    expired = list(gone.order_by("preferred_slot_id", "id").select_for_update(no_key=True, skip_locked=True))
     for entry in expired:
-        _end(entry, WaitlistStatus.EXPIRED, now=now)
-    return len(expired)
+        _end(entry, WaitlistStatus.EXPIRED, now=now, passes_on=False)
+    offered = offer_places(event=event, option_id=option_id, now=now)
+    for slot_id in sorted({entry.preferred_slot_id for entry in expired if entry.preferred_slot_id}):
+        offer_slot(event=event, slot_id=slot_id, now=now)
+    return Minded(expired=len(expired), offered=len(offered))
 
 
-def _end(entry: WaitlistEntry, status: WaitlistStatus, *, now: datetime) -> None:
+def queues_due(now: datetime) -> list[tuple[UUID, UUID | None]]:
+    """Return the queues (event, option) where an offer has run out, or where somebody waits although there is room."""
+    run_out = Q(status=OFFERED, offer_expires_at__lte=now)
+    has_places = Q(event_option=None) | Q(
+        event_option__total_available__gt=F("event_option__committed_count") + F("event_option__held_count")
+    )
+    has_slot = Q(preferred_slot=None) | Q(
+        preferred_slot__capacity__gt=F("preferred_slot__booked"), preferred_slot__ends_at__gt=now
+    )
+    may_be_offered = Q(status=WAITING, event__event_date__gt=now) & has_places & has_slot
+    due = WaitlistEntry.objects.filter(run_out | may_be_offered)
+    return list(due.order_by("event_id", "event_option_id").values_list("event_id", "event_option_id").distinct())
+
+
+def _end(entry: WaitlistEntry, status: WaitlistStatus, *, now: datetime, passes_on: bool = True) -> None:
     was_offered = entry.status == OFFERED
     entry.status, entry.decided_at = status, now
     entry.save(update_fields=["status", "decided_at"])
-    _tell(entry, str(status).lower())
+    tell_waitlist(entry, str(status).lower())
     if not was_offered:
         return
     move_places(event_id=entry.event_id, option_id=entry.event_option_id, held=-entry.party_size)
     if entry.preferred_slot_id is not None:
         move_slot(event_id=entry.event_id, slot_id=entry.preferred_slot_id, places=-entry.party_size)
-    offer_places(event=entry.event, option_id=entry.event_option_id, now=now)
+    if passes_on:
+        offer_places(event=entry.event, option_id=entry.event_option_id, now=now)
+        if entry.preferred_slot_id is not None:
+            offer_slot(event=entry.event, slot_id=entry.preferred_slot_id, now=now)
 
 
-def _hold_for(entry: WaitlistEntry, *, now: datetime) -> bool:
-    """Take the places that an entry waits for; False, and nothing taken, when they are not there."""
-    try:
-        with transaction.atomic():
-            price = move_places(event_id=entry.event_id, option_id=entry.event_option_id, held=entry.party_size)
-            if price is None:
-                raise _NotYet
-            if entry.preferred_slot_id is not None and not move_slot(
-                event_id=entry.event_id, slot_id=entry.preferred_slot_id, places=entry.party_size, ends_after=now
-            ):
-                raise _NotYet
-    except _NotYet:
-        return False
-    return True
+def _lacks_room(event: Event, option_id: UUID | None, slot_id: UUID | None, party_size: int, *, now: datetime) -> bool:
+    """Whether the option or the slot has too little room now, and ever had enough for so many."""
+    option: EventOption | None = EventOption.objects.filter(pk=option_id, event_id=event.pk).first()
+    if option is None and option_id is not None:
+        raise OptionNotFound(option_id)
+    slot: PickupSlot | None = PickupSlot.objects.filter(pk=slot_id, event_id=event.pk).first()
+    if slot is None and slot_id is not None:
+        raise SlotNotFound(slot_id)
+    most = [option.total_available] if option else []
+    most += [slot.capacity] if slot else []
+    if most and min(most) < party_size:
+        raise PartyNeverFits(min(most))
+    full = None if slot is None else slot_conflict(event, slot, party_size, now=now)
+    if full is not None and slot is not None and slot.ends_at <= now:
+        raise RegistrationConflict([full])
+    return full is not None or (option is not None and option.available_slots < party_size)
 
 
-class _NotYet(Exception):
-    """There is no room for the first in the queue."""
-
-
-def _has_room(option_id: UUID | None, slot_id: UUID | None, party_size: int) -> bool:
-    option: EventOption | None = EventOption.objects.filter(pk=option_id).first() if option_id else None
-    slot: PickupSlot | None = PickupSlot.objects.filter(pk=slot_id).first() if slot_id else None
-    enough = option is None or option.available_slots >= party_size
-    return enough and (slot is None or slot.available >= party_size)
-
-
-def _offer_minutes(event: Event) -> int:
-    minutes: int = RegistrationDesk.objects.values_list("offer_minutes", flat=True).get(event_id=event.pk)
-    return minutes
-
-
-def _own(entry_id: UUID, event: Event, user: User) -> WaitlistEntry:
-    rows = WaitlistEntry.objects.filter(pk=entry_id, event_id=event.pk, user=user).select_related(
-        "event", "event_option"
-    )
+def _find(entry_id: UUID, event: Event, user: User | None) -> WaitlistEntry:
+    """Return an entry of this event, locked; of this person where one is named."""
+    rows = WaitlistEntry.objects.filter(pk=entry_id, event_id=event.pk).select_related("event", "event_option")
+    if user is not None:
+        rows = rows.filter(user=user)
     entry: WaitlistEntry | None = rows.select_for_update(no_key=True, of=("self",)).first()
     if entry is None:
         raise WaitlistEntryNotFound
     return entry
-
-
-def _tell(entry: WaitlistEntry, happened: str) -> None:
-    record_event(
-        kind=f"waitlist.{happened}",
-        subject_type="waitlist_entry",
-        subject_id=entry.pk,
-        payload={
-            "event_id": str(entry.event_id),
-            "event_option_id": str(entry.event_option_id) if entry.event_option_id else None,
-            "party_size": entry.party_size,
-            "offer_expires_at": entry.offer_expires_at.isoformat() if entry.offer_expires_at else None,
-        },
-    )
