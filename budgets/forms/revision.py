@@ -33,7 +33,7 @@ class DiscardForm(forms.Form):
         max_length=2000,
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Optional. It is kept with the budget.",
+        help_text="It is kept with the budget.",
     )
 
 
@@ -45,7 +45,6 @@ class MomentForm(forms.Form):
         label="Time",
         required=False,
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
-        help_text="Empty means the end of that day.",
     )
 
     def __init__(self, *args: Any, zone: str, now: datetime, **kwargs: Any) -> None:

@@ -109,7 +109,7 @@ def test_transfers_before_the_revision_are_told(story, client):
     story.step("revise")
     story.change("Band", budgeted_amount="450")
     text = words(client.get(address("revision_diff", story.budget)))
-    assert "+100.00 by transfers, in force before 400.00 450.00 raised by 50.00" in text
+    assert "transfers had brought it 100.00 400.00 450.00 raised by 50.00" in text
     assert "100.00 CAD from “Hall” to “Band” “Cheaper than planned”" in text
 
 
@@ -189,6 +189,7 @@ def test_the_plan_as_of_a_day_shows_what_was_in_force_and_spent(revised, client)
     assert "Hall Venue 900.00 in revision 2, which was being worked on 600.00 40.00 0.00 560.00" in text
     assert "Flowers Decor & Florals revision 2 left it out 50.00" in text
     assert "Tickets Miscellaneous · income 200.00 0.00" in text
+    assert "Income 0.00 200.00 expected" in text
 
 
 def test_days_without_a_budget_and_days_to_come_say_so(revised, client):

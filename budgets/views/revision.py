@@ -1,5 +1,6 @@
 """A budget's plans: the list, one of them, two compared, giving up the one that is worked on, and any moment of old."""
 
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -175,6 +176,9 @@ def plan_as_of(request: PageRequest, budget_id: UUID) -> HttpResponse:
             "costs": [line for line in lines if not line.is_income],
             "incomes": [line for line in lines if line.is_income],
             "left_out": {line.pk for line in found.left_out},
+            "income_in_force": sum(
+                (line.in_force_amount for line in (*found.lines, *found.left_out) if line.is_income), Decimal(0)
+            ),
             "paging": paging,
         }
     elif form.is_bound:
