@@ -1,6 +1,6 @@
 """Our Networks 2018: a real conference's plan, and what it came to.
 
-Plan and expenses are the organisers' own figures (see `our_networks_2018/LICENCE.md`). Three things had to be decided:
+Plan, expenses and income are the organisers' own figures (see `our_networks_2018/LICENCE.md`). What had to be decided:
 
 - **One sum per category.** The organisers published what was spent by category, the plan by line. A category's sum is
   shared out among its lines in proportion to what was planned for them, to the cent; each entry says so.
@@ -9,6 +9,8 @@ Plan and expenses are the organisers' own figures (see `our_networks_2018/LICENC
   the category Space show the published difference.
 - **"Registration".** 50.00 were spent that nobody had planned. The plan was approved by then, so it is revised: a line
   with nothing planned, approved once more.
+- **Income.** The three sources, with what was projected for each, are lines of income; the plan has no category for
+  them, so that they stand under one of their own.
 
 The final sums have no dates of their own; those of the entries are invented, in the order that the weeks suggest.
 """
@@ -18,14 +20,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from budgets.demo.people import Cast, House, Person
-from budgets.demo.steps import spend, take_steps
-from budgets.models import BudgetLineItem, EntrySource, EventBudget
+from budgets.demo.steps import receive, spend, take_steps
+from budgets.models import BudgetLineItem, EntrySource, EventBudget, LineKind
 from budgets.services.categories import ensure_categories
 from budgets.services.event_budget import update_event_budget
-from budgets.services.line_item import add_line_item
+from budgets.services.line_item import add_line_item, add_line_items
 from budgets.services.plan_import import import_plan
 from budgetsite.accounts.roles import Role
 from events.models import Event, EventType
@@ -62,6 +65,9 @@ SPENT_ON = {
     "Catering": (7, 15),
     "Honoraria": (7, 20),
 }
+# When the money of a source is said to have come in.
+RECEIVED_ON = {"Sponsorship": (6, 18), "Registration": (7, 13), "Swag": (7, 15)}
+INCOME = "Income"
 
 NOTES = """\
 Plan confirmed on 1 June 2018: 7,570.00. Final expenses published on 1 September 2018: 9,037.85, which is 1,467.85 more.
@@ -70,6 +76,8 @@ The expenses were published by category. Each category's sum is shared out among
 The kickoff's security was reported under “Yami-ichi” (2,508.00); it stands on the kickoff's line Security, for which \
 400.00 were planned. Registration (50.00) was not planned; the plan was revised to show it.
 
+Income: 9,175.54 came in, 2,710.54 more than the 6,465.00 projected. The conference made 137.69.
+
 Figures: the organisers of Our Networks, ournetworks/2018, CC BY-SA 4.0. People and dates of single costs are invented.
 """
 
@@ -77,20 +85,25 @@ Figures: the organisers of Our Networks, ournetworks/2018, CC BY-SA 4.0. People 
 def tell(cast: Cast, *, now: datetime) -> None:
     """Plan, import, submit, approve, spend, revise, overspend: as it went, and by whom."""
     with cast.acting(Role.OWNER) as owner:
-        ensure_categories(names=_categories_of_plan(), acting_user=owner)
+        ensure_categories(names=[*_categories_of_plan(), INCOME], acting_user=owner)
     with cast.acting(Role.ORGANIZER) as organizer:
         event = _open_event(cast)
         with (DATA / "plan.csv").open("rb") as file:
             report = import_plan(file=file, filename="plan.csv", event=event, acting_user=organizer)
-    budget = report.budget
-    assert budget is not None
+        budget = report.budget
+        assert budget is not None
+        add_line_items(budget_id=budget.pk, acting_user=organizer, line_items=_expected_income())
     take_steps(cast, budget, "submit", "approve", "activate", now=now)
-    sums = _actuals()
-    for category in sorted(sums, key=lambda category: SPENT_ON[category]):
-        if category == "Registration":
+    # By day; of one day, what was spent before what came in.
+    steps = [
+        *((SPENT_ON[category], _spend_category, category, amount) for category, amount in _actuals().items()),
+        *((RECEIVED_ON[source], _receive, source, amount) for source, amount in _income().items()),
+    ]
+    for _day, post, name, amount in sorted(steps, key=lambda step: step[0]):
+        if post is _spend_category and name == "Registration":
             _revise_for_registration(cast, budget, now=now)
         with cast.acting(Role.STAFF):
-            _spend_category(budget, category, sums[category])
+            post(budget, name, amount)
     with cast.acting(Role.STAFF) as staff:
         version = EventBudget.objects.get(pk=budget.pk).version
         update_event_budget(budget_id=budget.pk, version=version, acting_user=staff, notes=NOTES)
@@ -140,6 +153,35 @@ def _actuals() -> dict[str, Decimal]:
     return {row["category"]: Decimal(row["actual_amount"]) for row in _rows("actuals.csv")}
 
 
+def _income() -> dict[str, Decimal]:
+    return {row["category"]: Decimal(row["actual_amount"]) for row in _rows("income.csv")}
+
+
+def _expected_income() -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": LineKind.INCOME,
+            "category": INCOME,
+            "section": INCOME,
+            "name": row["category"],
+            "budgeted_amount": Decimal(row["projected_amount"]),
+        }
+        for row in _rows("income.csv")
+    ]
+
+
+def _receive(budget: EventBudget, source: str, amount: Decimal) -> None:
+    line = BudgetLineItem.objects.get(budget=budget, kind=LineKind.INCOME, name=source)
+    receive(
+        line,
+        amount,
+        description=f"Reported by the organisers for {source} as one sum",
+        occurred_at=datetime(2018, *RECEIVED_ON[source], 12, 0, tzinfo=TORONTO),
+        source=EntrySource.IMPORT,
+        source_id=f"income.csv {source}",
+    )
+
+
 def _revise_for_registration(cast: Cast, budget: EventBudget, *, now: datetime) -> None:
     reason = "Registration cost something after all. It was not planned: a line for it, with nothing planned."
     take_steps(cast, budget, "revise", now=now, reason=reason)
@@ -159,7 +201,7 @@ def _revise_for_registration(cast: Cast, budget: EventBudget, *, now: datetime) 
 
 def _spend_category(budget: EventBudget, category: str, amount: Decimal) -> None:
     occurred_at = datetime(2018, *SPENT_ON[category], 12, 0, tzinfo=TORONTO)
-    lines = BudgetLineItem.objects.filter(budget=budget).order_by("sort_order", "id")
+    lines = BudgetLineItem.objects.filter(budget=budget, kind=LineKind.COST).order_by("sort_order", "id")
     if category == "Yami-ichi":
         lines = lines.filter(category__name="Space", name="Security")
         description = "The kickoff's security, reported by the organisers under “Yami-ichi”, which the plan lacks"

@@ -53,6 +53,20 @@ def spend(line: BudgetLineItem, amount: Decimal, *, description: str, occurred_a
     )
 
 
+def receive(line: BudgetLineItem, amount: Decimal, *, description: str, occurred_at: datetime, **options: Any) -> None:
+    """Post what came in on a line of income, as whoever acts."""
+    ledger.post(
+        budget_id=line.budget_id,
+        line_item_id=line.pk,
+        kind=EntryKind.INCOME,
+        actual_delta=amount,
+        currency=line.currency,
+        description=description,
+        occurred_at=occurred_at,
+        **{"source": EntrySource.MANUAL, **options},
+    )
+
+
 def promise(line: BudgetLineItem, amount: Decimal, *, description: str, occurred_at: datetime) -> None:
     """Post a commitment on a line, as whoever acts."""
     ledger.post(

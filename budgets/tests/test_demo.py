@@ -20,6 +20,9 @@ from budgets.demo.our_networks import share_out
 from budgets.demo.people import PASSWORD
 from budgets.models import BudgetDecision, BudgetLineItem, EventBudget, LedgerEntry
 from budgets.services.ledger_proof import verify_ledger
+from budgets.services.line_item import update_line_item
+from budgets.services.problems import BudgetLocked
+from budgets.services.workflow import move_budget
 from budgetsite.accounts.models import Membership, User
 from budgetsite.accounts.roles import Role
 from budgetsite.accounts.selectors import all_accounts, memberships_of
@@ -60,7 +63,7 @@ def data(name):
 
 def sums_by_category(budget):
     planned, spent = defaultdict(Decimal), defaultdict(Decimal)
-    for line in BudgetLineItem.objects.filter(budget=budget).select_related("category"):
+    for line in BudgetLineItem.objects.filter(budget=budget, kind="cost").select_related("category"):
         planned[line.category.name] += line.budgeted_amount
         spent[line.category.name] += line.actual_amount
     return planned, spent
@@ -77,7 +80,8 @@ def test_the_conference_is_over_budget_by_what_was_published(conference):
 
 
 def test_the_conferences_plan_is_the_organisers(conference):
-    lines = BudgetLineItem.objects.filter(budget=conference).order_by("sort_order", "id").select_related("category")
+    costs = BudgetLineItem.objects.filter(budget=conference, kind="cost")
+    lines = costs.order_by("sort_order", "id").select_related("category")
     stored = [(line.section, line.category.name, line.name, line.budgeted_amount) for line in lines]
     planned = [
         (row["group"], row["category"], row["name"], Decimal(row["budgeted_amount"])) for row in data("plan.csv")
@@ -98,6 +102,60 @@ def test_each_published_difference_comes_out_of_the_lines(conference):
     assert found == published
     assert sum(difference for _amount, difference in found.values()) == Decimal("1467.85")
     assert set(spent) == set(published)
+
+
+def test_the_conference_made_what_was_published(conference):
+    assert (conference.projected_income_amount, conference.total_income_amount) == (6465, Decimal("9175.54"))
+    assert conference.result_amount == Decimal("137.69")
+    assert conference.projected_result_amount == -1105
+    lines = BudgetLineItem.objects.filter(budget=conference, kind="income").order_by("sort_order")
+    assert [(line.name, line.budgeted_amount, line.actual_amount) for line in lines] == [
+        (row["category"], Decimal(row["projected_amount"]), Decimal(row["actual_amount"])) for row in data("income.csv")
+    ]
+    differences = [Decimal("2690.45"), Decimal("-85.91"), Decimal("106.00")]
+    assert [line.actual_amount - line.budgeted_amount for line in lines] == differences
+    assert [Decimal(row["published_difference"]) for row in data("income.csv")] == differences
+    entries = LedgerEntry.objects.filter(budget=conference, kind="income").order_by("seq")
+    assert [(entry.source_id, entry.actual_delta) for entry in entries] == [
+        ("income.csv Sponsorship", Decimal("5990.45")),
+        ("income.csv Registration", Decimal("2214.09")),
+        ("income.csv Swag", Decimal("971.00")),
+    ]
+    assert not BudgetAlert.objects.filter(budget=conference, line_item__kind="income").exists()
+
+
+def test_the_conference_is_finalized_within_the_limit_and_warned_of(conference, demo):
+    """7,570.00 planned and 9,037.85 spent is −19.39 %: more than 10, and not more than 20."""
+    account = memberships_of(User.objects.get(email=our_networks.HOUSE.people[0].email))[0].tenant
+    manager = User.objects.get(name="Marek Dvořák")
+    moved = move_budget(
+        action="finalize",
+        budget_id=conference.pk,
+        version=conference.version,
+        acting_user=manager,
+        acting_role=Role.MANAGER,
+        account=account,
+        now=NOW,
+    )
+    assert [warning["code"] for warning in moved.warnings] == ["variance_high"]
+    assert "-19.39%" in moved.warnings[0]["detail"]
+    closed = moved.budget
+    assert (closed.status, closed.variance_amount, closed.result_amount) == (
+        "finalized",
+        Decimal("-1467.85"),
+        Decimal("137.69"),
+    )
+    swag = BudgetLineItem.objects.get(budget=conference, name="Swag")
+    with pytest.raises(BudgetLocked):
+        update_line_item(
+            budget_id=conference.pk,
+            line_item_id=swag.pk,
+            version=closed.version,
+            acting_user=manager,
+            actual_amount=Decimal(1000),
+        )
+    assert EventBudget.objects.get(pk=conference.pk).total_income_amount == Decimal("9175.54")
+    assert verify_ledger() == []
 
 
 def test_the_kickoffs_security_stands_where_it_was_planned(conference):
