@@ -6,11 +6,13 @@ from budgets.admin.category import CategoryAdmin
 from budgets.admin.decision import BudgetDecisionAdmin
 from budgets.admin.event_budget import EventBudgetAdmin
 from budgets.admin.ledger_entry import LedgerEntryAdmin
+from budgets.admin.template import BudgetTemplateAdmin
 from budgets.admin.transfer import BudgetTransferAdmin
 
 __all__ = [
     "ApprovalRuleAdmin",
     "BudgetDecisionAdmin",
+    "BudgetTemplateAdmin",
     "BudgetTransferAdmin",
     "CategoryAdmin",
     "EventBudgetAdmin",

@@ -3,7 +3,7 @@ from typing import Any
 from django.contrib import admin
 from unfold.decorators import display
 
-from budgets.models import BudgetLineItem, Category
+from budgets.models import BudgetLineItem, Category, TemplateLine
 from budgets.services.categories import create_category, delete_category, restore_category, update_category
 from budgets.services.problems import BudgetProblem
 from budgetsite.pages.back_office.displays import percentage_cell
@@ -49,4 +49,6 @@ class CategoryAdmin(StaffModelAdmin):
         lines = BudgetLineItem.objects.filter(category=obj).count()
         if lines:
             return [f"{lines} line(s) use it: it can only be deleted once they have another category."]
-        return ["No line uses it. It is no longer offered.", *super().deletion_consequences(request, obj)]
+        planned = TemplateLine.objects.filter(category=obj).count()
+        along = [f"{planned} line(s) of templates go along, and come back with it."] if planned else []
+        return ["No line uses it. It is no longer offered.", *along, *super().deletion_consequences(request, obj)]

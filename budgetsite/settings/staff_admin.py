@@ -68,6 +68,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Transfers", "swap_horiz", "budgets_budgettransfer_changelist", "ledger.view"),
                     _item("Decisions", "gavel", "budgets_budgetdecision_changelist", "budgets.view"),
                     _item("Approval rules", "rule", "budgets_approvalrule_changelist", "approval_rules.view"),
+                    _item("Templates", "list_alt", "budgets_budgettemplate_changelist", "templates.view"),
                     _item("Categories", "category", "budgets_category_changelist", "categories.view"),
                 ],
             },
