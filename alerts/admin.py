@@ -293,7 +293,7 @@ def alerts_to_acknowledge(request: StaffRequest) -> Panel:
                 badge=str(AlertLevel(alert.level).label),
                 tone=LEVEL_TONES[alert.level],
                 figures={
-                    "budgeted": alert.budget.total_budget_amount,
+                    "budgeted": alert.budget.in_force_amount,
                     "committed": alert.budget.total_committed_amount,
                     "actual": alert.budget.total_actual_amount,
                     "currency": alert.budget.currency,

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from budgets.models import BudgetLineItem, EventBudget
 from budgets.services.budget_copy import copy_budget
@@ -106,6 +107,50 @@ def test_a_revision_with_its_approvers_says_so(account, organizer, manager):
 
     assert "Revision 2 is with its approvers The approved plan of 10,000.00 CAD stays in force" in text
     assert "Where the plan stands" in text
+
+
+def test_the_events_list_and_page_measure_by_what_is_in_force(account, organizer, manager):
+    budget = under_revision(account, organizer, manager)
+    hall = BudgetLineItem.objects.get(name="Hall")
+    hall.budgeted_amount = Decimal(15000)
+    hall.actual_amount = Decimal(11000)
+    hall.save()
+    client = browser(organizer, account)
+
+    for url in (reverse("events:list"), reverse("events:detail", args=[budget.event_id])):
+        text = words(client.get(url))
+        assert "1,000.00 over budget" in text
+        assert "17,000.00" not in text
+
+
+def test_a_revision_can_be_compared_and_discarded_from_its_page_and_compared_by_approvers(account, organizer, manager):
+    budget = under_revision(account, organizer, manager)
+    drafted = browser(organizer, account).get(address("detail", budget)).content.decode()
+    move(budget, "submit", user=organizer, role=Role.ORGANIZER, account=account)
+    client = browser(manager, account)
+    waiting = client.get(address("detail", budget)).content.decode()
+    asked = client.get(address("move", budget, "approve")).content.decode()
+
+    compare, discard = (f'href="{address(name, budget)}"' for name in ("revision_diff", "revision_discard"))
+    assert (compare in drafted, discard in drafted) == (True, True)
+    assert (compare in waiting, discard in waiting) == (True, False)
+    assert compare in asked
+
+
+def test_money_is_moved_from_a_row_of_an_approved_plan_and_of_no_other(account, organizer, manager):
+    budget = make_budget(account, organizer)
+    line = make_line(budget, organizer)
+    tickets = make_line(budget, organizer, kind="income", name="Tickets")
+    client = browser(organizer, account)
+    link = f'href="{address("transfer_new", budget)}?from='
+
+    draft = client.get(address("detail", budget)).content.decode()
+    approve(budget, account, organizer, manager)
+    approved = client.get(address("detail", budget)).content.decode()
+
+    assert link not in draft
+    assert f"{link}{line.pk}" in approved
+    assert f"{link}{tickets.pk}" not in approved
 
 
 def test_more_lines_of_a_revision_cost_no_more_statements(account, organizer, manager):

@@ -119,13 +119,15 @@ def line_add(request: PageRequest, budget_id: UUID) -> HttpResponse:
         return _to_page(request, budget)
     group = _group_named(request)
     kind = LineKind.INCOME if group == INCOME else LineKind.COST
+    categories = _categories()
     form = LineItemForm(
         request.POST if request.method == "POST" else None,
         budget=budget,
-        categories=_categories(),
+        categories=categories,
         drivers=list(drivers_of(budget.pk)),
         kind=kind,
-        initial={"category": group},
+        # Income seldom has a category of its own; what is left over stands last.
+        initial={"category": str(categories[-1].pk) if group == INCOME and categories else group},
         auto_id=f"line-new-{group or 'any'}-%s",
     )
     if request.method != "POST":
