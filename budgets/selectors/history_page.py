@@ -14,6 +14,7 @@ from budgets.models import (
     BudgetTransfer,
     EventBudget,
     LedgerEntry,
+    LineKind,
     PlanDriver,
     TransferStatus,
 )
@@ -86,18 +87,19 @@ def story_page(
     budget: EventBudget,
     *,
     before: Position | None = None,
-    with_ledger: bool = True,
+    for_team: bool = True,
     kind: str | None = None,
     person: UUID | str | None = None,
 ) -> StoryPage:
     """Return the steps before `before` (the last ones, when it is None), in a constant number of statements.
 
-    `kind` is one of `KINDS`; `person` someone's id, or `BY_ITSELF` for what nobody did.
+    `kind` is one of `KINDS`; `person` someone's id, or `BY_ITSELF` for what nobody did. Unless it is `for_team`, the
+    ledger and the income are left out.
     """
     sources = [
         source.by(person)
-        for source in _sources(budget)
-        if kind in (None, source.kind) and (with_ledger or source.kind != MONEY)
+        for source in _sources(budget, with_income=for_team)
+        if kind in (None, source.kind) and (for_team or source.kind != MONEY)
     ]
     # The record of a deletion is hidden with what was deleted.
     with deleted_rows_visible():
@@ -141,7 +143,7 @@ def _page(sources: list[_Source], before: Position | None) -> StoryPage:
     return StoryPage(steps=steps, older=shown[-1][0] if len(found) > STEPS_PER_PAGE else None)
 
 
-def _sources(budget: EventBudget) -> list[_Source]:
+def _sources(budget: EventBudget, *, with_income: bool = True) -> list[_Source]:
     transfers = BudgetTransfer.objects.filter(budget_id=budget.pk).select_related("from_line", "to_line")
     asked = transfers.select_related("from_line", "to_line", "requested_by")
     answered = transfers.filter(decided_at__isnull=False).exclude(needs_role="")
@@ -186,7 +188,7 @@ def _sources(budget: EventBudget) -> list[_Source]:
         _Source(
             1,
             PLAN,
-            _with_previous(_lines_themselves(budget)),
+            _with_previous(_lines_themselves(budget, with_income=with_income)),
             "history_date",
             "history_id",
             "history_user",
@@ -204,11 +206,13 @@ def _sources(budget: EventBudget) -> list[_Source]:
     ]
 
 
-def _lines_themselves(budget: EventBudget) -> QuerySet[Any]:
+def _lines_themselves(budget: EventBudget, *, with_income: bool) -> QuerySet[Any]:
     """Leave out what a transfer or a quantity brought about: these tell of their lines themselves."""
     moved = BudgetTransfer.objects.filter(budget_id=budget.pk, status=TransferStatus.DONE).values("version")
     counted = PlanDriver.history.filter(budget_id=budget.pk).order_by().values("version")
     records = _without_discarding(BudgetLineItem.history.filter(budget_id=budget.pk))
+    if not with_income:
+        records = records.filter(kind=LineKind.COST)
     return records.exclude(
         version__in=moved, history_change_reason__startswith=TRANSFERRED, history_change_reason__isnull=False
     ).exclude(version__in=counted, driver_id__isnull=False, history_change_reason__contains=": ")

@@ -197,6 +197,22 @@ def test_without_income_there_is_no_result_but_a_way_to_add_some(account, organi
     assert f'href="{address("line_add", budget)}?category=income"' in page.content.decode()
 
 
+def test_a_client_reads_the_costs_and_neither_income_nor_notes_of_lines(account, organizer):
+    client_user = make_member(account, Role.CLIENT).user
+    budget = make_budget(account, organizer)
+    budget.event.client = client_user
+    budget.event.save()
+    make_line(budget, organizer, name="Hall", notes="They would pay more")
+    make_line(budget, organizer, kind="income", name="Our fee", budgeted_amount="4321", actual_amount="1234")
+    client = browser(client_user, account)
+
+    for name in ("detail", "history"):
+        text = words(client.get(address(name, budget)))
+        assert "Hall" in text
+        for secret in ("Our fee", "4,321", "1,234", "result", "They would pay more"):
+            assert secret not in text
+
+
 def test_income_is_added_received_and_kept_apart(account, organizer):
     budget = make_budget(account, organizer, total="1000")
     make_line(budget, organizer, budgeted_amount="1000")
@@ -463,6 +479,8 @@ def test_a_copied_budget_has_last_times_figures_beside_its_own(account, organize
 
     text = words(browser(organizer, account).get(address("detail", copied)))
 
-    assert "“Last time” is the budget that this one was copied from: Gala 2025" in text
+    assert (
+        "“Last time” is the budget that this one was copied from: Gala 2025 (1,000.00 planned, 1,200.00 spent)" in text
+    )
     assert "Hall Last time: 1,000.00 planned, 1,200.00 spent" in text
     assert "Tickets Last time: 700.00 planned, 800.00 received" in text

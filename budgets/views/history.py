@@ -18,12 +18,12 @@ from budgetsite.pages.keyset import position, position_in
 @require_safe
 def budget_history(request: PageRequest, budget_id: UUID) -> HttpResponse:
     budget = budget_or_404(request, budget_id)
-    with_ledger = may(request.role, "ledger.view")
+    for_team = may(request.role, "ledger.view")
     form = HistoryFilter(
-        request.GET, people=people_in_story(budget), without=frozenset() if with_ledger else frozenset({MONEY})
+        request.GET, people=people_in_story(budget), without=frozenset() if for_team else frozenset({MONEY})
     )
     wanted = form.wanted()
-    story = story_page(budget, before=_position(request), with_ledger=with_ledger, **wanted)
+    story = story_page(budget, before=_position(request), for_team=for_team, **wanted)
     older = story.older
     kept = {name: str(value) for name, value in wanted.items() if value is not None}
     context = {

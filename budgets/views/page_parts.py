@@ -32,6 +32,7 @@ def figures_context(request: PageRequest, budget: EventBudget, plan: PlanPage | 
         "verdict": verdict_on(budget),
         "plan": plan,
         "not_on_lines": budget.total_budget_amount - budget.lines_total_amount,
+        "has_income": bool(budget.projected_income_amount or budget.total_income_amount),
         "still_to_come": budget.projected_income_amount - budget.total_income_amount,
     }
 

@@ -8,6 +8,7 @@ from budgets.services.problems import ApprovalRefused, OwnSubmission
 from budgets.services.transfer import TRANSFER_STATUSES
 from budgets.services.workflow import Move, moves_for
 from budgetsite.accounts.permissions import may
+from budgetsite.accounts.roles import Role
 from budgetsite.pages.access import PageRequest
 
 # The button of each move, the question on its page, and the button there.
@@ -35,7 +36,10 @@ class MoveButton:
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """Whether `plan` and `actuals` may be changed, money moved by a `transfer`, a `template` made; and which moves."""
+    """Whether `plan` and `actuals` may be changed, money moved by a `transfer`, a `template` made; and which moves.
+
+    What comes in, what remains of it and the notes of lines are the team's: a client reads the costs.
+    """
 
     change: bool
     plan: bool
@@ -43,6 +47,8 @@ class Rights:
     transfer: bool
     template: bool
     ledger: bool
+    income: bool
+    notes: bool
     alerts: bool
     moves: list[MoveButton]
     waits_for_other_eyes: bool
@@ -55,6 +61,7 @@ class Rights:
 
 def rights_on(budget: EventBudget, request: PageRequest) -> Rights:
     change = may(request.role, "budgets.change")
+    is_team = request.role != Role.CLIENT
     moves = moves_for(budget, request.role)
     refusal = _refusal_to_approve(budget, request, moves)
     return Rights(
@@ -64,6 +71,8 @@ def rights_on(budget: EventBudget, request: PageRequest) -> Rights:
         transfer=may(request.role, "budgets.transfer") and budget.status in TRANSFER_STATUSES,
         template=may(request.role, "templates.change"),
         ledger=may(request.role, "ledger.view"),
+        income=is_team,
+        notes=is_team,
         alerts=may(request.role, "alerts.acknowledge"),
         moves=[_button(move, budget) for move in moves if not (refusal and move.action == "approve")],
         waits_for_other_eyes=isinstance(refusal, OwnSubmission),
