@@ -140,17 +140,19 @@ def test_a_revision_can_be_compared_and_discarded_from_its_page_and_compared_by_
 def test_money_is_moved_from_a_row_of_an_approved_plan_and_of_no_other(account, organizer, manager):
     budget = make_budget(account, organizer)
     line = make_line(budget, organizer)
+    overspent = make_line(budget, organizer, name="Wine", budgeted_amount="10", actual_amount="12")
     tickets = make_line(budget, organizer, kind="income", name="Tickets")
     client = browser(organizer, account)
-    link = f'href="{address("transfer_new", budget)}?from='
+    link = f'href="{address("transfer_new", budget)}?'
 
     draft = client.get(address("detail", budget)).content.decode()
     approve(budget, account, organizer, manager)
     approved = client.get(address("detail", budget)).content.decode()
 
     assert link not in draft
-    assert f"{link}{line.pk}" in approved
-    assert f"{link}{tickets.pk}" not in approved
+    assert f"{link}from={line.pk}" in approved
+    assert f"{link}to={overspent.pk}" in approved
+    assert f"={tickets.pk}" not in approved
 
 
 def test_more_lines_of_a_revision_cost_no_more_statements(account, organizer, manager):
