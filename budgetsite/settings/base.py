@@ -132,6 +132,14 @@ CELERY_BEAT_SCHEDULE = {
         "task": "budgets.tasks.remind_of_waiting_approvals",
         "schedule": timedelta(hours=1),
     },
+    "pass on what the waitlists' offers leave": {
+        "task": "registrations.tasks.mind_waitlists",
+        "schedule": timedelta(minutes=1),
+    },
+    "count every account's registrations anew": {
+        "task": "registrations.tasks.verify_all_registrations",
+        "schedule": crontab(hour=3, minute=45),
+    },
     "prune answers kept for idempotency keys": {
         "task": "budgetsite.api.tasks.prune_kept_answers",
         "schedule": timedelta(hours=1),
@@ -237,9 +245,11 @@ SPECTACULAR_SETTINGS = {
         "BudgetStatus": "budgets.models.BudgetStatus",
         "EventStatus": "events.querysets.EventStatus.ALL",
         "RegistrationStatus": "registrations.models.RegistrationStatus",
+        "CopyBasis": "budgets.services.budget_copy.CopyBasis",
         "LineKind": "budgets.models.LineKind",
         "RevisionState": "budgets.selectors.revisions.REVISION_STATES",
         "Role": "budgetsite.accounts.roles.Role",
+        "TemplateBasis": "budgets.models.TemplateBasis",
     },
 }
 DRF_STANDARDIZED_ERRORS = {

@@ -119,16 +119,6 @@ def preflight_answer(conflicts: list[Conflict]) -> dict[str, Any]:
     }
 
 
-class BulkResultAnswer(serializers.Serializer):
-    id = serializers.UUIDField()
-    ok = serializers.BooleanField()
-    error = serializers.CharField(allow_null=True)
-
-
-class BulkAnswer(serializers.Serializer):
-    results = BulkResultAnswer(many=True)
-
-
 class OptionVarianceAnswer(serializers.Serializer):
     option_id = serializers.UUIDField()
     option_name = serializers.CharField()

@@ -1,20 +1,20 @@
 """`/events/{id}/register`, `/registrations`, `/check-conflicts`, `/budget-variance`: asking, deciding, reporting."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 import django_filters
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import PermissionDenied
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from budgets.services.problems import BudgetProblem
 from budgetsite.api.errors import conflict, field_error, forbidden, not_found, translate_problems
 from budgetsite.api.pagination import CursorPagination
 from budgetsite.api.refusals import Conflict, field_refusal
@@ -27,12 +27,12 @@ from registrations.selectors.registrations import matching, registrations_of
 from registrations.selectors.variance import variance_of
 from registrations.services import problems
 from registrations.services.conflicts import detect_conflicts
-from registrations.services.registration import MOVES, approve, assign, cancel, register, reject
+from registrations.services.decision import change_registration
+from registrations.services.registration import register
 from registrations.services.slot import find_slot, find_slot_id
 from registrations.services.wish import find_option
 
 _LONGEST_TEXT = 10_000
-MOST_AT_ONCE = 500
 
 
 class WishInput(serializers.Serializer):
@@ -52,12 +52,6 @@ class RegistrationDecisionInput(serializers.Serializer):
     status = serializers.ChoiceField(choices=RegistrationStatus.choices, required=False)
     assigned_pickup_slot = serializers.CharField(max_length=200, required=False, allow_null=True, allow_blank=True)
     notes = serializers.CharField(max_length=_LONGEST_TEXT, required=False, allow_blank=True)
-    reason = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
-
-
-class BulkInput(serializers.Serializer):
-    ids = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=MOST_AT_ONCE)
-    status = serializers.ChoiceField(choices=RegistrationStatus.choices)
     reason = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
 
 
@@ -84,7 +78,6 @@ class RegistrationViewSet(EventPartViewSet):
         "list": "registrations.view",
         "retrieve": "registrations.view",
         "update": "registrations.view",
-        "bulk": "registrations.decide",
         "qr": "registrations.view",
         "variance": "registrations.report",
     }
@@ -105,7 +98,7 @@ class RegistrationViewSet(EventPartViewSet):
             event=event,
             user=self.user,
             option_id=values.get("event_option_id"),
-            slot_id=find_slot_id(event, values.get("preferred_pickup_slot")),
+            slot_id=find_slot_id(event, values.get("preferred_pickup_slot"), party_size=values["party_size"]),
             party_size=values["party_size"],
             notes=values["notes"],
             now=timezone.now(),
@@ -124,7 +117,7 @@ class RegistrationViewSet(EventPartViewSet):
         conflicts = detect_conflicts(
             event=event,
             option=find_option(event, values.get("event_option_id")),
-            slot=find_slot(event, values.get("preferred_pickup_slot")),
+            slot=find_slot(event, values.get("preferred_pickup_slot"), party_size=values["party_size"]),
             party_size=values["party_size"],
             moment=now,
             now=now,
@@ -155,26 +148,21 @@ class RegistrationViewSet(EventPartViewSet):
     def update(self, request: Request, event_id: UUID, registration_id: UUID) -> Response:
         """Owners cancel their own; approving and rejecting is for who decides, and never one's own."""
         event = self.find_event(event_id)
-        registration = self._find(event, registration_id)
         values = self.read(RegistrationDecisionInput)
-        self._change(event, registration, values)
+        with naming_slot("assigned_pickup_slot"):
+            slot_id = find_slot_id(event, values.get("assigned_pickup_slot"))
+        change_registration(
+            registration_id=registration_id,
+            event=event,
+            acting_user=self.user,
+            may_decide=self.allows("registrations.decide"),
+            status=values.get("status"),
+            slot_id=slot_id,
+            notes=values.get("notes"),
+            reason=values["reason"],
+            now=timezone.now(),
+        )
         return self._answer(event, registration_id)
-
-    @extend_schema(summary="Decide many; each by itself", request=BulkInput, responses=answers.BulkAnswer)
-    def bulk(self, request: Request, event_id: UUID) -> Response:
-        """One that is refused changes nothing and stops no other."""
-        event = self.find_event(event_id)
-        values = self.read(BulkInput)
-        results = []
-        for registration_id in dict.fromkeys(values["ids"]):
-            error = None
-            try:
-                with transaction.atomic():
-                    self._decide(event, registration_id, values["status"], values["reason"], None)
-            except (problems.RegistrationProblem, BudgetProblem) as refusal:
-                error = str(refusal)
-            results.append({"id": str(registration_id), "ok": error is None, "error": error})
-        return Response({"results": results})
 
     @extend_schema(
         summary="The code that is scanned at the door, as SVG or PNG by Accept",
@@ -210,41 +198,18 @@ class RegistrationViewSet(EventPartViewSet):
             raise field_refusal("event_id", "mismatch", "This is another event than the one in the address.")
         return values
 
-    def _change(self, event: Event, registration: EventRegistration, values: dict[str, Any]) -> None:
-        wanted = values.get("status")
-        slot_text = values.get("assigned_pickup_slot")
-        if "notes" in values:
-            EventRegistration.objects.filter(pk=registration.pk).update(notes=values["notes"])
-        slot_id = find_slot_id(event, slot_text)
-        if slot_id is not None and not self.allows("registrations.decide"):
-            raise PermissionDenied("Only who runs the event gives out slots.")
-        if wanted is not None and wanted != registration.status:
-            self._decide(event, registration.pk, wanted, values["reason"], slot_id)
-        elif slot_id is not None:
-            assign(
-                registration_id=registration.pk, event=event, slot_id=slot_id, acting_user=self.user, now=timezone.now()
-            )
 
-    def _decide(self, event: Event, registration_id: UUID, wanted: str, reason: str, slot_id: UUID | None) -> None:
-        common: dict[str, Any] = {
-            "registration_id": registration_id,
-            "event": event,
-            "acting_user": self.user,
-            "now": timezone.now(),
-        }
-        if wanted == RegistrationStatus.CANCELLED:
-            cancel(reason=reason, **common)
-            return
-        if not self.allows("registrations.decide"):
-            raise PermissionDenied("Only who runs the event approves and rejects.")
-        if wanted == RegistrationStatus.APPROVED:
-            approve(assigned_slot_id=slot_id, **common)
-        elif wanted == RegistrationStatus.REJECTED:
-            reject(reason=reason, **common)
-        else:
-            current = self._find(event, registration_id).status
-            allowed = [str(status) for status in MOVES[current]]
-            raise problems.InvalidStatusChange(status=current, wanted=wanted, allowed=allowed)
+@contextmanager
+def naming_slot(attr: str) -> Iterator[None]:
+    """Refuse an unknown slot at the field that named it."""
+    try:
+        yield
+    except problems.UnknownSlot as error:
+        raise field_refusal(attr, error.code, str(error)) from error
+
+
+def not_there(error: Any, view: Any) -> NotFound:
+    return NotFound("There is no such registration.")
 
 
 def _registration_conflict(error: problems.RegistrationConflict, view: Any) -> Any:
@@ -266,6 +231,10 @@ translate_problems(
         problems.WaitlistEntryNotFound: not_found,
         problems.OptionNotFound: not_found,
         problems.OwnRegistration: forbidden,
+        problems.MayNotDecide: forbidden,
+        problems.SlotNotFound: not_found,
+        problems.PartyNeverFits: field_error("party_size"),
+        EventRegistration.DoesNotExist: not_there,
         problems.UnknownSlot: field_error("preferred_pickup_slot"),
         problems.PartyOutOfRange: field_error("party_size"),
         problems.LineOfAnotherBudget: field_error("line_item_id"),

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -16,7 +17,7 @@ from registrations.models import DEFAULT_CAPACITY, PickupSlot
 from registrations.selectors.slots import slots_of
 from registrations.services.conflicts import slot_label
 from registrations.services.problems import InvalidPlan
-from registrations.services.slot import LONGEST_MINUTES, generate_slots
+from registrations.services.slot import LONGEST_MINUTES, delete_slot, generate_slots, update_slot
 
 MOST_LOCATIONS = 50
 MOST_PEOPLE = 100_000
@@ -36,6 +37,12 @@ class SlotPlanInput(serializers.Serializer):
         # `from` is a word of Python's, so it can't be declared like the others.
         fields = super().get_fields()
         return {"date": fields.pop("date"), "from": serializers.TimeField(), "to": serializers.TimeField(), **fields}
+
+
+class SlotInput(serializers.Serializer):
+    capacity = serializers.IntegerField(
+        min_value=1, max_value=MOST_PEOPLE, help_text="How many people it has room for."
+    )
 
 
 class SlotAnswer(serializers.Serializer):
@@ -67,7 +74,12 @@ def slot_answer(slot: PickupSlot, event: Event) -> dict[str, Any]:
 class SlotViewSet(EventPartViewSet):
     model = PickupSlot
     tags = ["options and slots"]
-    actions = {"list": "options.view", "generate": "options.change"}
+    actions = {
+        "list": "options.view",
+        "generate": "options.change",
+        "partial_update": "options.change",
+        "destroy": "options.change",
+    }
 
     @extend_schema(summary="List an event's pickup slots in their order", responses=SlotAnswer(many=True))
     def list(self, request: Request, event_id: UUID) -> Response:
@@ -91,6 +103,20 @@ class SlotViewSet(EventPartViewSet):
         )
         results = [slot_answer(slot, event) for slot in slots]
         return Response({"count": len(results), "next": None, "previous": None, "results": results}, status=201)
+
+    @extend_schema(summary="Give a slot room for more or fewer people", request=SlotInput, responses=SlotAnswer)
+    def partial_update(self, request: Request, event_id: UUID, slot_id: UUID) -> Response:
+        """`capacity` below what is booked is a 409."""
+        event = self.find_event(event_id)
+        values = self.read(SlotInput)
+        slot = update_slot(event=event, slot_id=slot_id, acting_user=self.user, now=timezone.now(), **values)
+        return Response(slot_answer(slot, event))
+
+    @extend_schema(summary="Delete a slot that nobody has", responses={204: None})
+    def destroy(self, request: Request, event_id: UUID, slot_id: UUID) -> Response:
+        event = self.find_event(event_id)
+        delete_slot(event=event, slot_id=slot_id, acting_user=self.user, now=timezone.now())
+        return Response(status=204)
 
 
 def _invalid_plan(error: InvalidPlan, view: Any) -> Exception:

@@ -71,8 +71,14 @@ def budget_conflict(*, needed: Decimal, available: Decimal | None, currency: str
 
 def slot_label(slot: PickupSlot, event: Event) -> str:
     """Write a slot as the contract does, in the event's time zone: `2026-07-15 10:00-11:00`."""
-    zone = ZoneInfo(event.timezone)
-    start, end = slot.starts_at.astimezone(zone), slot.ends_at.astimezone(zone)
+    return times_label(slot.starts_at, slot.ends_at, ZoneInfo(event.timezone))
+
+
+def times_label(starts_at: datetime | None, ends_at: datetime | None, zone: ZoneInfo) -> str:
+    """Write a slot's times as `slot_label` does; empty for none."""
+    if starts_at is None or ends_at is None:
+        return ""
+    start, end = starts_at.astimezone(zone), ends_at.astimezone(zone)
     return f"{start:%Y-%m-%d %H:%M}-{end:%H:%M}"
 
 

@@ -4,7 +4,7 @@ Lock order: registration → option → slot → event budget → line item. A s
 the caller raises, which takes back what the ones before it changed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import connection
 
 from budgetsite.tenancy.scope import require_tenant_id
+from registrations.models import EventOption, PickupSlot, RegistrationDesk
 
 _STATUS_COLUMNS = {
     "PENDING": "pending_count",
@@ -52,6 +53,18 @@ _MOVE_SLOT = """
     WHERE tenant_id = %(tenant)s AND id = %(slot)s AND event_id = %(event)s AND deleted_at IS NULL
         AND booked + %(wanted)s <= capacity AND (%(ends_after)s::timestamptz IS NULL OR ends_at > %(ends_after)s)
 """
+
+
+def lock_places(*, event_id: UUID, option_ids: Collection[UUID | None], slot_ids: Collection[UUID | None]) -> None:
+    """Lock several options (the desk for None) and then several slots, each by id: before more than one is changed."""
+    in_order: list[Any] = [
+        EventOption.objects.filter(pk__in={pk for pk in option_ids if pk is not None}),
+        PickupSlot.objects.filter(pk__in={pk for pk in slot_ids if pk is not None}),
+    ]
+    if None in option_ids:
+        in_order.insert(0, RegistrationDesk.objects.filter(event_id=event_id))
+    for rows in in_order:
+        list(rows.order_by("pk").select_for_update(no_key=True).values_list("pk"))
 
 
 @dataclass(frozen=True, slots=True)

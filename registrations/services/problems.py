@@ -87,6 +87,12 @@ class OwnRegistration(RegistrationProblem):
         super().__init__("This is your own registration. Someone else has to approve it.")
 
 
+class MayNotDecide(RegistrationProblem):
+    """Deciding is for who runs the event."""
+
+    code = "permission_denied"
+
+
 class InvalidStatusChange(RegistrationProblem):
     code = "invalid_transition"
 
@@ -261,6 +267,13 @@ class InvalidPolicy(RegistrationProblem):
     def __init__(self, name: str, message: str) -> None:
         self.name = name
         super().__init__(message)
+
+
+class OfferNotYours(RegistrationProblem):
+    code = "offer_not_yours"
+
+    def __init__(self) -> None:
+        super().__init__("This place is offered to somebody else, and only they can take it. You may take them off.")
 
 
 class WaitlistEntryNotFound(RegistrationProblem):

@@ -24,10 +24,11 @@ from registrations.models import (
 )
 from registrations.services.conflicts import slot_conflict, window_conflict
 from registrations.services.offers import OFFERED, WAITING, offer_places, offer_slot, tell_waitlist
-from registrations.services.places import move_places, move_slot
+from registrations.services.places import lock_places, move_places, move_slot
 from registrations.services.problems import (
     NothingToWaitFor,
     OfferGone,
+    OfferNotYours,
     OptionNotFound,
     PartyNeverFits,
     PartyOutOfRange,
@@ -97,13 +98,18 @@ def join_waitlist(
 
 
 @transaction.atomic
-def accept_offer(*, entry_id: UUID, event: Event, user: User, now: datetime) -> EventRegistration:
+def accept_offer(
+    *, entry_id: UUID, event: Event, user: User, now: datetime, may_decide: bool = False
+) -> EventRegistration:
     """Turn an offer into a registration that waits for approval; its places are held already.
 
     Who queued did so while registration was open; an offer that comes after its end can be accepted all the same.
-    Raises `OfferGone` when there is none, or it has run out; `WaitlistEntryNotFound` for somebody else's.
+    Raises `OfferGone` when there is none, or it has run out; `WaitlistEntryNotFound` for somebody else's, and
+    `OfferNotYours` when the person may see it because they run the event (`may_decide`).
     """
-    entry = _find(entry_id, event, user)
+    entry = _find(entry_id, event, None if may_decide else user)
+    if entry.user_id != user.pk:
+        raise OfferNotYours
     if entry.status != OFFERED or entry.offer_expires_at is None or entry.offer_expires_at <= now:
         raise OfferGone
     option = entry.event_option
@@ -175,17 +181,34 @@ def expire_offers(*, now: datetime) -> int:
 
 
 @transaction.atomic
+def expire_offers_of(*, event: Event, now: datetime) -> int:
+    """Let an event's offers that have run out pass on, for whoever looks at its queue next. One statement if none."""
+    gone = WaitlistEntry.objects.filter(event_id=event.pk, status=OFFERED, offer_expires_at__lte=now)
+    held = list(gone.values_list("event_option_id", "preferred_slot_id"))
+    if not held:
+        return 0
+    queues = {option_id for option_id, _slot_id in held}
+    lock_places(event_id=event.pk, option_ids=queues, slot_ids={slot_id for _option_id, slot_id in held})
+    return sum(mind_queue(event_id=event.pk, option_id=option_id, now=now).expired for option_id in queues)
+
+
+@transaction.atomic
 def mind_queue(*, event_id: UUID, option_id: UUID | None, now: datetime) -> Minded:
     """Let a queue's offers that have run out expire, and offer what is free. Nothing for an event that was deleted."""
     event: Event | None = Event.objects.filter(pk=event_id).first()
-    # The option is locked first, as everybody who gives back its places does.
-    if event is None or move_places(event_id=event_id, option_id=option_id) is None:
+    if event is None:
         return Minded(expired=0, offered=0)
     gone = WaitlistEntry.objects.filter(
         event_id=event_id, event_option_id=option_id, status=OFFERED, offer_expires_at__lte=now
     )
-    # By slot, since their slots are locked one after the other.
-    expired = list(gone.order_by("preferred_slot_id", "id").select_for_update(no_key=True, skip_locked=True))
+    slots = set(gone.values_list("preferred_slot_id", flat=True))
+    # The option is locked first, as everybody who gives back its places does.
+    lock_places(event_id=event_id, option_ids={option_id}, slot_ids=slots)
+    expired = list(
+        gone.filter(Q(preferred_slot=None) | Q(preferred_slot__in=slots - {None}))
+        .order_by("id")
+        .select_for_update(no_key=True, skip_locked=True)
+    )
     for entry in expired:
         _end(entry, WaitlistStatus.EXPIRED, now=now, passes_on=False)
     offered = offer_places(event=event, option_id=option_id, now=now)

@@ -25,7 +25,7 @@ from budgetsite.testing.budgets import make_budget, make_event, make_line
 from budgetsite.testing.people import make_member
 from budgetsite.testing.rest import RestClient, rest_client
 from events.models import Venue
-from registrations.models import EventOption, EventRegistration
+from registrations.models import EventOption, EventRegistration, PickupSlot, WaitlistEntry
 
 NOWHERE = UUID(int=0)
 
@@ -107,6 +107,8 @@ def rows_of(account: Account) -> dict[str, Any]:
             "transfer_id": transfer.pk,
             "option_id": option.pk,
             "registration_id": registration.pk,
+            "slot_id": PickupSlot.objects.filter(event_id=budget.event_id)[0].pk,
+            "entry_id": WaitlistEntry.objects.create(event_id=budget.event_id, user=owner, event_option=option).pk,
             "venue_id": venue.pk,
             "template_id": BudgetTemplate.objects.get(name="Event").pk,
             "category_id": Category.objects.get(name="Venue").pk,

@@ -1,0 +1,191 @@
+"""Changing a registration as a person does in one go: its notes, its slot, its status; and deciding on many."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from budgets.models import EventBudget
+from budgets.services.problems import BudgetProblem
+from budgetsite.accounts.models import User
+from events.models import Event
+from registrations.models import EventRegistration, RegistrationStatus
+from registrations.services.places import lock_places
+from registrations.services.problems import (
+    Conflict,
+    InvalidStatusChange,
+    MayNotDecide,
+    RegistrationConflict,
+    RegistrationNotFound,
+    RegistrationProblem,
+)
+from registrations.services.registration import MOVES, approve, assign, cancel, reject
+from registrations.services.request import tell
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one of many, or would become; `error` is the sentence, `conflicts` the tiers that fail."""
+
+    registration_id: UUID
+    error: str | None = None
+    code: str | None = None
+    conflicts: Sequence[Conflict] = ()
+
+    @property
+    def ok(self) -> bool:
+        return self.error is None
+
+
+@transaction.atomic
+def change_registration(
+    *,
+    registration_id: UUID,
+    event: Event,
+    acting_user: User,
+    may_decide: bool,
+    now: datetime,
+    status: str | None = None,
+    slot_id: UUID | None = None,
+    notes: str | None = None,
+    reason: str = "",
+) -> None:
+    """Change what is given, all or nothing. The slot goes with an approval, or is given out by itself.
+
+    `may_decide`: the person's role runs the event. Others cancel their own and write its notes. Raises `MayNotDecide`
+    and as `approve`, `reject`, `cancel` and `assign`.
+    """
+    rows = EventRegistration.objects.filter(pk=registration_id, event_id=event.pk)
+    registration: EventRegistration | None = rows.first()
+    if registration is None or not (may_decide or registration.user_id == acting_user.pk):
+        raise RegistrationNotFound
+    if slot_id is not None and not may_decide:
+        raise MayNotDecide("Only who runs the event gives out slots.")
+    if notes is not None and notes != registration.notes:
+        rows.update(notes=notes)
+        tell(registration, "notes_changed")
+    if status is not None and status != registration.status:
+        decide(
+            registration_id=registration_id,
+            event=event,
+            wanted=status,
+            acting_user=acting_user,
+            may_decide=may_decide,
+            now=now,
+            reason=reason,
+            slot_id=slot_id,
+        )
+    elif slot_id is not None:
+        assign(registration_id=registration_id, event=event, slot_id=slot_id, acting_user=acting_user, now=now)
+
+
+def decide(
+    *,
+    registration_id: UUID,
+    event: Event,
+    wanted: str,
+    acting_user: User,
+    may_decide: bool,
+    now: datetime,
+    reason: str = "",
+    slot_id: UUID | None = None,
+) -> None:
+    """Move a registration to a status. Raises as `change_registration`."""
+    common: dict[str, Any] = {
+        "registration_id": registration_id,
+        "event": event,
+        "acting_user": acting_user,
+        "now": now,
+    }
+    if wanted == RegistrationStatus.CANCELLED:
+        cancel(reason=reason, **common)
+        return
+    if not may_decide:
+        raise MayNotDecide("Only who runs the event approves and rejects.")
+    if wanted == RegistrationStatus.APPROVED:
+        approve(assigned_slot_id=slot_id, **common)
+    elif wanted == RegistrationStatus.REJECTED:
+        reject(reason=reason, **common)
+    else:
+        _refuse_to_reopen(registration_id, event, wanted)
+
+
+class _OnlyLooking(Exception):
+    """Takes back what a dry run did."""
+
+
+def decide_many(
+    *,
+    event: Event,
+    registration_ids: Sequence[UUID],
+    wanted: str,
+    acting_user: User,
+    now: datetime,
+    reason: str = "",
+    dry_run: bool = False,
+) -> list[Outcome]:
+    """Decide on each by itself, in their order: one that is refused changes nothing and stops no other.
+
+    For who runs the event. With `dry_run` everything is tried and taken back, so that the outcomes are exactly those
+    that would come, each with what the ones before it took. All that may be needed is locked first, in the order in
+    which everybody locks.
+    """
+    ids = list(dict.fromkeys(registration_ids))
+    outcomes: list[Outcome] = []
+    try:
+        with transaction.atomic():
+            lock_for_deciding(event, ids)
+            outcomes += [
+                try_to_decide(
+                    registration_id=registration_id,
+                    event=event,
+                    wanted=wanted,
+                    acting_user=acting_user,
+                    may_decide=True,
+                    now=now,
+                    reason=reason,
+                )
+                for registration_id in ids
+            ]
+            if dry_run:
+                raise _OnlyLooking
+    except _OnlyLooking:
+        return outcomes
+    return outcomes
+
+
+def try_to_decide(*, registration_id: UUID, **decision: Any) -> Outcome:
+    """Decide in a savepoint of its own; a refusal becomes an outcome."""
+    try:
+        with transaction.atomic():
+            decide(registration_id=registration_id, **decision)
+    except RegistrationConflict as refusal:
+        return Outcome(registration_id, str(refusal), refusal.code, refusal.conflicts)
+    except (RegistrationProblem, BudgetProblem) as refusal:
+        return Outcome(registration_id, str(refusal), refusal.code)
+    return Outcome(registration_id)
+
+
+def lock_for_deciding(event: Event, registration_ids: Sequence[UUID]) -> None:
+    """Lock what deciding on these may touch: registrations, desk, options, slots, budget; each kind by id."""
+    rows: Any = EventRegistration.objects.filter(event_id=event.pk, pk__in=registration_ids)
+    locked = list(rows.order_by("pk").select_for_update(no_key=True))
+    lock_places(
+        event_id=event.pk,
+        option_ids={row.event_option_id for row in locked},
+        slot_ids={slot_id for row in locked for slot_id in (row.preferred_slot_id, row.assigned_slot_id)},
+    )
+    list(EventBudget.objects.filter(event_id=event.pk).select_for_update(no_key=True).values_list("pk"))
+
+
+def _refuse_to_reopen(registration_id: UUID, event: Event, wanted: str) -> None:
+    status = (
+        EventRegistration.objects.filter(pk=registration_id, event_id=event.pk).values_list("status", flat=True).first()
+    )
+    if status is None:
+        raise RegistrationNotFound
+    if status != wanted:
+        raise InvalidStatusChange(status=status, wanted=wanted, allowed=[str(move) for move in MOVES[status]])
