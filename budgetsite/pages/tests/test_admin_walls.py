@@ -12,7 +12,15 @@ from django.test import Client
 from django.urls import reverse
 
 from alerts.models import BudgetAlert
-from budgets.models import ApprovalRule, BudgetDecision, BudgetTransfer, Category, EventBudget, LedgerEntry
+from budgets.models import (
+    ApprovalRule,
+    BudgetDecision,
+    BudgetTemplate,
+    BudgetTransfer,
+    Category,
+    EventBudget,
+    LedgerEntry,
+)
 from budgets.services.approval_rules import create_approval_rule
 from budgetsite.accounts.models import Account, Membership, Team, User
 from budgetsite.accounts.roles import BACK_OFFICE, Role
@@ -52,6 +60,7 @@ def fill(account: Account, user: User) -> dict[type, Any]:
             ApprovalRule: create_approval_rule(acting_user=user, role="owner", currency="CAD", category=category),
             BudgetAlert: BudgetAlert.objects.first(),
             BudgetDecision: BudgetDecision.objects.first(),
+            BudgetTemplate: BudgetTemplate.objects.get(name="Event"),
             BudgetTransfer: transfer,
             Category: category,
             Event: event,
@@ -97,6 +106,7 @@ def test_every_registered_model_belongs_to_a_tenant_or_is_the_account():
         "ApprovalRule",
         "BudgetAlert",
         "BudgetDecision",
+        "BudgetTemplate",
         "BudgetTransfer",
         "Category",
         "Event",
