@@ -149,9 +149,7 @@ class PlainSql:
         budget["available_amount"] = total - used
         budget["overrun_amount"] = max(Decimal(0), budget["total_actual_amount"] - total)
         budget["utilization_percentage"] = round(used * 100 / total, 2) if total else Decimal(0)
-        return _as_json(
-            {**budget, "line_items": [_with_derived_figures(line) for line in lines], "alerts_open": alerts}
-        )
+        return as_json({**budget, "line_items": [_with_derived_figures(line) for line in lines], "alerts_open": alerts})
 
     def list_budgets(self, limit: int) -> str:
         """Return the newest budgets and how many there are, as JSON."""
@@ -161,7 +159,7 @@ class PlainSql:
                 "SELECT count(*) FROM budgets_eventbudget WHERE tenant_id = %s AND deleted_at IS NULL", [self.tenant_id]
             )["count"]
             budgets = self._all(f"{_BUDGET} ORDER BY b.created_at DESC, b.id DESC LIMIT %s", [self.tenant_id, limit])
-        return _as_json({"count": count, "next": None, "previous": None, "results": budgets})
+        return as_json({"count": count, "next": None, "previous": None, "results": budgets})
 
     def post(self, budget_id: UUID, line_id: UUID, amount: Decimal, currency: str) -> None:
         """Record an amount as spent on a line: the totals of both, and the entry that the chain's trigger completes."""
@@ -246,5 +244,5 @@ def _with_derived_figures(line: Fields) -> Fields:
     return line
 
 
-def _as_json(answer: Fields) -> str:
+def as_json(answer: Fields) -> str:
     return json.dumps(answer, default=str)

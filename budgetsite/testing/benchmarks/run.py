@@ -4,12 +4,15 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from budgetsite.testing.benchmarks.measure import Side, Turn, interleaved
+from budgetsite.testing.benchmarks.plain_plans import PlainPlans
 from budgetsite.testing.benchmarks.plain_sql import PlainSql
 from budgetsite.testing.benchmarks.scenery import Scene
 from budgetsite.testing.benchmarks.site import Site
+
+Plain = TypeVar("Plain", bound=PlainSql)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,17 +20,18 @@ class Extent:
     """How much is measured: `rounds` turns of each side, `seconds` each; `clients` at once where there are many.
 
     Many short rounds rather than few long ones: what disturbs the machine then disturbs both sides of a ratio. `large`
-    is the size of the large account and the large budget.
+    is the size of the large account and the large budget, `entries` that of the long ledger.
     """
 
     seconds: float
     rounds: int
     clients: int
     large: int
+    entries: int
 
 
-FULL = Extent(seconds=0.3, rounds=11, clients=32, large=1000)
-QUICK = Extent(seconds=0.1, rounds=5, clients=32, large=1000)
+FULL = Extent(seconds=0.3, rounds=11, clients=32, large=1000, entries=100_000)
+QUICK = Extent(seconds=0.1, rounds=5, clients=32, large=1000, entries=10_000)
 # Many clients queue for one budget: one operation of each takes a good part of an ordinary turn.
 CROWD_STRETCH = 4
 
@@ -60,6 +64,11 @@ class Run:
 
     def plain_sql(self, scene: Scene) -> PlainSql:
         """Return a connection for plain SQL in the scene's account, closed with the run."""
-        plain = PlainSql(scene.tenant_id, scene.user.pk)
+        return self._closed_with_the_run(PlainSql(scene.tenant_id, scene.user.pk))
+
+    def plain_plans(self, scene: Scene) -> PlainPlans:
+        return self._closed_with_the_run(PlainPlans(scene.tenant_id, scene.user.pk))
+
+    def _closed_with_the_run(self, plain: Plain) -> Plain:
         self._stack.callback(plain.close)
         return plain

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
 
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 
 from budgets.models import BudgetLineItem, EventBudget
 from budgets.services.event_budget import create_event_budget
+from budgets.services.ledger_proof import rebuild_totals
 from budgetsite.accounts.models import Account, User
 from budgetsite.accounts.roles import Role
 from budgetsite.accounts.selectors import all_accounts
@@ -21,6 +22,7 @@ PREFIX = "bench-"
 CURRENCY = "CAD"
 # Far above what all rounds together spend: no measurement is of the threshold that it happens to cross.
 TOTAL = Decimal(500_000_000)
+_ENTRIES_AT_ONCE = 500
 _EVENT_DATE = datetime(2026, 7, 15, 14, 0, tzinfo=UTC)
 
 
@@ -101,6 +103,33 @@ def line_ids(scene: Scene, budget_id: UUID) -> list[UUID]:
         return list(lines.values_list("pk", flat=True))
 
 
+def add_entries(scene: Scene, budget_id: UUID, lines: list[UUID], count: int) -> None:
+    """Post so many cents to a budget's lines in turn, through the chain's trigger, and set the totals that follow."""
+    with tenant_scope(scene.tenant_id, user_id=scene.user.pk):
+        for start in range(0, count, _ENTRIES_AT_ONCE):
+            # A transaction for each: the budget's row is written with every entry, and its old versions pile up.
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(
+                    """
+                    INSERT INTO budgets_ledgerentry (id, tenant_id, budget_id, line_item_id, kind, committed_delta,
+                        actual_delta, currency, occurred_at, source, source_id, actor_id, description)
+                    SELECT gen_random_uuid(), %(tenant)s, %(budget)s,
+                        (%(lines)s::uuid[])[1 + n %% cardinality(%(lines)s::uuid[])], 'actual', 0, 0.01, %(currency)s,
+                        now(), 'manual', '', %(user)s, ''
+                    FROM generate_series(1, %(count)s) n
+                    """,
+                    {
+                        "tenant": scene.tenant_id,
+                        "budget": budget_id,
+                        "lines": lines,
+                        "currency": CURRENCY,
+                        "user": scene.user.pk,
+                        "count": min(_ENTRIES_AT_ONCE, count - start),
+                    },
+                )
+        rebuild_totals()
+
+
 def add_many_budgets(scene: Scene, count: int) -> None:
     """Make so many events with a budget without lines each, in three statements instead of thousands."""
     with tenant_scope(scene.tenant_id, user_id=scene.user.pk), transaction.atomic():
@@ -134,5 +163,6 @@ def refresh_statistics() -> None:
     with connections["owner"].cursor() as cursor:
         cursor.execute(
             "ANALYZE accounts_membership, events_event, budgets_category, budgets_eventbudget, budgets_budgetlineitem,"
-            " alerts_budgetalert, alerts_alertrule"
+            " alerts_budgetalert, alerts_alertrule, budgets_budgetrevision, budgets_planline, budgets_ledgerentry,"
+            " budgets_historicalbudgetlineitem, budgets_historicaleventbudget"
         )

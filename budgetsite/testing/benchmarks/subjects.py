@@ -9,6 +9,7 @@ from budgetsite.testing.benchmarks import (
     line_edit,
     lists,
     recomputing,
+    revisions,
     transferring,
 )
 from budgetsite.testing.benchmarks.report import Row
@@ -21,5 +22,6 @@ SUBJECTS: dict[str, Callable[[Run], list[Row]]] = {
     "transfer": transferring.measure,
     "list": lists.measure,
     "recompute": recomputing.measure,
+    "revisions": revisions.measure,
     "growth": growth.measure,
 }

@@ -5,23 +5,35 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from decimal import Decimal
 
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import transaction
+from django.utils import timezone
 
 from budgets.models import BudgetLineItem, EventBudget, LedgerEntry
+from budgets.selectors.plan_as_of import budget_as_of
 from budgets.services.ledger_proof import verify_ledger
 from budgets.services.line_item import update_line_item
 from budgets.services.recalculation import recalculate_budget
 from budgetsite.accounts.selectors import all_accounts
 from budgetsite.tenancy.scope import tenant_scope
-from budgetsite.testing.benchmarks import ledger_posting
+from budgetsite.testing.benchmarks import ledger_posting, revisions
+from budgetsite.testing.benchmarks.plain_plans import PlainPlans
 from budgetsite.testing.benchmarks.plain_sql import PlainSql
 from budgetsite.testing.benchmarks.report import Limit, statements
-from budgetsite.testing.benchmarks.scenery import CURRENCY, TOTAL, add_budget, add_many_budgets, line_ids, open_scene
+from budgetsite.testing.benchmarks.scenery import (
+    CURRENCY,
+    TOTAL,
+    add_budget,
+    add_entries,
+    add_many_budgets,
+    line_ids,
+    open_scene,
+)
 from budgetsite.testing.benchmarks.site import environment
 
 AMOUNT = Decimal("12.34")
@@ -130,6 +142,43 @@ def test_what_is_read_by_hand_is_the_accounts_own(scene, plain):
         plain.read_budget(foreign_id)
 
 
+def test_plans_compared_by_hand_differ_in_the_same_lines(scene):
+    budget_id = add_budget(scene, lines=40).pk
+    revisions.revise_and_change(scene, budget_id)
+    plain = PlainPlans(scene.tenant_id, scene.user.pk)
+    by_hand = json.loads(plain.compare_plans(budget_id, 1))
+    plain.close()
+
+    ours = json.loads(revisions.comparing(scene, budget_id)())
+
+    def told(lines):
+        return sorted((line["name"], line["change"], Decimal(line["difference_amount"])) for line in lines)
+
+    assert told(by_hand["lines"]) == told(ours["lines"])
+    counts = Counter(line["change"] for line in ours["lines"])
+    assert counts == {"changed": 8, "removed": 2, "added": 2}
+
+
+def test_a_budget_of_old_read_by_hand_has_the_same_figures(scene):
+    budget_id = add_budget(scene, lines=3).pk
+    lines = line_ids(scene, budget_id)
+    add_entries(scene, budget_id, lines, 7)
+    moment = timezone.now()
+    add_entries(scene, budget_id, lines, 5)
+    plain = PlainPlans(scene.tenant_id, scene.user.pk)
+    by_hand = json.loads(plain.read_as_of(budget_id, moment))
+    plain.close()
+
+    with transaction.atomic():
+        ours = budget_as_of(EventBudget.objects.select_related("event").get(pk=budget_id), moment)
+        assert verify_ledger() == []
+
+    assert Decimal(by_hand["total_actual_amount"]) == ours.budget.total_actual_amount == Decimal("0.07")
+    assert [Decimal(line["actual_amount"]) for line in by_hand["line_items"]] == [
+        line.actual_amount for line in ours.lines
+    ]
+
+
 def test_budgets_made_in_bulk_are_as_sound_as_those_made_one_by_one(scene):
     add_many_budgets(scene, 3)
 
@@ -191,11 +240,15 @@ def test_a_short_run_measures_everything_and_loses_nothing(committed_db):
         "move money between N of N lines (API)",
         "list N budgets (API)",
         "recompute a budget of N → N lines",
+        "compare two plans of N lines",
+        "a budget as of a moment, N entries (API)",
         "list of one budget (API), account of N → N budgets",
     }, run.stdout + run.stderr
     assert verdicts["statements of reading N lines"] == "kept"
     assert verdicts["statements of a list of N"] == "kept"
     assert verdicts["statements of a posting"] == "kept"
     assert verdicts["statements of a transfer, N → N lines"] == "kept"
+    assert verdicts["statements of approving N and N lines"] == "kept"
+    assert verdicts["statements of revising N and N lines"] == "kept"
     assert verdicts["postings found of N made"] == "kept"
     assert run.returncode == int("MISSED" in verdicts.values()), run.stderr
