@@ -58,8 +58,12 @@ class EventForm(forms.Form):
         label="Expected guests",
         min_value=0,
         max_value=MOST_GUESTS,
-        help_text="A plan that counts the guests follows this number while it is a draft.",
-        error_messages={"invalid": "Write a whole number, such as 120.", "max_value": "Expect 10,000,000 at most."},
+        help_text="A draft that counts the guests follows it.",
+        error_messages={
+            "invalid": "Write a whole number, such as 120.",
+            "min_value": "Expect 0 guests or more.",
+            "max_value": "Expect 10,000,000 at most.",
+        },
     )
     venue: forms.ModelChoiceField = forms.ModelChoiceField(None, required=False, label="Venue", empty_label="None yet")
     organizer = forms.ChoiceField(required=False, label="Organizer")

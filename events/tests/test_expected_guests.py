@@ -8,7 +8,7 @@ from django.urls import reverse
 from budgets.models import BudgetLineItem, EventBudget
 from budgets.services.driver import create_driver
 from budgetsite.accounts.roles import Role
-from budgetsite.testing.budgets import make_budget, make_event, make_line
+from budgetsite.testing.budgets import make_budget, make_event, make_line, move
 from budgetsite.testing.people import sign_in
 from budgetsite.testing.rest import rest_client, rest_client_of
 from events.models import Event
@@ -90,11 +90,23 @@ def test_the_page_saves_the_number_and_the_draft_follows(account, owner, dinner)
     assert "Expected guests" in detail
 
 
+def test_the_page_says_when_the_plan_counts_others(account, owner, dinner):
+    client = sign_in(owner, account)
+    detail = reverse("events:detail", args=[dinner.budget.event_id])
+    assert "plan counts" not in client.get(detail).content.decode()
+    move(dinner.budget, "submit", user=owner, role=Role.OWNER, account=account)
+    url = reverse("events:edit", args=[dinner.budget.event_id])
+    assert client.post(url, FORM | {"expected_guests": "1200"}).status_code == 302
+    assert planned(dinner) == (100, 1000)
+    shown = " ".join(client.get(detail).content.decode().split())
+    assert "1,200 (the budget's plan counts 100)" in shown
+
+
 def test_the_page_refuses_what_is_no_number_of_guests(account, owner, dinner):
     client = sign_in(owner, account)
     url = reverse("events:edit", args=[dinner.budget.event_id])
     for number, words in (
-        ("-1", "greater than or equal to 0"),
+        ("-1", "Expect 0 guests or more."),
         ("10000001", "Expect 10,000,000 at most."),
         ("many", "Write a whole number, such as 120."),
     ):

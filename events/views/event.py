@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from budgets.models import BudgetStatus, EventBudget
+from budgets.selectors.drivers import guests_apart
 from budgets.selectors.event_list import NO_BUDGET, matching_events, with_budgets
 from budgetsite.accounts.permissions import may
 from budgetsite.pages.access import PageRequest, page, visible
@@ -59,6 +60,7 @@ def event_detail(request: PageRequest, event_id: UUID) -> HttpResponse:
     context = {
         "event": event,
         "budget": budget,
+        "guests": guests_apart(budget) if budget is not None else None,
         "tabs": tabs,
         "sees_money": may(request.role, "budgets.view"),
         "may_change": may(request.role, "events.change"),
