@@ -74,10 +74,15 @@ class Standing:
     @property
     def who_next(self) -> str:
         """Who may take the next stage, by name: "Ana or Ben", "Ana, Ben, Cleo or others"; empty for nobody."""
-        names = self.names
-        if len(names) > NAMES_SHOWN:
-            names = [*names[:NAMES_SHOWN], "others"]
-        return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+        return _either(self.names)
+
+    def who_instead_of(self, user_id: UUID) -> str:
+        """Return who else may take the next stage, by name, so that nobody is lacking for the others."""
+        current = self.current
+        if current is None:
+            return ""
+        able = [person for person in self.people if may_take(person, current.role) and person.user_id != user_id]
+        return _either([person.name for person in able if not self.left_empty_by(person.user_id)])
 
     @property
     def unmanned(self) -> list[StageView]:
@@ -168,6 +173,12 @@ def refusal_to_approve(
     except ApprovalRefused as refusal:
         return refusal
     return None
+
+
+def _either(names: list[str]) -> str:
+    if len(names) > NAMES_SHOWN:
+        names = [*names[:NAMES_SHOWN], "others"]
+    return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _view(stage: ApprovalStage, budget: EventBudget) -> StageView:

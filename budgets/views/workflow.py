@@ -132,7 +132,8 @@ def _standing(request: PageRequest, budget: EventBudget, action: str) -> dict[st
         now = standing_of(budget, account=request.account)
         if now is not None:
             left_empty = now.left_empty_by(request.user.pk) if action == "approve" else []
-            return {"standing": now, "left_empty": left_empty}
+            instead = now.who_instead_of(request.user.pk) if left_empty else ""
+            return {"standing": now, "left_empty": left_empty, "instead": instead}
     return {"standing": None, "left_empty": []}
 
 
