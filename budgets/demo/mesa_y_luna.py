@@ -7,6 +7,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from budgets.demo.people import Cast, House, Person
+from budgets.demo.plans_in_motion import keep_rules, set_in_motion
 from budgets.demo.steps import promise, settle, spend, take_steps
 from budgets.models import BudgetLineItem, EventBudget
 from budgets.services.categories import WEDDING_BENCHMARKS
@@ -154,6 +155,20 @@ EVENTS = (
         description="Approved, not begun.",
     ),
     EventPlan(
+        name="Sommerakademie der Köche",
+        event_type=EventType.CONFERENCE,
+        days=64,
+        venue="Palais am Fluss",
+        total="12000.00",
+        lines=(
+            Line("Venue", "Saal und Küche, zwei Tage", "2400.00", promised="1200.00"),
+            Line("Food & Beverage", "Verpflegung, 40 Gäste", "5200.00"),
+            Line("Labor", "Referenten", "2600.00"),
+        ),
+        steps=UP_TO_APPROVAL,
+        description="Approved; a second plan for seventy guests waits beside it.",
+    ),
+    EventPlan(
         name="花見の会",
         event_type=EventType.GIFTING,
         days=210,
@@ -214,6 +229,7 @@ EVENTS = (
 
 def tell(cast: Cast, *, now: datetime) -> None:
     """Open the events one by one and bring each budget as far as its plan says."""
+    keep_rules(cast)
     with cast.acting(Role.STAFF) as staff:
         venues = {fields["name"]: create_venue(acting_user=staff, **fields) for fields in VENUES}
     for plan in EVENTS:
@@ -235,6 +251,7 @@ def tell(cast: Cast, *, now: datetime) -> None:
         with cast.acting(Role.STAFF):
             _post_lines(budget, plan, now=now)
         take_steps(cast, budget, *plan.steps_after, now=now)
+    set_in_motion(cast, now=now)
 
 
 def _open_event(cast: Cast, plan: EventPlan, venue: Venue | None, *, now: datetime) -> Event:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from budgets.demo.people import Cast
-from budgets.models import BudgetLineItem, EntryKind, EntrySource, EventBudget
+from budgets.models import BudgetLineItem, BudgetStatus, EntryKind, EntrySource, EventBudget
 from budgets.services import ledger
 from budgets.services.workflow import move_budget
 from budgetsite.accounts.roles import Role
@@ -23,20 +23,29 @@ _MOVERS = {
 
 
 def take_steps(cast: Cast, budget: EventBudget, *actions: str, now: datetime, reason: str = "") -> None:
-    """Make these moves of the budget's status, one after the other; `reason` is the last one's."""
+    """Make these moves of the budget's status, one after the other; `reason` is the last one's.
+
+    An approval takes every stage that the plan has to pass, each by somebody else.
+    """
     for position, action in enumerate(actions, start=1):
-        role = _MOVERS[action]
-        with cast.acting(role) as user:
-            move_budget(
-                action=action,
-                budget_id=budget.pk,
-                version=EventBudget.objects.get(pk=budget.pk).version,
-                acting_user=user,
-                acting_role=role,
-                account=cast.account,
-                now=now,
-                reason=reason if position == len(actions) else "",
-            )
+        why = reason if position == len(actions) else ""
+        moved = _take_step(cast, budget, action, _MOVERS[action], now=now, reason=why)
+        if action == "approve" and moved.status == BudgetStatus.REVIEW:
+            _take_step(cast, budget, action, Role.OWNER, now=now, reason=why)
+
+
+def _take_step(cast: Cast, budget: EventBudget, action: str, role: Role, *, now: datetime, reason: str) -> EventBudget:
+    with cast.acting(role) as user:
+        return move_budget(
+            action=action,
+            budget_id=budget.pk,
+            version=EventBudget.objects.get(pk=budget.pk).version,
+            acting_user=user,
+            acting_role=role,
+            account=cast.account,
+            now=now,
+            reason=reason,
+        ).budget
 
 
 def spend(line: BudgetLineItem, amount: Decimal, *, description: str, occurred_at: datetime, **options: Any) -> None:

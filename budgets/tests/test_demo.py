@@ -18,7 +18,15 @@ from budgets.demo import mesa_y_luna, our_networks
 from budgets.demo.loading import load_demo
 from budgets.demo.our_networks import share_out
 from budgets.demo.people import PASSWORD
-from budgets.models import BudgetDecision, BudgetLineItem, EventBudget, LedgerEntry
+from budgets.models import (
+    ApprovalStage,
+    BudgetDecision,
+    BudgetLineItem,
+    BudgetTemplate,
+    BudgetTransfer,
+    EventBudget,
+    LedgerEntry,
+)
 from budgets.services.ledger_proof import verify_ledger
 from budgets.services.line_item import update_line_item
 from budgets.services.problems import BudgetLocked
@@ -214,12 +222,14 @@ def test_the_rivals_budgets_stand_in_every_state(rival):
         "Sommerfest der Käfer & Söhne GmbH": "active",
         "Gala benéfica de otoño": "review",
         "Wesele Łukasza i Oli": "approved",
+        "Sommerakademie der Köche": "review",
         "花見の会": "draft",
         "Quinceañera de Lucía": "draft",
         "Aniversario O'Brien & Söderström": "finalized",
         "Fête des vendanges": "archived",
+        "Fête des vendanges, encore": "draft",
     }
-    assert Event.objects.count() == 9
+    assert Event.objects.count() == 11
     assert verify_ledger() == []
 
 
@@ -233,6 +243,27 @@ def test_the_rivals_figures_show_every_case(rival):
     assert budgets["花見の会"].total_budget_amount == 0
     assert {budget.currency for budget in budgets.values()} == {"EUR"}
     assert BudgetAlert.objects.filter(alert_type=AlertType.OVER_BUDGET, resolved=False).count() == 2
+
+
+def test_the_rivals_plans_are_in_motion(rival):
+    academy = EventBudget.objects.get(event__name="Sommerakademie der Köche")
+    assert (academy.revision, academy.awaiting_role, academy.awaiting_stage) == (2, "manager", 1)
+    assert (academy.total_budget_amount, academy.in_force_amount) == (Decimal(16500), Decimal(12000))
+    stages = ApprovalStage.objects.filter(budget=academy, decided_at=None).order_by("stage")
+    assert [(stage.role, stage.because) for stage in stages] == [
+        ("manager", ""),
+        ("owner", "a total above 10,000.00 EUR"),
+    ]
+    waits = BudgetTransfer.objects.values_list("from_line__name", "to_line__name", "amount", "status", "needs_role")
+    assert sorted(waits) == [
+        ("Gifts/Favors", "Flowers", Decimal(150), "done", ""),
+        ("Videography", "Photography", Decimal(620), "pending", "manager"),
+    ]
+    again = EventBudget.objects.get(event__name="Fête des vendanges, encore")
+    # 3,900.00 and 4 %, 55 glasses of 4.80; 55 guests pay 95.00.
+    assert (again.lines_total_amount, again.projected_income_amount) == (Decimal(4320), Decimal(5225))
+    assert again.copied_from.event.name == "Fête des vendanges"
+    assert BudgetTemplate.objects.filter(name="Gala, dinner and strings").exists()
 
 
 def test_a_rejection_shows_who_and_why(rival):
@@ -308,7 +339,7 @@ call_command("load_demo")
     assert [account.slug for account in all_accounts()] == ["mesa-y-luna", "our-networks"]
     call_command("verify_ledger", stdout=StringIO())
     with scope_of(mesa_y_luna.HOUSE), transaction.atomic():
-        assert EventBudget.objects.count() == 8
+        assert EventBudget.objects.count() == 10
 
 
 def test_an_account_of_somebody_elses_is_left_alone(committed_db):
