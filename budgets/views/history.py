@@ -19,9 +19,7 @@ from budgetsite.pages.keyset import position, position_in
 def budget_history(request: PageRequest, budget_id: UUID) -> HttpResponse:
     budget = budget_or_404(request, budget_id)
     for_team = may(request.role, "ledger.view")
-    form = HistoryFilter(
-        request.GET, people=people_in_story(budget), without=frozenset() if for_team else frozenset({MONEY})
-    )
+    form = HistoryFilter(request.GET, people=people_in_story(), without=frozenset() if for_team else frozenset({MONEY}))
     wanted = form.wanted()
     story = story_page(budget, before=_position(request), for_team=for_team, **wanted)
     older = story.older

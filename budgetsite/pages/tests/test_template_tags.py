@@ -242,3 +242,10 @@ def test_an_error_page_stands_without_any_context(name: str) -> None:
 
     assert f"Error {name[:3]}" in html
     assert html.count("<h1>") == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [("120.000", "120"), ("7.500", "7.5"), ("1234.125", "1,234.125"), ("0", "0"), (None, "–")]
+)
+def test_a_quantity_has_the_decimals_that_it_has(value, text):
+    assert render("{{ value|quantity }}", value=None if value is None else Decimal(value)) == text
