@@ -15,13 +15,14 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from budgets.admin.filters import CategoryFilter, DayRangeFilter, OverBudgetFilter, WaitsForFilter
 from budgets.admin.line_item import AmountWidget, BudgetLineInline
-from budgets.admin.moves import MovesMixin, figures_of, status_badge, waits_in_words
+from budgets.admin.moves import MovesMixin, figures_of, status_badge
 from budgets.models import PLANNING_STATUSES, BudgetLineItem, EventBudget
 from budgets.selectors.standing import standing_of
 from budgets.services.event_budget import create_event_budget, delete_event_budget, restore_event_budget
 from budgets.services.plan import LineChange, LineRefused, save_plan
 from budgets.services.problems import BudgetProblem, LinesExceedTotal, StaleVersion
 from budgets.services.workflow import RoleNotAllowed
+from budgetsite.accounts.roles import Role
 from budgetsite.money.amounts import InvalidAmount
 from budgetsite.money.form_fields import AmountFormField
 from budgetsite.pages.back_office.displays import amount_cell, badge, bar_cell, moment, moment_cell
@@ -30,6 +31,7 @@ from budgetsite.pages.back_office.history import Source, story
 from budgetsite.pages.back_office.model_admin import StaffModelAdmin, version_sent
 from budgetsite.pages.back_office.refusals import ChangeRefused, refused
 from budgetsite.pages.back_office.requests import StaffRequest
+from budgetsite.pages.waiting_time import waited
 
 
 class BudgetForm(forms.ModelForm):
@@ -134,7 +136,14 @@ class EventBudgetAdmin(MovesMixin, StaffModelAdmin):
 
     @display(description="Waits for", ordering="awaiting_since", empty_value="–")
     def waits_for(self, budget: EventBudget) -> Any:
-        return waits_in_words(budget, now=self.now()).capitalize() or None
+        if budget.awaiting_stage is None or budget.awaiting_since is None:
+            return None
+        return format_html(
+            '<span class="when"><span>Stage {}: {}</span><br><span>{}</span></span>',
+            budget.awaiting_stage,
+            Role(budget.awaiting_role).label.lower(),
+            waited(budget.awaiting_since, self.now()),
+        )
 
     @display(description="Use of the budget")
     def use(self, budget: EventBudget) -> SafeString:
