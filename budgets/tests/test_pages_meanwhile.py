@@ -175,6 +175,34 @@ def test_an_order_that_someone_else_made_is_kept_when_a_line_moves(account, orga
     assert list(order) == ["Third", "Second", "First"]
 
 
+def test_a_line_that_only_got_another_place_is_saved_and_removed_without_a_question(account, organizer, manager):
+    budget = make_budget(account, organizer)
+    first, second = (make_line(budget, organizer, name=name) for name in ("First", "Second"))
+    with tenant_scope(account.pk, user_id=manager.pk):
+        reorder_line_items(budget_id=budget.pk, line_item_ids=[second.pk, first.pk], acting_user=manager)
+    client = browser(organizer, account)
+
+    saved = client.post(address("line_edit", budget, first.pk), line_data(first, name="Hall"), headers=HTMX)
+    removed = client.post(address("line_remove", budget, second.pk), {"version": second.version}, headers=HTMX)
+
+    assert (saved.status_code, fresh(first).name) == (200, "Hall")
+    assert "“Second” removed." in words(removed)
+    assert list(BudgetLineItem.objects.values_list("name", flat=True)) == ["Hall"]
+
+
+def test_a_form_without_a_version_overwrites_nothing(account, organizer):
+    budget = make_budget(account, organizer)
+    line = make_line(budget, organizer, name="Hall")
+
+    for version in ("", "0", "x"):
+        refused = browser(organizer, account).post(
+            address("line_edit", budget, line.pk), line_data(line, name="Palace", version=version), headers=HTMX
+        )
+        assert refused.status_code == 409
+
+    assert fresh(line).name == "Hall"
+
+
 def test_a_plan_typed_into_a_form_that_was_fixed_meanwhile_is_not_lost_without_a_word(account, organizer):
     budget = make_budget(account, organizer)
     line = make_line(budget, organizer, name="Hall", budgeted_amount="1000")

@@ -77,10 +77,15 @@ def line_edit(request: PageRequest, budget_id: UUID, line_item_id: UUID) -> Http
     form_of = _forms_of(budget, line, plan_open=rights.plan)
     if request.method != "POST":
         return _form_answer(request, budget, line, Answer(form_of(None)))
-    if line.version > (_version_sent(request) or 0):
-        # What was typed beside values that are gone need not be right beside those of now.
-        return _form_answer(request, budget, line, _stale(request, budget, line, rights.plan))
-    form = form_of(with_choices(request.POST, form_of(None)))
+    data = with_choices(request.POST, form_of(None))
+    sent = _version_sent(request) or 0
+    if line.version > sent:
+        if not _was_only_moved(line, sent):
+            # What was typed beside values that are gone need not be right beside those of now.
+            return _form_answer(request, budget, line, _stale(request, budget, line, rights.plan))
+        data = data.copy()
+        data["version"] = str(line.version)
+    form = form_of(data)
     if not form.is_valid():
         return _form_answer(request, budget, line, Answer(form, 422))
     try:
@@ -187,6 +192,8 @@ def line_remove(request: PageRequest, budget_id: UUID, line_item_id: UUID) -> Ht
     budget = budget_or_404(request, budget_id)
     line = _line_or_404(budget, line_item_id)
     version = _version_sent(request)
+    if version is not None and line.version > version and _was_only_moved(line, version):
+        version = line.version
     try:
         delete_line_item(
             budget_id=budget.pk,
@@ -271,6 +278,12 @@ def _group_named(request: PageRequest) -> str:
 def _version_sent(request: PageRequest) -> int | None:
     text = request.POST.get("version", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _was_only_moved(line: BudgetLineItem, version: int) -> bool:
+    """Whether nothing but its place changed since `version`: the next line's move may number a whole plan anew."""
+    changes = changes_since(line, version=version, actual_read=None)
+    return bool(changes) and all(change.name == "sort_order" for change in changes)
 
 
 def _changed_before_removal(budget: EventBudget, line: BudgetLineItem, version: int) -> str:
