@@ -7,7 +7,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import CharField, Count
+from django.db.models.functions import Cast
 
 from budgetsite.accounts.models import User
 from budgetsite.outbox.services import record_event
@@ -84,7 +85,9 @@ def move_default_slots(
             continue
         slot.starts_at, slot.ends_at = start, end
         moved.append(slot)
-    PickupSlot.objects.bulk_update(moved, ["starts_at", "ends_at"])
+    # One may move to where another still is; PostgreSQL looks at each row as it changes. So they step aside first.
+    PickupSlot.objects.filter(pk__in=[slot.pk for slot in moved]).update(location=Cast("pk", CharField()))
+    PickupSlot.objects.bulk_update(moved, ["starts_at", "ends_at", "location"])
 
 
 @transaction.atomic
