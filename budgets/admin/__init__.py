@@ -6,12 +6,14 @@ from budgets.admin.category import CategoryAdmin
 from budgets.admin.decision import BudgetDecisionAdmin
 from budgets.admin.event_budget import EventBudgetAdmin
 from budgets.admin.ledger_entry import LedgerEntryAdmin
+from budgets.admin.revision import BudgetRevisionAdmin
 from budgets.admin.template import BudgetTemplateAdmin
 from budgets.admin.transfer import BudgetTransferAdmin
 
 __all__ = [
     "ApprovalRuleAdmin",
     "BudgetDecisionAdmin",
+    "BudgetRevisionAdmin",
     "BudgetTemplateAdmin",
     "BudgetTransferAdmin",
     "CategoryAdmin",

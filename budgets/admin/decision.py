@@ -21,6 +21,7 @@ DECISIONS = {
     "finalize": "Finalized",
     "archive": "Archived",
     "revise": "Opened for revision",
+    "discard": "Revision discarded",
 }
 
 

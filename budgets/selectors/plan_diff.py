@@ -147,7 +147,8 @@ _DIFF = """
     new AS ({later})
     SELECT coalesce(new.id, old.id), coalesce(new.kind, old.kind),
            coalesce(new.category_id, old.category_id), old.id IS NULL, new.id IS NULL,
-           coalesce(m.part_before, 0), coalesce(m.part_between, 0), {old_side}, {new_side}
+           coalesce(m.part_before, 0), coalesce(m.part_between, 0), {old_side}, {new_side},
+           EXISTS (SELECT FROM transferred)
     FROM old FULL JOIN new ON new.id = old.id
     LEFT JOIN moved m ON m.line_id = coalesce(new.id, old.id)
     LEFT JOIN budgets_category old_category ON old_category.tenant_id = %(tenant)s AND old_category.id = old.category_id
@@ -165,12 +166,13 @@ def plan_diff(budget: EventBudget, number: int, against: int | None = None) -> P
     An earlier plan counts as it was in force in the end, with the transfers that were done while it was; a later one
     as it was approved, or as it is now while it is being worked on. Raises `NoSuchRevision`, `NotAnEarlierRevision`.
     """
-    after = revision_entry(budget, number)
+    after = revision_entry(budget, number, with_people=False)
     if after is None:
         raise NoSuchRevision(number)
     before = _before(budget, number, against)
     first, last = (number, number - 1) if before is None else (before.number, number - 1)
-    lines = list(_differences(budget, before, after, first=first, last=last))
+    rows = _rows(budget, before, after, first=first, last=last)
+    lines = list(_differences(rows))
     added = sum(line.what == ADDED for line in lines)
     changed = sum(line.what == CHANGED for line in lines)
     return PlanDiff(
@@ -178,22 +180,24 @@ def plan_diff(budget: EventBudget, number: int, against: int | None = None) -> P
         after=after,
         lines=lines,
         unchanged_count=after.lines_count - added - changed,
-        transfers=transfers_between(budget, first=first, last=last) if before is not None else [],
+        # Where no line differs the rows tell nothing of them.
+        transfers=transfers_between(budget, first=first, last=last) if not rows or rows[0][-1] else [],
     )
 
 
 def _before(budget: EventBudget, number: int, against: int | None) -> RevisionEntry | None:
     if against is None:
-        return None if number == 1 else revision_entry(budget, number - 1)
-    before = revision_entry(budget, against) if against < number else None
+        return None if number == 1 else revision_entry(budget, number - 1, with_people=False)
+    before = revision_entry(budget, against, with_people=False) if against < number else None
     if before is None:
         raise NotAnEarlierRevision(number=number, against=against)
     return before
 
 
-def _differences(
+def _rows(
     budget: EventBudget, before: RevisionEntry | None, after: RevisionEntry, *, first: int, last: int
-) -> Iterable[LineDifference]:
+) -> list[Any]:
+    """Return a row for each line that differs; the last column says whether anything was transferred in between."""
     later = KEPT_LINES.replace("%(plan)s", "%(later)s") if after.is_kept else WORKING_LINES
     statement = _DIFF.format(
         transferred=TRANSFERRED,
@@ -213,7 +217,11 @@ def _differences(
         "last": last,
         "until": None,
     }
-    for row in rows_with_deleted_categories(statement, parameters):
+    return list(rows_with_deleted_categories(statement, parameters))
+
+
+def _differences(rows: Iterable[Any]) -> Iterable[LineDifference]:
+    for row in rows:
         line_item_id, kind, category_id, is_added, is_removed, transferred_before, transferred_between = row[:7]
         old, new = row[7:15], row[15:23]
         latest = old if is_removed else new

@@ -128,17 +128,22 @@ def revisions_of(budget: EventBudget) -> list[RevisionEntry]:
     return [_working_entry(budget), *kept]
 
 
-def revision_entry(budget: EventBudget, number: int) -> RevisionEntry | None:
-    """Return one of `revisions_of`, or None when there is none of this number. Two statements at most."""
+def revision_entry(budget: EventBudget, number: int, *, with_people: bool = True) -> RevisionEntry | None:
+    """Return one of `revisions_of`, or None when there is none of this number. Two statements at most.
+
+    Without people it is left open who submitted and approved it, for readers who need the plan alone.
+    """
     if number == budget.revision and budget.status in (BudgetStatus.DRAFT, BudgetStatus.REVIEW):
-        return _working_entry(budget)
+        return _working_entry(budget, with_people=with_people)
+    revisions = BudgetRevision.objects.filter(budget_id=budget.pk, number=number)
     revision = (
-        BudgetRevision.objects.filter(budget_id=budget.pk, number=number)
-        .select_related("submitted_by", "approved_by")
+        (revisions.select_related("submitted_by", "approved_by") if with_people else revisions)
         .annotate(lines_count=_count(PlanLine.objects.filter(revision=OuterRef("pk")), "revision"))
         .first()
     )
-    return None if revision is None else _kept_entry(revision, in_force=number_in_force(budget))
+    if revision is None:
+        return None
+    return _kept_entry(revision, in_force=number_in_force(budget), with_people=with_people)
 
 
 def lines_of_plan(budget: EventBudget, entry: RevisionEntry, *, by_category: bool = False) -> list[PlannedLine]:
@@ -182,7 +187,7 @@ def rows_with_deleted_categories(statement: str, parameters: dict[str, Any]) -> 
         return found
 
 
-def _kept_entry(revision: Any, *, in_force: int | None) -> RevisionEntry:
+def _kept_entry(revision: Any, *, in_force: int | None, with_people: bool = True) -> RevisionEntry:
     return RevisionEntry(
         pk=revision.pk,
         number=revision.number,
@@ -195,27 +200,27 @@ def _kept_entry(revision: Any, *, in_force: int | None) -> RevisionEntry:
         notes=revision.notes,
         reason=revision.reason,
         version=revision.version,
-        submitted_by=revision.submitted_by,
+        submitted_by=revision.submitted_by if with_people else None,
         submitted_at=revision.submitted_at,
-        approved_by=revision.approved_by,
+        approved_by=revision.approved_by if with_people else None,
         approved_at=revision.approved_at,
     )
 
 
-def _working_entry(budget: EventBudget) -> RevisionEntry:
-    """Describe the plan that is being worked on. One statement."""
+def _working_entry(budget: EventBudget, *, with_people: bool = True) -> RevisionEntry:
+    """Describe the plan that is being worked on. One statement, and one for who submitted it."""
     opened: Any = (
         BudgetDecision.objects.filter(budget_id=budget.pk, action="revise", revision=budget.revision - 1)
         .order_by("-version")
         .values("reason")[:1]
     )
-    working = (
+    lines_count, why_opened = (
         EventBudget.objects.filter(pk=budget.pk)
-        .select_related("submitted_by")
         .annotate(
             lines_count=_count(BudgetLineItem.objects.filter(budget=OuterRef("pk"), deleted_at=None), "budget"),
             why_opened=opened,
         )
+        .values_list("lines_count", "why_opened")
         .get()
     )
     return RevisionEntry(
@@ -226,11 +231,11 @@ def _working_entry(budget: EventBudget) -> RevisionEntry:
         total_budget_amount=budget.total_budget_amount,
         total_follows_lines=budget.total_follows_lines,
         projected_income_amount=budget.projected_income_amount,
-        lines_count=working.lines_count,
+        lines_count=lines_count,
         notes=budget.notes,
-        reason=working.why_opened or "",
+        reason=why_opened or "",
         version=None,
-        submitted_by=working.submitted_by,
+        submitted_by=budget.submitted_by if with_people else None,
         submitted_at=budget.submitted_at,
         approved_by=None,
         approved_at=None,

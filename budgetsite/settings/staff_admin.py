@@ -66,6 +66,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Alerts", "notifications", "alerts_budgetalert_changelist", "alerts.view"),
                     _item("Ledger", "receipt_long", "budgets_ledgerentry_changelist", "ledger.view"),
                     _item("Transfers", "swap_horiz", "budgets_budgettransfer_changelist", "ledger.view"),
+                    _item("Revisions", "difference", "budgets_budgetrevision_changelist", "budgets.view"),
                     _item("Decisions", "gavel", "budgets_budgetdecision_changelist", "budgets.view"),
                     _item("Approval rules", "rule", "budgets_approvalrule_changelist", "approval_rules.view"),
                     _item("Templates", "list_alt", "budgets_budgettemplate_changelist", "templates.view"),
