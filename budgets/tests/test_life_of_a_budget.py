@@ -249,8 +249,13 @@ class LifeOfABudget(RuleBasedStateMachine):
                 **self.acting(person),
             ),
         )
-        if moved is not None:
-            self.model.move(action, person)
+        if moved is None:
+            return
+        self.model.move(action, person)
+        if self.model.status == "review":
+            # Who has had their turn always wants another.
+            for had in (self.model.submitter, *self.model.taken):
+                self.make("approve", had, must_happen=False)
 
     # --- What people do -----------------------------------------------------------------------------------------------
 
@@ -287,12 +292,6 @@ class LifeOfABudget(RuleBasedStateMachine):
         if possible:
             action, person = possible[pick % len(possible)]
             self.make(action, person, override=True, must_happen=True)
-
-    @precondition(lambda self: self.model.status == "review")
-    @rule(pick=PICK)
-    def somebody_who_had_their_turn_wants_another(self, pick):
-        had = [self.model.submitter, *self.model.taken]
-        self.make("approve", had[pick % len(had)], must_happen=False)
 
     @rule(action=st.sampled_from(sorted(MAY)), person=PERSON)
     def somebody_moves_what_they_saw_a_while_ago(self, action, person):
