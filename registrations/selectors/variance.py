@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from budgets.models import EventBudget
+from budgetsite.tenancy.scope import deleted_rows_visible
 from registrations.models import EventOption, RegistrationDesk
 from registrations.selectors.options import options_of
 
@@ -37,11 +38,16 @@ class EventVariance:
 
 
 def variance_of(event_id: UUID) -> EventVariance:
-    """Read an event's report. Three statements."""
+    """Read an event's report. Three statements.
+
+    What became of registrations for options that were deleted since is counted too; such options are not listed.
+    """
     budget: EventBudget | None = EventBudget.objects.filter(event_id=event_id).first()
-    options = list(options_of(event_id))
     desk: RegistrationDesk = RegistrationDesk.objects.get(event_id=event_id)
-    counted: list[EventOption | RegistrationDesk] = [*options, desk]
+    with deleted_rows_visible():
+        once_offered = list(options_of(event_id))
+    options = [option for option in once_offered if option.deleted_at is None]
+    counted: list[EventOption | RegistrationDesk] = [*once_offered, desk]
     return EventVariance(
         budget=budget,
         options=options,
