@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -37,7 +38,12 @@ class BudgetViewSet(ContractViewSet):
     def answer_budget(self, budget_id: UUID, *, status: int = 200, **members: Any) -> Response:
         """Answer the budget as it is now, with its lines and its version."""
         budget = self.find(budget_id)
-        return Response({**answers.budget_detail(budget), **members}, status=status, headers=etag(budget.version))
+        answer = self.for_reader(answers.budget_detail(budget))
+        return Response({**answer, **members}, status=status, headers=etag(budget.version))
+
+    def for_reader(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """Return what of a budget's answer the asking person may see."""
+        return answer if self.allows("budgets.view_internals") else answers.without_internals(answer)
 
 
 class EventBudgetViewSet(BudgetViewSet):
@@ -67,7 +73,7 @@ class EventBudgetViewSet(BudgetViewSet):
 
     @extend_schema(summary="List budgets, newest first", responses=answers.BudgetAnswer(many=True))
     def list(self, request: Request) -> Response:
-        return self.page_of(self.get_queryset(), answers.budget_answer)
+        return self.page_of(self.get_queryset(), lambda budget: self.for_reader(answers.budget_answer(budget)))
 
     @extend_schema(summary="Open an event's budget", request=BudgetInput, responses={201: answers.BudgetDetailAnswer})
     def create(self, request: Request) -> Response:
@@ -136,6 +142,8 @@ class EventBudgetViewSet(BudgetViewSet):
         moment = request.query_params.get("as_of")
         if moment is None:
             return self.answer_budget(budget_id)
+        if not self.allows("budgets.view_internals"):
+            raise PermissionDenied("Earlier plans are the team's to read.")
         budget = self.find(budget_id)
         found = budget_as_of(budget, parse_moment(moment, zone=budget.event.timezone, now=timezone.now()))
         return Response(answers.as_of_answer(found))

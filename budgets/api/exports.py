@@ -74,7 +74,9 @@ class PlanExportViewSet(BudgetViewSet):
                 paper=Paper(paper) if paper else None,
             )
         else:
-            file = export_plan(budget, plan_format=PlanFormat(wanted))
+            file = export_plan(
+                budget, plan_format=PlanFormat(wanted), with_internals=self.allows("budgets.view_internals")
+            )
         return download(file.content, filename=file.filename, content_type=file.content_type)
 
 

@@ -57,6 +57,9 @@ class LineItemViewSet(BudgetViewSet):
         wanted = request.query_params.get("kind", LineKind.COST.value)
         if wanted not in (*LineKind.values, ALL_KINDS):
             raise field_refusal("kind", "invalid_choice", f"Choose one of: {', '.join([*LineKind.values, ALL_KINDS])}.")
+        if not self.allows("budgets.view_internals"):
+            # A client reads the costs, whatever was asked for.
+            return self.page_of(lines.filter(kind=LineKind.COST), _for_client)
         return self.page_of(lines if wanted == ALL_KINDS else lines.filter(kind=wanted), answers.line_answer)
 
     @extend_schema(
@@ -101,7 +104,12 @@ class LineItemViewSet(BudgetViewSet):
     @extend_schema(summary="Read a line", responses=answers.LineItemAnswer)
     def retrieve(self, request: Request, budget_id: UUID, line_item_id: UUID) -> Response:
         self.find(budget_id)
-        return self._line(self._find_line(budget_id, line_item_id))
+        line = self._find_line(budget_id, line_item_id)
+        if self.allows("budgets.view_internals"):
+            return self._line(line)
+        if line.is_income:
+            raise Http404
+        return Response(_for_client(line), headers=etag(line.version))
 
     @extend_schema(
         summary="Change a line",
@@ -154,3 +162,8 @@ class LineItemViewSet(BudgetViewSet):
         version = self.find(budget_id).version
         answer = {"version": version, "line_items": [answers.line_answer(line) for line in lines]}
         return Response(answer, status=status, headers=etag(version))
+
+
+def _for_client(line: BudgetLineItem) -> dict[str, Any]:
+    """Describe a line of cost without the notes, which are the team's."""
+    return answers.line_answer(line) | {"notes": ""}

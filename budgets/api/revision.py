@@ -266,9 +266,9 @@ def _name(user: User | None) -> str | None:
 
 class RevisionViewSet(BudgetViewSet):
     actions = {
-        "list": "budgets.view",
-        "retrieve": "budgets.view",
-        "diff": "budgets.view",
+        "list": "budgets.view_internals",
+        "retrieve": "budgets.view_internals",
+        "diff": "budgets.view_internals",
         "destroy": "budgets.revise",
     }
     tags = ["revisions"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import F, TextChoices
 
-from budgets.models import EventBudget
+from budgets.models import EventBudget, LineKind
 from budgets.selectors.event_budgets import lines_in_order
 from budgets.services.plan_file import LAST_PLACE, plan_columns
 from budgetsite.sheets.writing import write_csv, write_xlsx
@@ -52,8 +52,10 @@ class PlanFile:
     content: bytes
 
 
-def export_plan(budget: EventBudget, *, plan_format: PlanFormat) -> PlanFile:
+def export_plan(budget: EventBudget, *, plan_format: PlanFormat, with_internals: bool = True) -> PlanFile:
     """Return the live lines of a budget, in their order, as a file. One statement for any number of lines.
+
+    Without internals the lines of income and the notes stay out: for whom the costs alone are meant.
 
     Actuals are those on lines; what was spent on no line and the budget's own total are no lines and stay out. What is
     promised is there to be read: an import leaves it to what promises it. A budget without lines is a row of headings.
@@ -61,6 +63,8 @@ def export_plan(budget: EventBudget, *, plan_format: PlanFormat) -> PlanFile:
     columns = {column.name: column for column in plan_columns(budget.currency)}
     ordered = [columns[name] for name in EXPORTED_COLUMNS]
     rows = _rows(budget)
+    if not with_internals:
+        rows = [row | {"notes": ""} for row in rows if row["kind"] == LineKind.COST]
     if plan_format == PlanFormat.CSV:
         content, charset = write_csv(ordered, rows), "; charset=utf-8"
     else:

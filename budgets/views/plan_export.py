@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from budgets.services.plan_export import PlanFormat, export_plan
 from budgets.services.plan_pdf import PDF, Audience, audience_of, print_plan
 from budgets.views.event_budget import budget_or_404
+from budgetsite.accounts.permissions import may
 from budgetsite.pages.access import PageRequest, page
 from budgetsite.pages.downloads import download
 
@@ -31,5 +32,7 @@ def budget_export(request: PageRequest, budget_id: UUID) -> HttpResponse:
             now=timezone.now(),
         )
     else:
-        file = export_plan(budget, plan_format=PlanFormat(wanted))
+        file = export_plan(
+            budget, plan_format=PlanFormat(wanted), with_internals=may(request.role, "budgets.view_internals")
+        )
     return download(file.content, filename=file.filename, content_type=file.content_type)

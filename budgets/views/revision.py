@@ -34,7 +34,7 @@ from budgetsite.pages.access import PageRequest, demand, page
 LINES_PER_PAGE = 200
 
 
-@page()
+@page("budgets.view_internals")
 @require_safe
 def revisions(request: PageRequest, budget_id: UUID) -> HttpResponse:
     budget = budget_or_404(request, budget_id)
@@ -48,7 +48,7 @@ def revisions(request: PageRequest, budget_id: UUID) -> HttpResponse:
     return render(request, "budgets/revisions.html", context)
 
 
-@page()
+@page("budgets.view_internals")
 @require_safe
 def revision(request: PageRequest, budget_id: UUID, number: int) -> HttpResponse:
     """One plan, whole."""
@@ -68,7 +68,7 @@ def revision(request: PageRequest, budget_id: UUID, number: int) -> HttpResponse
     return render(request, "budgets/revision.html", context)
 
 
-@page()
+@page("budgets.view_internals")
 @require_safe
 def revision_diff(request: PageRequest, budget_id: UUID) -> HttpResponse:
     """`?revision=` and `?against=`; by default the newest plan, and what was in force before it."""
@@ -154,7 +154,7 @@ def revision_discard(request: PageRequest, budget_id: UUID) -> HttpResponse:
     return render(request, "budgets/revision_discard.html", context, status=status)
 
 
-@page()
+@page("budgets.view_internals")
 @require_safe
 def plan_as_of(request: PageRequest, budget_id: UUID) -> HttpResponse:
     """The plan that was in force at the end of `?day=`, or at its `?time=`, and the figures as they were known then."""

@@ -8,7 +8,6 @@ from budgets.services.problems import ApprovalRefused, OwnSubmission
 from budgets.services.transfer import TRANSFER_STATUSES
 from budgets.services.workflow import Move, moves_for
 from budgetsite.accounts.permissions import may
-from budgetsite.accounts.roles import Role
 from budgetsite.pages.access import PageRequest
 
 # The button of each move, the question on its page, and the button there.
@@ -61,7 +60,7 @@ class Rights:
 
 def rights_on(budget: EventBudget, request: PageRequest) -> Rights:
     change = may(request.role, "budgets.change")
-    is_team = request.role != Role.CLIENT
+    is_team = may(request.role, "budgets.view_internals")
     moves = moves_for(budget, request.role)
     refusal = _refusal_to_approve(budget, request, moves)
     return Rights(

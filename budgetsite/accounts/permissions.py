@@ -19,6 +19,8 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "categories.view": _WITH_CLIENT,
     "categories.change": _MANAGERS,
     "budgets.view": _WITH_CLIENT,
+    # What the event brings in, notes, earlier plans: the team's, and not for the client who pays.
+    "budgets.view_internals": _ORGANIZERS,
     "budgets.change": _ORGANIZERS,
     "budgets.import": _ORGANIZERS,
     "budgets.submit": _ORGANIZERS,

@@ -11,11 +11,10 @@ from budgetsite.accounts.roles import Role
 
 def budget_tabs(*, budget_id: UUID, event_id: UUID, current: str, role: Role) -> list[dict[str, Any]]:
     """Return what `components/tabs.html` draws; `current` is budget, revisions, history, transfers, ledger or event."""
-    names = [
-        ("budget", "Budget", "budgets:detail"),
-        ("revisions", "Revisions", "budgets:revisions"),
-        ("history", "History", "budgets:history"),
-    ]
+    names = [("budget", "Budget", "budgets:detail")]
+    if may(role, "budgets.view_internals"):
+        names.append(("revisions", "Revisions", "budgets:revisions"))
+    names.append(("history", "History", "budgets:history"))
     if may(role, "ledger.view"):
         names += [("transfers", "Transfers", "budgets:transfers"), ("ledger", "Ledger", "budgets:ledger")]
     tabs = [

@@ -12,6 +12,7 @@ from budgets.api.answers.event_budget import (
     as_of_answer,
     budget_answer,
     budget_detail,
+    without_internals,
 )
 from budgets.api.answers.ledger_entry import LedgerEntryAnswer, entry_answer
 from budgets.api.answers.line_item import LineItemAnswer, LineItemsAnswer, line_answer
@@ -51,4 +52,5 @@ __all__ = [
     "entry_answer",
     "line_answer",
     "with_amounts",
+    "without_internals",
 ]

@@ -43,10 +43,12 @@ class BudgetAnswer(serializers.Serializer):
     overrun_amount = MoneyField()
     utilization_percentage = PercentageField()
     is_over_budget = serializers.BooleanField()
-    projected_income_amount = MoneyField(help_text="What the lines of income expect.")
-    total_income_amount = MoneyField(help_text="What has come in.")
-    projected_result_amount = MoneyField(help_text="Expected income less the total.")
-    result_amount = MoneyField(help_text="Income less actual.")
+    projected_income_amount = MoneyField(
+        allow_null=True, help_text="What the lines of income expect; like all of income, null for a client."
+    )
+    total_income_amount = MoneyField(allow_null=True, help_text="What has come in.")
+    projected_result_amount = MoneyField(allow_null=True, help_text="Expected income less the total.")
+    result_amount = MoneyField(allow_null=True, help_text="Income less actual.")
     alerts_open = serializers.IntegerField(help_text="How many alerts are not resolved.")
     notes = serializers.CharField()
     submitted_by = serializers.UUIDField(allow_null=True)
@@ -135,6 +137,17 @@ class BudgetAsOfAnswer(BudgetDetailAnswer):
 def budget_detail(budget: EventBudget) -> dict[str, Any]:
     """Describe a budget of `budgets_in_sight` with its lines, which are read here: one statement."""
     return detail_answer(budget, list(lines_in_order(budget.pk)))
+
+
+def without_internals(answer: dict[str, Any]) -> dict[str, Any]:
+    """Take from a budget's answer what the team keeps to itself: income, the result, and the notes of lines."""
+    hidden = dict.fromkeys(
+        ("projected_income_amount", "total_income_amount", "projected_result_amount", "result_amount")
+    )
+    if "line_items" not in answer:
+        return answer | hidden
+    lines = [line | {"notes": ""} for line in answer["line_items"]]
+    return answer | hidden | {"line_items": lines, "income_lines": []}
 
 
 def as_of_answer(found: BudgetAsOf) -> dict[str, Any]:
