@@ -7,13 +7,13 @@ from django.db import models
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from budgets.admin.line_item import AmountWidget
 from budgets.models import ApprovalRule
 from budgets.selectors.approval_rules import rules_in_order, sentence
 from budgets.services.approval_rules import create_approval_rule, delete_approval_rule, update_approval_rule
 from budgets.services.problems import BudgetProblem, UnknownCategory
 from budgetsite.money.currencies import currency_choices
 from budgetsite.money.form_fields import AmountFormField
+from budgetsite.pages.back_office.amount_widget import AmountWidget
 from budgetsite.pages.back_office.displays import badge
 from budgetsite.pages.back_office.model_admin import StaffModelAdmin
 from budgetsite.pages.back_office.refusals import ChangeRefused, refused

@@ -14,7 +14,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from budgets.admin.filters import CategoryFilter, DayRangeFilter, OverBudgetFilter, WaitsForFilter
-from budgets.admin.line_item import AmountWidget, BudgetLineInline
+from budgets.admin.line_item import BudgetLineInline
 from budgets.admin.moves import MovesMixin, figures_of, status_badge
 from budgets.models import PLANNING_STATUSES, BudgetLineItem, EventBudget
 from budgets.selectors.standing import standing_of
@@ -25,6 +25,7 @@ from budgets.services.workflow import RoleNotAllowed
 from budgetsite.accounts.roles import Role
 from budgetsite.money.amounts import InvalidAmount
 from budgetsite.money.form_fields import AmountFormField
+from budgetsite.pages.back_office.amount_widget import AmountWidget
 from budgetsite.pages.back_office.displays import amount_cell, badge, bar_cell, moment, moment_cell
 from budgetsite.pages.back_office.filters import DeletedFilter
 from budgetsite.pages.back_office.history import Source, story

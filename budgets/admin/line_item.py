@@ -8,12 +8,13 @@ from django.db import models
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.forms import PaginationInlineFormSet
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from budgets.models import PLANNING_STATUSES, BudgetLineItem, Category, EventBudget
 from budgetsite.money.amounts import amount_to_json
 from budgetsite.money.form_fields import AmountFormField
 from budgetsite.money.model_fields import AmountField
+from budgetsite.pages.back_office.amount_widget import AmountWidget
 from budgetsite.pages.back_office.displays import figure_cell
 from budgetsite.pages.back_office.model_admin import RoleInline
 from budgetsite.pages.back_office.refusals import listening_form
@@ -21,12 +22,6 @@ from budgetsite.pages.back_office.requests import StaffRequest
 
 LINES_PER_PAGE = 50
 PLAN_COLUMNS = ("category", "section", "name", "budgeted_amount", "sort_order")
-
-
-class AmountWidget(UnfoldAdminTextInputWidget):
-    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
-        super().__init__({"inputmode": "decimal", "autocomplete": "off", **(attrs or {})})
-        self.attrs["class"] = f"{self.attrs.get('class', '')} amount-input"
 
 
 class CategoryChoice(forms.TypedChoiceField):

@@ -12,7 +12,7 @@ from django.utils.dateparse import parse_datetime
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
-from budgets.admin.line_item import AmountWidget, CategoryChoice
+from budgets.admin.line_item import CategoryChoice
 from budgets.forms.template import value_as_typed
 from budgets.models import BudgetTemplate, Category, TemplateLine
 from budgets.selectors.templates import templates_by_name
@@ -29,6 +29,7 @@ from budgets.services.template import (
 from budgetsite.money.allocation import share_in_words
 from budgetsite.money.currencies import currency_choices
 from budgetsite.money.form_fields import AmountFormField
+from budgetsite.pages.back_office.amount_widget import AmountWidget
 from budgetsite.pages.back_office.filters import DeletedFilter
 from budgetsite.pages.back_office.model_admin import RoleInline, StaffModelAdmin
 from budgetsite.pages.back_office.refusals import ChangeRefused, listening_form, refused

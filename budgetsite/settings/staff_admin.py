@@ -82,6 +82,25 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": "Registrations",
+                "separator": True,
+                "items": [
+                    _item(
+                        "Registrations",
+                        "how_to_reg",
+                        "registrations_eventregistration_changelist",
+                        "registrations.decide",
+                    ),
+                    _item("Options", "redeem", "registrations_eventoption_changelist", "options.view"),
+                    _item("Slots", "schedule", "registrations_pickupslot_changelist", "options.view"),
+                    _item(
+                        "Waitlist", "hourglass_top", "registrations_waitlistentry_changelist", "registrations.decide"
+                    ),
+                    _item("Check-ins", "qr_code_scanner", "registrations_checkin_changelist", "registrations.check_in"),
+                    _item("Policies", "policy", "registrations_registrationdesk_changelist", "options.view"),
+                ],
+            },
+            {
                 "title": "Account",
                 "separator": True,
                 "items": [

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from datetime import datetime
 from itertools import groupby
 from typing import Any
-from uuid import UUID
 
 from django import forms
 from django.contrib import messages
@@ -23,15 +22,26 @@ from budgetsite.pages.back_office.model_admin import REFUSALS_SHOWN, ReadOnlyAdm
 from budgetsite.pages.back_office.refusals import sentence
 from budgetsite.pages.back_office.requests import StaffRequest
 from registrations.admin.displays import facts_of_person
-from registrations.models import LIVE_STATUSES, EventRegistration, RegistrationStatus
+from registrations.admin.wording import (
+    APPROVED,
+    CANCELLED,
+    REJECTED,
+    WORDS,
+    DecisionReasonForm,
+    SlotForm,
+    UndoForm,
+    facts_of,
+    in_words,
+    standing_of,
+    why_not,
+)
+from registrations.models import LIVE_STATUSES, EventRegistration
 from registrations.services.check_in import undo_check_in
 from registrations.services.decision import Outcome, decide, decide_many
 from registrations.services.policy import cancellation_terms
 from registrations.services.problems import ConflictType, RegistrationConflict, RegistrationProblem
 from registrations.services.registration import MOVES, assign
 
-APPROVED, REJECTED = RegistrationStatus.APPROVED, RegistrationStatus.REJECTED
-CANCELLED = RegistrationStatus.CANCELLED
 # As many as are sent in one go without anybody's browser giving up; a page of the list has 50.
 MOST_AT_ONCE = 200
 
@@ -109,7 +119,7 @@ class DecisionsMixin(ReadOnlyAdmin):
         )
         if registration.collected_at is not None or registration.status not in LIVE_STATUSES:
             page.refusal = "Only a registration that waits or is approved, and was not collected yet, gets a slot."
-        elif len(form.fields["slot"].choices) == 1:  # type: ignore[attr-defined]
+        elif not form.has_slots:
             page.refusal = "No slot that is still to come has room for this party. Give a slot more room first."
         return self._answer(
             request,

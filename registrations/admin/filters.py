@@ -5,6 +5,8 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import F, QuerySet
+from django.urls import reverse
+from django.utils.http import urlencode
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.contrib.filters.admin.dropdown_filters import DropdownFilter
 
@@ -27,6 +29,12 @@ def id_in(text: str | None) -> UUID | None:
         return UUID(text or "")
     except ValueError:
         return None
+
+
+def registrations_url(**narrowed: object) -> str:
+    """Return the address of the list of registrations, narrowed by filters: `event=…, option=…, status__exact=…`."""
+    named = {EVENT_PARAMETER if name == "event" else name: str(value) for name, value in narrowed.items()}
+    return f"{reverse('admin:registrations_eventregistration_changelist')}?{urlencode(named)}"
 
 
 class _OfTheEvent(DropdownFilter):

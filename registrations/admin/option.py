@@ -8,9 +8,7 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
@@ -24,7 +22,7 @@ from budgetsite.pages.back_office.model_admin import StaffModelAdmin
 from budgetsite.pages.back_office.refusals import ChangeRefused, refused
 from budgetsite.pages.back_office.requests import StaffRequest
 from registrations.admin.displays import event_link, places_cell
-from registrations.admin.filters import EVENT_PARAMETER, EventFilter, PlacesLeftFilter
+from registrations.admin.filters import EventFilter, PlacesLeftFilter, registrations_url
 from registrations.models import MOST_PLACES, EventOption
 from registrations.services.option import create_option, delete_option, update_option
 from registrations.services.problems import LineOfAnotherBudget, RegistrationProblem, TooFewPlaces
@@ -151,11 +149,9 @@ class EventOptionAdmin(StaffModelAdmin):
 
     @display(description="Registrations")
     def registered(self, option: EventOption) -> SafeString:
-        query = urlencode({EVENT_PARAMETER: option.event_id, "option": option.pk})
         return format_html(
-            '<a class="text-link" href="{}?{}">{} wait, {} approved</a>, {} rejected, {} cancelled, {} collected',
-            reverse("admin:registrations_eventregistration_changelist"),
-            query,
+            '<a class="text-link" href="{}">{} wait, {} approved</a>, {} rejected, {} cancelled, {} collected',
+            registrations_url(event=option.event_id, option=option.pk),
             option.pending_count,
             option.approved_count,
             option.rejected_count,

@@ -2,7 +2,6 @@
 
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import urlencode
 
 from budgetsite.accounts.permissions import may
 from budgetsite.pages.amounts import format_money
@@ -10,7 +9,7 @@ from budgetsite.pages.back_office.displays import moment
 from budgetsite.pages.back_office.requests import StaffRequest
 from budgetsite.pages.back_office.site import PANEL_ROWS, Panel, PanelRow, panel
 from registrations.admin.displays import facts_of_person, left_until
-from registrations.admin.filters import EVENT_PARAMETER
+from registrations.admin.filters import registrations_url
 from registrations.models import RegistrationStatus
 from registrations.selectors.inbox import events_that_wait, offers_running_out
 
@@ -27,8 +26,7 @@ def registrations_to_decide(request: StaffRequest) -> Panel | None:
         title="Registrations to decide",
         rows=[
             PanelRow(
-                url=f"{reverse('admin:registrations_eventregistration_changelist')}?"
-                + urlencode({"status__exact": RegistrationStatus.PENDING, EVENT_PARAMETER: found.event.pk}),
+                url=registrations_url(status__exact=RegistrationStatus.PENDING, event=found.event.pk),
                 title=found.event.name,
                 note=f"Begins {moment(found.event.event_date, found.event.timezone)}."
                 + (
@@ -42,7 +40,7 @@ def registrations_to_decide(request: StaffRequest) -> Panel | None:
             for found in waiting[:PANEL_ROWS]
         ],
         empty="",
-        more_url=_waiting_url() if len(waiting) > PANEL_ROWS else "",
+        more_url=registrations_url(status__exact=RegistrationStatus.PENDING) if len(waiting) > PANEL_ROWS else "",
         more_label="All registrations that wait",
     )
 
@@ -75,8 +73,3 @@ def offers_about_to_run_out(request: StaffRequest) -> Panel | None:
         else "",
         more_label="All offers that are out",
     )
-
-
-def _waiting_url() -> str:
-    query = urlencode({"status__exact": RegistrationStatus.PENDING})
-    return f"{reverse('admin:registrations_eventregistration_changelist')}?{query}"

@@ -5,9 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db import models
-from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
@@ -16,7 +14,7 @@ from budgetsite.pages.back_office.model_admin import StaffModelAdmin
 from budgetsite.pages.back_office.refusals import ChangeRefused, refused
 from budgetsite.pages.back_office.requests import StaffRequest
 from registrations.admin.displays import event_link, places_cell, slot_words
-from registrations.admin.filters import EVENT_PARAMETER, EventFilter, RoomFilter
+from registrations.admin.filters import EventFilter, RoomFilter, registrations_url
 from registrations.models import MOST_PLACES, PickupSlot
 from registrations.services.conflicts import slot_label
 from registrations.services.problems import InvalidPlan, RegistrationProblem, SlotTooSmall
@@ -85,9 +83,8 @@ class PickupSlotAdmin(StaffModelAdmin):
     def booked_of(self, slot: PickupSlot) -> SafeString:
         if not slot.booked:
             return format_html("0 of {}", slot.capacity)
-        query = urlencode({EVENT_PARAMETER: slot.event_id, "slot": slot.pk})
-        url = reverse("admin:registrations_eventregistration_changelist")
-        return format_html('<a class="text-link" href="{}?{}">{} of {}</a>', url, query, slot.booked, slot.capacity)
+        url = registrations_url(event=slot.event_id, slot=slot.pk)
+        return format_html('<a class="text-link" href="{}">{} of {}</a>', url, slot.booked, slot.capacity)
 
     def write(self, request: StaffRequest, obj: PickupSlot, form: Any, change: bool) -> PickupSlot:
         return update_slot(

@@ -91,9 +91,12 @@ class SlotForm(forms.Form):
         super().__init__(data)
         event = registration.event
         slots = slots_of(event.pk).filter(ends_at__gt=now, capacity__gte=F("booked") + registration.party_size)
+        choices = [(str(slot.pk), _room(slot, registration)) for slot in slots]
+        self.has_slots = bool(choices)
         field = self.fields["slot"]
+        assert isinstance(field, forms.ChoiceField)
         field.required = required
-        field.choices = [("", empty), *((str(slot.pk), _room(slot, registration)) for slot in slots)]  # type: ignore[attr-defined]
+        field.choices = [("", empty), *choices]
 
     @property
     def slot_id(self) -> UUID | None:

@@ -33,8 +33,9 @@ class OptionalReasonForm(ReasonForm):
 class Confirmation:
     """What the page says. `refusal` stands in the way: with it there is no button to go on.
 
-    `figures` are the keywords of the tag `money_bar`; `rows` are (title, note) of each object in a bulk action;
-    `hidden` are the (name, value) pairs that the answer carries back.
+    `figures` are the keywords of the tag `money_bar`; `rows` are (title, note) of each object in a bulk action, and
+    `refused_rows` those that would be left as they are, with the reason; `hidden` are the (name, value) pairs that the
+    answer carries back.
     """
 
     title: str
@@ -43,6 +44,8 @@ class Confirmation:
     consequences: Sequence[str] = ()
     facts: Sequence[tuple[str, str]] = ()
     rows: Sequence[tuple[str, str]] = ()
+    refused_title: str = ""
+    refused_rows: Sequence[tuple[str, str]] = ()
     hidden: Sequence[tuple[str, str]] = ()
     figures: dict[str, Any] | None = None
     form: forms.Form | None = None

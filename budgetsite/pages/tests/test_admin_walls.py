@@ -30,7 +30,10 @@ from budgetsite.tenancy.deletion import soft_delete
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.budgets import make_budget, make_event, make_line, move
 from budgetsite.testing.people import make_member, sign_in
+from budgetsite.testing.registrations import NOW, ask, make_open_event, make_option
 from events.models import Event, Venue
+from registrations.models import CheckIn, EventOption, EventRegistration, PickupSlot, RegistrationDesk, WaitlistEntry
+from registrations.services.check_in import check_in
 
 SECRET = "Aurelia's hidden banquet"
 
@@ -54,6 +57,11 @@ def fill(account: Account, user: User) -> dict[type, Any]:
             needs_role="manager",
         )
         budget = move(budget, "submit", user=user, role=Role.OWNER, account=account)
+        door = make_open_event(account, user, name=SECRET)
+        option = make_option(door, user, option_name=SECRET)
+        registration = ask(door, user, option)
+        check_in(event=door, qr_token=registration.qr_token, acting_user=user, now=NOW)
+        queued = WaitlistEntry.objects.create(event=door, user=user, event_option=option, notes=SECRET)
         category = Category.objects.create(name=SECRET)
         team = create_team(name=SECRET, acting_user=user)
         return {
@@ -74,12 +82,18 @@ def fill(account: Account, user: User) -> dict[type, Any]:
             BudgetTemplate: BudgetTemplate.objects.get(name="Event"),
             BudgetTransfer: transfer,
             Category: category,
+            CheckIn: CheckIn.objects.get(registration=registration),
             Event: event,
             EventBudget: budget,
+            EventOption: option,
+            EventRegistration: registration,
             LedgerEntry: LedgerEntry.objects.first(),
             Membership: Membership.objects.get(user=user),
+            PickupSlot: PickupSlot.objects.filter(event=door).first(),
+            RegistrationDesk: RegistrationDesk.objects.get(event=door),
             Team: team,
             Venue: venue,
+            WaitlistEntry: queued,
         }
 
 
@@ -121,12 +135,18 @@ def test_every_registered_model_belongs_to_a_tenant_or_is_the_account():
         "BudgetTemplate",
         "BudgetTransfer",
         "Category",
+        "CheckIn",
         "Event",
         "EventBudget",
+        "EventOption",
+        "EventRegistration",
         "LedgerEntry",
         "Membership",
+        "PickupSlot",
+        "RegistrationDesk",
         "Team",
         "Venue",
+        "WaitlistEntry",
     }
     assert apps.get_model("accounts", "User") not in admin.site._registry
 
