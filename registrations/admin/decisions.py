@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from itertools import groupby
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import messages
