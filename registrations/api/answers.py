@@ -1,5 +1,6 @@
 """What the registrations' endpoints answer, each beside the serializer that describes it."""
 
+from decimal import Decimal
 from typing import Any
 
 from rest_framework import serializers
@@ -12,6 +13,7 @@ from registrations.selectors.variance import EventVariance
 from registrations.services.conflicts import slot_label
 from registrations.services.problems import Conflict, ConflictType
 
+ZERO = Decimal(0)
 CONFLICT_TYPES = [
     ConflictType.REGISTRATION_CLOSED,
     ConflictType.BUDGET_EXHAUSTED,
@@ -159,11 +161,11 @@ def variance_answer(event: Event, variance: EventVariance) -> dict[str, Any]:
         "event_id": str(event.pk),
         "event_name": event.name,
         "currency": currency,
-        "total_budget": money(budget.in_force_amount if budget else 0),
-        "budget_committed": money(budget.total_committed_amount if budget else 0),
-        "budget_actual": money(budget.total_actual_amount if budget else 0),
-        "budget_available": money(budget.available_amount if budget else 0),
-        "utilization_percentage": format(budget.utilization_percentage if budget else 0, ".2f"),
+        "total_budget": money(budget.in_force_amount if budget else ZERO),
+        "budget_committed": money(budget.total_committed_amount if budget else ZERO),
+        "budget_actual": money(budget.total_actual_amount if budget else ZERO),
+        "budget_available": money(budget.available_amount if budget else ZERO),
+        "utilization_percentage": format(budget.utilization_percentage if budget else ZERO, ".2f"),
         "pending_exposure": money(variance.pending_exposure),
         "short_by": money(variance.short_by),
         "registered_users_count": variance.registered,

@@ -94,16 +94,18 @@ class RegistrationViewSet(EventPartViewSet):
         """Waits for approval. A 409 lists every tier that stands in the way, with what is left and alternatives."""
         event = self.find_event(event_id)
         values = self._wish(RegisterInput, event)
+        slot = find_slot(event, values.get("preferred_pickup_slot"), party_size=values["party_size"])
         made = register(
             event=event,
             user=self.user,
             option_id=values.get("event_option_id"),
-            slot_id=find_slot_id(event, values.get("preferred_pickup_slot"), party_size=values["party_size"]),
+            slot_id=slot.pk if slot else None,
             party_size=values["party_size"],
             notes=values["notes"],
             now=timezone.now(),
         )
-        return self._answer(event, made.pk, status=201)
+        made.preferred_slot = slot
+        return Response(answers.registration_answer(made, event), status=201)
 
     @extend_schema(
         summary="Find out what would stand in the way; nothing is stored",

@@ -67,6 +67,15 @@ def lock_places(*, event_id: UUID, option_ids: Collection[UUID | None], slot_ids
         list(rows.order_by("pk").select_for_update(no_key=True).values_list("pk"))
 
 
+# The slot is looked at after the option gave what was asked for: option → slot.
+_MOVE_BOTH = f"""
+    WITH o AS ({_MOVE_OPTION}), s AS (
+        {_MOVE_SLOT} AND EXISTS (SELECT FROM o) RETURNING id
+    )
+    SELECT o.cost_per_unit, o.currency, o.line_item_id, EXISTS (SELECT FROM s) FROM o
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
     """What one place costs the event's budget, and the line that pays; None for the budget itself."""
@@ -137,6 +146,32 @@ def move_slot(
     with connection.cursor() as cursor:
         cursor.execute(_MOVE_SLOT, parameters)
         return bool(cursor.rowcount == 1)
+
+
+def hold_places(
+    *, event_id: UUID, option_id: UUID, slot_id: UUID, places: int, holds: bool, ends_after: datetime
+) -> tuple[bool, bool]:
+    """Take (or only look for, where asking `holds` nothing) a request's places of an option and of a slot.
+
+    One statement. Return whether the option had room, and whether the slot had.
+    """
+    parameters: dict[str, Any] = {
+        **dict.fromkeys(("committed", "approved", "rejected", "cancelled", "collected"), 0),
+        "tenant": require_tenant_id(),
+        "event": event_id,
+        "option": option_id,
+        "slot": slot_id,
+        "held": places if holds else 0,
+        "places": places if holds else 0,
+        "wanted": places,
+        "pending_places": places,
+        "pending": 1,
+        "ends_after": ends_after,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_MOVE_BOTH, parameters)
+        row = cursor.fetchone()
+    return row is not None, row is not None and row[3]
 
 
 def exchange_slots(

@@ -18,14 +18,6 @@ from registrations.services.places import Price
 from registrations.services.problems import BooksClosed, OptionLineGone
 
 
-def has_money(event_id: UUID, needed: Decimal) -> bool:
-    """Whether the event's budget could pay; what costs nothing needs none. It is looked at, not held."""
-    if not needed:
-        return True
-    budget: EventBudget | None = EventBudget.objects.filter(event_id=event_id).first()
-    return budget is not None and not budget.is_locked and budget.available_amount >= needed
-
-
 def commit(registration: EventRegistration, price: Price, amount: Decimal) -> UUID | None:
     """Promise the amount from the event's budget, by the option's line where it names one.
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from budgetsite.accounts.models import User
 from budgetsite.tenancy.scope import require_tenant_id
@@ -14,6 +14,7 @@ from events.models import Event
 from registrations.models import (
     LIVE_STATUSES,
     MAX_PARTY,
+    EventOption,
     EventRegistration,
     PickupSlot,
     RegistrationDesk,
@@ -21,7 +22,7 @@ from registrations.models import (
 )
 from registrations.services.conflicts import slot_conflict, window_conflict
 from registrations.services.offers import offer_places, offer_slot
-from registrations.services.places import exchange_slots, move_places, move_slot
+from registrations.services.places import exchange_slots, hold_places, move_places, move_slot
 from registrations.services.policy import kept_when_cancelled
 from registrations.services.problems import (
     CollectedAlready,
@@ -33,9 +34,9 @@ from registrations.services.problems import (
     RegistrationConflict,
     RegistrationNotFound,
 )
-from registrations.services.promise import commit, has_money, release
+from registrations.services.promise import commit, release
 from registrations.services.request import one_live_per_person, store_request, tell
-from registrations.services.wish import NoRoom, Wish, find_option, why_refused
+from registrations.services.wish import NoRoom, Wish, option_and_money, why_refused
 
 PENDING, APPROVED = RegistrationStatus.PENDING, RegistrationStatus.APPROVED
 REJECTED, CANCELLED = RegistrationStatus.REJECTED, RegistrationStatus.CANCELLED
@@ -55,7 +56,7 @@ _DECIDE = """
     WHERE tenant_id = %(tenant)s AND id = %(registration)s AND event_id = %(event)s AND deleted_at IS NULL
         AND status = ANY (%(from)s) AND (%(own_allowed)s OR user_id IS DISTINCT FROM %(actor)s)
         AND collected_at IS NULL
-    RETURNING status
+    RETURNING *
 """
 
 
@@ -85,7 +86,7 @@ def register(
     if not 1 <= party_size <= MAX_PARTY:
         raise PartyOutOfRange(MAX_PARTY)
     wish = Wish(event=event, option_id=option_id, slot_id=slot_id, party_size=party_size, moment=now)
-    option = find_option(event, option_id)
+    option, money_left = option_and_money(event, option_id)
     try:
         with one_live_per_person(event, user, option_id):
             if window_conflict(event, now) is not None:
@@ -93,6 +94,8 @@ def register(
             if option is not None and option.available_slots < party_size:
                 # Looked at before anything is written, so that a queue at a sold-out option costs reads alone.
                 raise NoRoom(ConflictType.INVENTORY_EXHAUSTED, wish)
+            if option is not None and not _affordable(option, party_size, money_left):
+                raise NoRoom(ConflictType.BUDGET_EXHAUSTED, wish)
             registration = store_request(
                 event=event,
                 user=user,
@@ -104,6 +107,8 @@ def register(
                 notes=notes,
                 now=now,
             )
+            # As whoever shows it wants it, without reading it again.
+            registration.event_option = option
             _hold(wish, now=now)
             return registration
     except NoRoom as refusal:
@@ -126,9 +131,10 @@ def approve(
     """
     try:
         with transaction.atomic():
-            if not _decide(registration_id, event, to=APPROVED, actor=acting_user, now=now, own_allowed=False):
+            registration = _decide(registration_id, event, to=APPROVED, actor=acting_user, now=now, own_allowed=False)
+            if registration is None:
                 return _undecided(registration_id, event, wanted=APPROVED, actor=acting_user)
-            registration = _promise(registration_id, event, acting_user, assigned_slot_id, now=now)
+            _promise(registration, event, acting_user, assigned_slot_id, now=now)
             tell(registration, "approved")
             return Decided(registration=registration, changed=True)
     except NoRoom as refusal:
@@ -181,9 +187,29 @@ def assign(
     return registration
 
 
+def _affordable(option: EventOption, party_size: int, money_left: Decimal | None) -> bool:
+    """Whether the budget could pay; what costs nothing needs none. It is looked at, not held."""
+    needed = option.cost_per_unit * party_size
+    return not needed or (money_left is not None and money_left >= needed)
+
+
 def _hold(wish: Wish, *, now: datetime) -> None:
     """Take the places that a new registration asks for, or see that they are there where asking holds nothing."""
     event, holds, places = wish.event, wish.event.pending_holds, wish.party_size
+    if wish.option_id is not None and wish.slot_id is not None:
+        option_has_room, slot_has_room = hold_places(
+            event_id=event.pk,
+            option_id=wish.option_id,
+            slot_id=wish.slot_id,
+            places=places,
+            holds=holds,
+            ends_after=now,
+        )
+        if not option_has_room:
+            raise NoRoom(ConflictType.INVENTORY_EXHAUSTED, wish)
+        if not slot_has_room:
+            raise NoRoom(ConflictType.SLOT_CONFLICT, wish)
+        return
     price = move_places(
         event_id=event.pk,
         option_id=wish.option_id,
@@ -196,8 +222,6 @@ def _hold(wish: Wish, *, now: datetime) -> None:
         # An event without its desk was deleted a moment ago.
         gone = ConflictType.INVENTORY_EXHAUSTED if wish.option_id else ConflictType.REGISTRATION_CLOSED
         raise NoRoom(gone, wish)
-    if not has_money(event.pk, price.cost_per_unit * places):
-        raise NoRoom(ConflictType.BUDGET_EXHAUSTED, wish)
     if wish.slot_id is not None and not move_slot(
         event_id=event.pk, slot_id=wish.slot_id, places=places if holds else 0, wanted=places, ends_after=now
     ):
@@ -205,10 +229,9 @@ def _hold(wish: Wish, *, now: datetime) -> None:
 
 
 def _promise(
-    registration_id: UUID, event: Event, actor: User, assigned_slot_id: UUID | None, *, now: datetime
-) -> EventRegistration:
+    registration: EventRegistration, event: Event, actor: User, assigned_slot_id: UUID | None, *, now: datetime
+) -> None:
     """Turn what a registration holds into a promise of places and of money; its status says so already."""
-    registration = _read(registration_id, event)
     places, held = registration.party_size, registration.holds
     slot_id = assigned_slot_id or registration.preferred_slot_id
     moves_slot = not held or slot_id != registration.preferred_slot_id
@@ -259,13 +282,13 @@ def _promise(
     EventRegistration.objects.filter(pk=registration.pk).update(**changes)
     for name, value in changes.items():
         setattr(registration, name, value)
-    return registration
 
 
 def _leave(registration_id: UUID, event: Event, *, to: str, actor: User, now: datetime, reason: str) -> Decided:
     """Reject or cancel: give back places, slot and money."""
     before = _read(registration_id, event, lock=True)
-    if not _decide(registration_id, event, to=to, actor=actor, now=now, reason=reason):
+    left = _decide(registration_id, event, to=to, actor=actor, now=now, reason=reason)
+    if left is None:
         return _undecided(registration_id, event, wanted=to, actor=actor)
     places, was_approved = before.party_size, before.status == APPROVED
     move_places(
@@ -290,8 +313,10 @@ def _leave(registration_id: UUID, event: Event, *, to: str, actor: User, now: da
             desk = RegistrationDesk.objects.filter(event_id=event.pk).first()
             kept = kept_when_cancelled(before, event, desk, now=now) if desk else kept
         release(before, kept=kept)
-    EventRegistration.objects.filter(pk=before.pk).update(amount_committed=0, amount_kept=kept, holds=False)
-    left = _read(before.pk, event)
+    changes: dict[str, Any] = {"amount_committed": Decimal(0), "amount_kept": kept, "holds": False}
+    EventRegistration.objects.filter(pk=before.pk).update(**changes)
+    for name, value in changes.items():
+        setattr(left, name, value)
     tell(left, "rejected" if to == REJECTED else "cancelled")
     return Decided(registration=left, changed=True)
 
@@ -305,24 +330,20 @@ def _decide(
     now: datetime,
     reason: str = "",
     own_allowed: bool = True,
-) -> bool:
-    """Change the status where it allows that; False when it does not."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _DECIDE,
-            {
-                "tenant": require_tenant_id(),
-                "registration": registration_id,
-                "event": event.pk,
-                "status": to,
-                "from": [str(status) for status, following in MOVES.items() if to in following],
-                "actor": actor.pk,
-                "now": now,
-                "reason": reason,
-                "own_allowed": own_allowed,
-            },
-        )
-        return bool(cursor.rowcount == 1)
+) -> EventRegistration | None:
+    """Change the status where it allows that, and return the row as it is then; None when it does not."""
+    parameters = {
+        "tenant": require_tenant_id(),
+        "registration": registration_id,
+        "event": event.pk,
+        "status": to,
+        "from": [str(status) for status, following in MOVES.items() if to in following],
+        "actor": actor.pk,
+        "now": now,
+        "reason": reason,
+        "own_allowed": own_allowed,
+    }
+    return next(iter(EventRegistration.objects.raw(_DECIDE, parameters)), None)
 
 
 def _undecided(registration_id: UUID, event: Event, *, wanted: str, actor: User) -> Decided:

@@ -2,8 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
+from django.db.models import F, OuterRef, Subquery
+from django.db.models.functions import Coalesce
+
+from budgets.models import LOCKED_STATUSES, EventBudget
 from events.models import Event
 from registrations.models import EventOption, PickupSlot
 from registrations.services.conflicts import detect_conflicts
@@ -57,3 +63,21 @@ def find_option(event: Event, option_id: UUID | None) -> EventOption | None:
     if option is None:
         raise OptionNotFound(option_id)
     return option
+
+
+def option_and_money(event: Event, option_id: UUID | None) -> tuple[EventOption | None, Decimal | None]:
+    """Return the event's option and what its budget has left to promise, None without an open one. One statement.
+
+    Raises `OptionNotFound`.
+    """
+    if option_id is None:
+        return None, None
+    budget = EventBudget.objects.filter(event_id=OuterRef("event_id")).exclude(status__in=LOCKED_STATUSES)
+    left = Coalesce("approved_total_amount", "total_budget_amount") - F("total_committed_amount")
+    money = budget.annotate(left=left - F("total_actual_amount")).values("left")[:1]
+    option: Any = (
+        EventOption.objects.filter(pk=option_id, event_id=event.pk).annotate(money_left=Subquery(money)).first()
+    )
+    if option is None:
+        raise OptionNotFound(option_id)
+    return option, option.money_left
