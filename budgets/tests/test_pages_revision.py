@@ -217,19 +217,18 @@ def test_long_plans_are_paged(account):
         assert "Line 240" in words(second)
 
 
-def test_a_client_of_the_event_looks_and_discards_nothing(revised, account):
+def test_plans_side_by_side_are_not_for_the_events_client(revised, account):
     member = make_member(account, Role.CLIENT).user
     event = revised.now().event
     event.client = member
     event.save(update_fields=["client"])
     client = browser(member, account)
-    for name in ("revisions", "revision_diff", "as_of"):
-        assert client.get(address(name, revised.budget)).status_code == 200
-    assert client.get(address("revision_discard", revised.budget)).status_code == 403
-    assert (
-        address("revision_discard", revised.budget)
-        not in client.get(address("revisions", revised.budget)).content.decode()
-    )
+    for name in ("revisions", "revision_diff", "as_of", "revision_discard"):
+        assert client.get(address(name, revised.budget)).status_code == 403
+    seen = client.get(address("detail", revised.budget)).content.decode()
+    assert "stays in force until it is approved" in " ".join(seen.split())
+    assert address("revision_diff", revised.budget) not in seen
+    assert address("revisions", revised.budget) not in seen
 
 
 def test_another_accounts_plans_are_not_found(revised, other_account):
