@@ -288,18 +288,25 @@ class DecisionsMixin(ReadOnlyAdmin):
             self.message_user(request, f"Choose {MOST_AT_ONCE} at most; nothing was changed.", messages.ERROR)
             return redirect(request.get_full_path())
         confirmed = "confirmed" in request.POST
-        form = DecisionReasonForm(request.POST if confirmed else None)
-        if not confirmed or not form.is_valid():
+        # An approval keeps no reason.
+        form = None if wanted == APPROVED else DecisionReasonForm(request.POST if confirmed else None)
+        if not confirmed or (form is not None and not form.is_valid()):
             page = self._preview(request, rows, wanted, form, action_name=action_name)
             return confirmation_page(request, self, page)
-        reason = form.cleaned_data["reason"]
+        reason = form.cleaned_data["reason"] if form is not None else ""
         to_decide = [row for row in rows if row.status != wanted]
         outcomes = _outcomes(request, to_decide, wanted, now=self.now(), reason=reason)
         self._tell(request, rows, outcomes, wanted)
         return redirect(request.get_full_path())
 
     def _preview(
-        self, request: StaffRequest, rows: list[EventRegistration], wanted: str, form: forms.Form, *, action_name: str
+        self,
+        request: StaffRequest,
+        rows: list[EventRegistration],
+        wanted: str,
+        form: forms.Form | None,
+        *,
+        action_name: str,
     ) -> Confirmation:
         """Say before anything is saved which will not fit, and why: each with what those before it took."""
         words = WORDS[wanted]

@@ -56,6 +56,10 @@ class _OfTheEvent(DropdownFilter):
     def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         raise NotImplementedError
 
+    def has_output(self) -> bool:
+        # What another event's address has left behind narrows to nothing, and can be taken off.
+        return bool(self.lookup_choices) or bool(self.value())
+
     def queryset(self, request: StaffRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
         if not self.value():
             return None

@@ -110,7 +110,7 @@ class EventRegistrationAdmin(DecisionsMixin):
     def committed(self, registration: EventRegistration) -> SafeString:
         return amount_cell(registration.amount_committed or None, registration.currency)
 
-    @display(description="Asked for", ordering="created_at")
+    @display(description="Asked for")
     def asked(self, registration: EventRegistration) -> SafeString:
         return moment_cell(registration.requested_at)
 
@@ -136,33 +136,33 @@ class EventRegistrationAdmin(DecisionsMixin):
     def kept(self, registration: EventRegistration) -> SafeString:
         return amount_cell(registration.amount_kept or None, registration.currency)
 
-    @display(description="Decided", empty_value="not decided yet")
-    def decision(self, registration: EventRegistration) -> Any:
+    @display(description="Decided")
+    def decision(self, registration: EventRegistration) -> str:
         if registration.decided_at is None:
-            return None
+            return "not decided yet"
         return f"{registration.get_status_display()} by {registration.decided_by}, {moment(registration.decided_at)}"
 
-    @display(description="Approved", empty_value="never approved")
-    def approval(self, registration: EventRegistration) -> Any:
+    @display(description="Approved")
+    def approval(self, registration: EventRegistration) -> str:
         if registration.approved_at is None:
-            return None
+            return "not approved"
         return f"{registration.approved_by}, {moment(registration.approved_at)}"
 
-    @display(description="Collected", empty_value="not collected")
-    def collection(self, registration: EventRegistration) -> Any:
+    @display(description="Collected")
+    def collection(self, registration: EventRegistration) -> str:
         if registration.collected_at is None:
-            return None
+            return "not collected"
         return f"{moment(registration.collected_at)}, by {registration.collected_by}"
 
     @display(description="Code")
     def code(self, registration: EventRegistration) -> str:
         return registration.qr_token
 
-    @display(description="At the door", empty_value="no scan yet")
-    def door(self, registration: EventRegistration) -> Any:
+    @display(description="At the door")
+    def door(self, registration: EventRegistration) -> str:
         scans = registration.check_ins.select_related("actor").order_by("-created_at", "-id")[:SCANS_SHOWN]
         told = [
             (moment(scan.created_at), scan.get_result_display(), scan.actor or "the system", scan.reason)
             for scan in scans
         ]
-        return format_html_join("", "<p>{}: {}, {} {}</p>", told) or None
+        return format_html_join("", "<p>{}: {}, {} {}</p>", told) or "no scan yet"

@@ -75,7 +75,7 @@ class WaitlistEntryAdmin(StaffModelAdmin):
     refusals = (RegistrationProblem,)
 
     form = PriorityForm
-    list_display = ("person", "event_name", "option", "slot", "party", "priority", "state", "offer", "joined")
+    list_display = ("person", "event_name", "option", "slot", "party", "turn", "state", "offer", "joined")
     list_display_links = ("person",)
     list_select_related = ("event", "user", "event_option", "preferred_slot")
     list_filter = (QueueFilter, ("event", EventFilter), OptionFilter)
@@ -148,7 +148,11 @@ class WaitlistEntryAdmin(StaffModelAdmin):
     def party(self, entry: WaitlistEntry) -> SafeString:
         return format_html('<span class="amount">{}</span>', entry.party_size)
 
-    @display(description="State", ordering="status")
+    @display(description="Priority")
+    def turn(self, entry: WaitlistEntry) -> SafeString:
+        return format_html('<span class="amount">{}</span>', entry.priority)
+
+    @display(description="State")
     def state(self, entry: WaitlistEntry) -> SafeString:
         return badge(entry.get_status_display(), STATUS_TONES[entry.status])
 
@@ -162,7 +166,7 @@ class WaitlistEntryAdmin(StaffModelAdmin):
             left_until(entry.offer_expires_at, now=self.now()),
         )
 
-    @display(description="Joined", ordering="created_at")
+    @display(description="Joined")
     def joined(self, entry: WaitlistEntry) -> SafeString:
         return moment_cell(entry.created_at)
 
@@ -170,18 +174,18 @@ class WaitlistEntryAdmin(StaffModelAdmin):
     def joined_at(self, entry: WaitlistEntry) -> str:
         return moment(entry.created_at)
 
-    @display(description="Offered", empty_value="not yet")
-    def offer_made(self, entry: WaitlistEntry) -> Any:
-        return moment(entry.offered_at) if entry.offered_at else None
+    @display(description="Offered")
+    def offer_made(self, entry: WaitlistEntry) -> str:
+        return moment(entry.offered_at) if entry.offered_at else "not yet"
 
-    @display(description="The offer lasts until", empty_value="–")
-    def offer_ends(self, entry: WaitlistEntry) -> Any:
-        return moment(entry.offer_expires_at) if entry.offer_expires_at else None
+    @display(description="The offer lasts until")
+    def offer_ends(self, entry: WaitlistEntry) -> str:
+        return moment(entry.offer_expires_at)
 
-    @display(description="Became", empty_value="no registration")
-    def became(self, entry: WaitlistEntry) -> Any:
+    @display(description="Became")
+    def became(self, entry: WaitlistEntry) -> str:
         if entry.registration_id is None:
-            return None
+            return "no registration"
         url = reverse("admin:registrations_eventregistration_change", args=[entry.registration_id])
         return format_html('<a class="text-link" href="{}">a registration</a>', url)
 

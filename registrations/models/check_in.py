@@ -31,6 +31,8 @@ class CheckIn(TenantRow):
     reason = models.TextField(blank=True)
 
     class Meta(TenantRow.Meta):
+        verbose_name = "check-in"
+        verbose_name_plural = "check-ins"
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
                 fields=["tenant", "event", "nonce"],

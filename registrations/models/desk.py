@@ -40,6 +40,8 @@ class RegistrationDesk(TenantModel):
     history = TenantHistory(projections=COUNTERS)
 
     class Meta(TenantModel.Meta):
+        verbose_name = "registration policy"
+        verbose_name_plural = "registration policies"
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
                 fields=["tenant", "event"], condition=Q(deleted_at=None), name="registrations_desk_one_per_event"

@@ -71,6 +71,8 @@ class EventOption(TenantModel):
     history = TenantHistory(projections=COUNTERS)
 
     class Meta(TenantModel.Meta):
+        verbose_name = "option"
+        verbose_name_plural = "options"
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(
                 condition=Q(committed_count__gte=0, held_count__gte=0, pending_places__gte=0),

@@ -70,6 +70,8 @@ class EventRegistration(TenantModel):
     objects: ClassVar[RegistrationManager] = RegistrationManager()
 
     class Meta(TenantModel.Meta):
+        verbose_name = "registration"
+        verbose_name_plural = "registrations"
         constraints: ClassVar[list[models.BaseConstraint]] = [
             # One live registration per person and option, or per person and event where it names none.
             models.UniqueConstraint(

@@ -20,6 +20,8 @@ class PickupSlot(TenantModel):
     booked = models.IntegerField(default=0, editable=False)
 
     class Meta(TenantModel.Meta):
+        verbose_name = "slot"
+        verbose_name_plural = "slots"
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(condition=Q(starts_at__lt=F("ends_at")), name="registrations_slot_in_order"),
             models.CheckConstraint(

@@ -47,6 +47,8 @@ class WaitlistEntry(TenantModel):
     )
 
     class Meta(TenantModel.Meta):
+        verbose_name = "waitlist entry"
+        verbose_name_plural = "waitlist entries"
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
                 F("tenant"),
