@@ -60,6 +60,11 @@ def transfer_of(budget_id: UUID, transfer_id: UUID) -> BudgetTransfer | None:
         return transfers_of(budget_id).filter(pk=transfer_id).first()
 
 
+def count_waiting(budget_id: UUID) -> int:
+    """Count a budget's transfers that wait for a decision; all of them lapse when its plan is opened or closed."""
+    return BudgetTransfer.objects.filter(budget_id=budget_id, status=TransferStatus.PENDING).count()
+
+
 def lines_to_move(budget_id: UUID) -> list[BudgetLineItem]:
     """Return a budget's lines of cost by category, each category's in their order."""
     lines = BudgetLineItem.objects.filter(budget_id=budget_id, kind=LineKind.COST).select_related("category")

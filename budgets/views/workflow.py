@@ -16,6 +16,7 @@ from budgets.models import BudgetStatus, EventBudget
 from budgets.selectors.history_page import steps_since
 from budgets.selectors.history_steps import Step
 from budgets.selectors.standing import refusal_to_approve, standing_if_submitted, standing_of, who_decides
+from budgets.selectors.transfers import count_waiting
 from budgets.services.problems import BudgetProblem, InvalidTransition, StaleVersion
 from budgets.services.workflow import MOVES, VARIANCE_LIMIT, RoleNotAllowed, allowed_moves, move_budget
 from budgets.views.event_budget import budget_or_404
@@ -99,6 +100,7 @@ def budget_move(request: PageRequest, budget_id: UUID, action: str) -> HttpRespo
         "may_confirm": in_the_way is None and not (needs_override and not may_override),
         "variance_limit": VARIANCE_LIMIT,
         "lines_count": budget.line_items.count(),
+        "transfers_lapsing": count_waiting(budget.pk) if action in ("revise", "finalize") else 0,
         "confirm_title": title,
         "confirm_label": label,
         "confirm_tone": "danger" if action == "finalize" else "",
