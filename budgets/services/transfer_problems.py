@@ -52,11 +52,11 @@ class TransferExceedsAvailable(BudgetProblem):
         self.movable = movable
         amount = f"{format_amount(movable, line.currency, 'en')} {line.currency}"
         if not movable:
-            said = f"{line.name} has nothing available: what is planned there is promised or spent."
+            said = f"{line.name} has nothing available: its plan is promised or spent. Choose another line."
         elif movable < line.available_amount:
             said = f"{line.name} has {amount} planned: no more than that can be moved."
         else:
-            said = f"{line.name} has {amount} available."
+            said = f"{line.name} has {amount} available: no more than that can be moved."
         super().__init__(said)
 
 

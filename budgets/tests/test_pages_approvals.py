@@ -59,8 +59,8 @@ def test_the_inbox_tells_mine_others_and_own_apart(account, owner, manager, orga
     assert found == {"mine": ["For a manager"], "others": ["For an owner"], "own": ["Own"]}
     text = words(page)
     assert "1 budget waits for you." in text
-    assert "Stage 1 of 2: it waits for you for 3 days." in text
-    assert f"Stage 2 of 2: it waits for an owner ({owner}) for less than an hour, because of a total above" in text
+    assert "Stage 1 of 2: it has waited for you for 3 days." in text
+    assert f"Stage 2 of 2: it has waited for an owner ({owner}) for less than an hour, because of a total above" in text
     assert str(page.context["approvals_waiting"]()) == "1"
     # An owner may take every stage that nobody took before them.
     _, of_owner = inbox(browser(owner, account))
@@ -85,7 +85,7 @@ def test_an_organizer_sees_where_their_submissions_stand(account, manager, organ
     submitted(account, manager, Role.MANAGER, "Somebody else's")
     page, found = inbox(browser(organizer, account))
     assert found == {"mine": [], "others": [], "own": ["Gala"]}
-    assert f"It waits for a manager or an owner ({manager}) for 1 day." in words(page)
+    assert f"It has waited for a manager or an owner ({manager}) for 1 day." in words(page)
     assert b"Approve<" not in page.content
 
 
@@ -185,7 +185,7 @@ def test_the_budgets_page_says_where_the_plan_stands(account, owner, manager, or
     assert (standing.who_next, standing.unmanned) == (str(owner), [])
     text = words(browser(organizer, account).get(address("detail", budget)))
     assert "Where the plan stands" in text
-    assert f"An owner waits for less than an hour: {owner} because of a total above 10,000.00 CAD" in text
+    assert f"An owner waiting for less than an hour: {owner} because of a total above 10,000.00 CAD" in text
 
 
 def test_rules_are_read_as_sentences_and_tried(account, owner, two_stages):

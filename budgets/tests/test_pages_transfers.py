@@ -104,7 +104,7 @@ def test_change_leads_back_to_the_form_as_it_was_filled_in(account, owner, budge
 @pytest.mark.parametrize(
     ("values", "field", "said"),
     [
-        ({"amount": "600.01"}, "amount", "Catering has 600.00 CAD available."),
+        ({"amount": "600.01"}, "amount", "Catering has 600.00 CAD available: no more than that can be moved."),
         ({"amount": "0"}, "amount", "Say how much is moved: an amount above 0."),
         ({"amount": ""}, "amount", "Say how much is moved."),
         ({"amount": "1.0055"}, "amount", "CAD has 2 decimals: write no more than that."),
@@ -150,7 +150,7 @@ def test_what_was_promised_since_the_preview_is_said_at_the_amount(account, owne
     preview = client.post(address("transfer_new", budget), typed(budget))
     spend(budget, "Catering", committed="550")
     refused = client.post(address("transfer_new", budget), {**hidden(preview), "confirm": "1"})
-    assert errors(refused) == {"amount": ["Catering has 50.00 CAD available."]}
+    assert errors(refused) == {"amount": ["Catering has 50.00 CAD available: no more than that can be moved."]}
     assert planned(budget) == NOTHING_MOVED
 
 
@@ -262,7 +262,7 @@ def test_approving_what_is_gone_says_what_is_left(account, owner, manager, budge
     spend(budget, "Catering", committed="450")
     refused = take(browser(manager, account), waiting, "approve")
     assert refused.status_code == 409
-    assert "Catering has 150.00 CAD available." in words(refused)
+    assert "Catering has 150.00 CAD available: no more than that can be moved." in words(refused)
     assert (fresh(waiting).status, planned(budget)) == ("pending", NOTHING_MOVED)
 
 

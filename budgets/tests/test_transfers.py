@@ -162,7 +162,7 @@ def test_no_more_is_moved_than_the_line_has_available(account, owner, budget):
 
     problem = refused(budget, TransferExceedsAvailable, amount="299.91", user=owner, account=account)
 
-    assert str(problem) == "Catering has 299.90 CAD available."
+    assert str(problem) == "Catering has 299.90 CAD available: no more than that can be moved."
     transfer(budget, "299.90", user=owner, account=account)
     assert line_of(budget, "Catering").available_amount == 0
     assert verify_ledger() == []
@@ -171,7 +171,7 @@ def test_no_more_is_moved_than_the_line_has_available(account, owner, budget):
 def test_a_line_that_is_used_up_has_nothing_to_give(account, owner, budget):
     spend(budget, "Catering", actual="700")
     problem = refused(budget, TransferExceedsAvailable, amount="0.01", user=owner, account=account)
-    assert str(problem) == "Catering has nothing available: what is planned there is promised or spent."
+    assert str(problem) == "Catering has nothing available: its plan is promised or spent. Choose another line."
 
 
 def test_money_that_came_back_makes_no_plan_below_nothing(account, owner, budget):
