@@ -7,7 +7,8 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
 
-from budgets.models import BudgetLineItem, EventBudget
+from budgets.models import BudgetLineItem, EventBudget, LineKind
+from budgetsite.accounts.permissions import may
 from budgetsite.accounts.roles import Role
 from events.models import Event
 
@@ -28,20 +29,19 @@ class LastYear(NamedTuple):
 def last_year_of(budget: EventBudget, *, user_id: UUID, role: Role) -> dict[UUID, LastYear]:
     """Return line id → the figures of the line that it was copied from. One statement for any number of lines.
 
-    Missing are lines that were added since, those whose origin was deleted, and all of them for someone who may not
-    see the earlier budget: a client sees this year's event, and perhaps not last year's.
+    Missing are lines that were added since, those whose origin was deleted, all of them for someone who may not see the
+    earlier budget (a client sees this year's event, and perhaps not last year's), and income for a client.
     """
     if budget.copied_from_id is None:
         return {}
     in_sight = EventBudget.objects.visible_to(user_id=user_id, role=role).filter(event__deleted_at=None)
-    rows = (
-        BudgetLineItem.objects.filter(
-            budget_id=budget.pk, based_on__deleted_at=None, based_on__budget__in=in_sight.values("pk")
-        )
-        .order_by("sort_order", "pk")
-        .values_list(
-            "pk", Coalesce("based_on__approved_amount", "based_on__budgeted_amount"), "based_on__actual_amount"
-        )
+    lines = BudgetLineItem.objects.filter(
+        budget_id=budget.pk, based_on__deleted_at=None, based_on__budget__in=in_sight.values("pk")
+    )
+    if not may(role, "budgets.view_internals"):
+        lines = lines.filter(kind=LineKind.COST)
+    rows = lines.order_by("sort_order", "pk").values_list(
+        "pk", Coalesce("based_on__approved_amount", "based_on__budgeted_amount"), "based_on__actual_amount"
     )
     return {line_id: LastYear(planned, actual) for line_id, planned, actual in rows}
 

@@ -62,3 +62,17 @@ def test_a_clients_file_has_the_costs_alone(account, owner, couple, budget):
     )
     assert ("Our fee" in of_team, "They would pay 900" in of_team) == (True, True)
     assert ("Hall" in of_client, "Our fee" in of_client, "They would pay 900" in of_client) == (True, False, False)
+
+
+def test_last_years_income_is_the_teams(account, owner, couple, budget):
+    event = make_event(account, owner, client=couple)
+    answer = rest_client_of(owner, account).post(
+        "/event-budgets", {"event_id": str(event.pk), "copy_from": str(budget.pk)}
+    )
+    assert answer.status == 201
+    address = f"/event-budgets/{answer.json['id']}/last-year"
+    of_team, of_client = (
+        [line["budgeted_amount"] for line in rest_client_of(user, account).get(address).json["last_year"]["lines"]]
+        for user in (owner, couple)
+    )
+    assert (of_team, of_client) == (["700.00", "1300.00"], ["700.00"])
