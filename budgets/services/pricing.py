@@ -1,7 +1,7 @@
 """Lines that are quantity × unit price: what they come to, and where their quantity is from."""
 
 from collections.abc import Mapping
-from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,12 @@ ZERO = Decimal(0)
 # More than any event has of anything; with it a quantity times a price stays far from overflowing.
 MAX_QUANTITY = Decimal("999999999.999")
 _EXACT = Context(prec=50, rounding=ROUND_HALF_UP)
+_QUANTITY_MESSAGES = {
+    "invalid": "Write the quantity in plain digits, such as 120 or 7.5.",
+    "not_finite": "A quantity must be a number, such as 120.",
+    "too_many_decimals": "A quantity has three decimals at most.",
+    "out_of_range": "A quantity is between 0 and 999,999,999.999.",
+}
 
 
 class PriceOutOfRange(BudgetProblem):
@@ -45,19 +51,17 @@ def priced_amount(quantity: Decimal, unit_price: Decimal, currency: str, *, tran
 
 
 def parse_quantity(value: object) -> Decimal:
-    """Return a quantity of 0 to 999,999,999.999 with up to three decimals. Raises `InvalidAmount`."""
+    """Return a quantity of 0 to 999,999,999.999 with up to three decimals, read as `parse_amount` reads an amount.
+
+    Raises `InvalidAmount`.
+    """
     try:
-        number = Decimal(str(value))
-        rounded = number.quantize(Decimal("0.001"), context=_EXACT)
-    except InvalidOperation as error:
-        raise InvalidAmount("invalid", "Write the quantity in plain digits, such as 120 or 7.5.") from error
-    if not number.is_finite():
-        raise InvalidAmount("not_finite", "A quantity must be a number, such as 120.")
-    if rounded != number:
-        raise InvalidAmount("too_many_decimals", "A quantity has three decimals at most.")
-    if not ZERO <= rounded <= MAX_QUANTITY:
-        raise InvalidAmount("out_of_range", "A quantity is between 0 and 999,999,999.999.")
-    return rounded
+        quantity = parse_amount(value, None)
+    except InvalidAmount as error:
+        raise InvalidAmount(error.code, _QUANTITY_MESSAGES.get(error.code, error.message)) from error
+    if not ZERO <= quantity <= MAX_QUANTITY:
+        raise InvalidAmount("out_of_range", _QUANTITY_MESSAGES["out_of_range"])
+    return quantity
 
 
 def driver_quantities(budget_id: UUID) -> dict[UUID, Decimal]:
