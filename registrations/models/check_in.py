@@ -46,4 +46,4 @@ class CheckIn(TenantRow):
         ]
 
     def __str__(self) -> str:
-        return f"{self.result}"
+        return str(CheckInResult(self.result).label)

@@ -53,4 +53,6 @@ class RegistrationDesk(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"Registration desk {self.pk}"
+        # Only with what was read already: a name costs no query.
+        known = RegistrationDesk.event.is_cached(self)
+        return f"Registration for {self.event}" if known else f"Registration desk {self.pk}"

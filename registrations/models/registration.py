@@ -123,4 +123,6 @@ class EventRegistration(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"Registration {self.pk}"
+        # Only with what was read already: a name costs no query.
+        known = EventRegistration.user.is_cached(self)
+        return f"Registration of {self.user}" if known else f"Registration {self.pk}"

@@ -1,4 +1,5 @@
 from typing import ClassVar
+from zoneinfo import ZoneInfo
 
 from django.db import models
 from django.db.models import F, Q
@@ -36,7 +37,10 @@ class PickupSlot(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.starts_at:%Y-%m-%d %H:%M}"
+        # In the event's time zone where the event was read already: a name costs no query.
+        known = PickupSlot.event.is_cached(self)
+        starts_at = self.starts_at.astimezone(ZoneInfo(self.event.timezone)) if known else self.starts_at
+        return f"{starts_at:%Y-%m-%d %H:%M}"
 
     @property
     def available(self) -> int:

@@ -91,4 +91,6 @@ class WaitlistEntry(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"Waitlist entry {self.pk}"
+        # Only with what was read already: a name costs no query.
+        known = WaitlistEntry.user.is_cached(self)
+        return f"{self.user} on the waitlist" if known else f"Waitlist entry {self.pk}"

@@ -131,7 +131,7 @@ def test_filters_and_search_narrow_the_list(worker, account, event, option, aske
     assert found(event__id__exact=other.pk, option=option.pk) == set()
     assert found(event__id__exact=event.pk, slot=slot.pk) == {asked[0].pk}
     assert found(slot=slot.pk) == {asked[0].pk}
-    assert found(q="Guest 3") == {asked[2].pk}
+    assert found(q='"Guest 3"') == {asked[2].pk}
     assert found(q=guests[1].email) == {asked[1].pk, elsewhere.pk}
     assert found(q=asked[1].qr_token[:12]) == {asked[1].pk}
     assert found(q=asked[1].qr_token[1:12]) == set()
@@ -195,6 +195,15 @@ def test_asking_first_changes_nothing(worker, event, asked):
             assert worker.get(url(asked[0], name)).status_code == 200
     assert everything_of(event) == before
     assert not OutboxEvent.objects.filter(kind="registration.approved").exists()
+
+
+def test_pages_are_headed_by_people_and_times(worker, event, asked):
+    desk = RegistrationDesk.objects.get(event=event)
+    slot = PickupSlot.objects.filter(event=event).order_by("starts_at").first()
+    for row, name in ((asked[0], "Registration of Guest 1"), (desk, "Registration for Annual day")):
+        assert worker.get(url(row)).context["subtitle"] == name
+    # Eight in the morning in Toronto.
+    assert worker.get(url(slot)).context["subtitle"] == "2026-07-15 08:00"
 
 
 def test_an_approval_can_give_another_slot(worker, event, asked):
