@@ -20,7 +20,8 @@ class Extent:
     """How much is measured: `rounds` turns of each side, `seconds` each; `clients` at once where there are many.
 
     Many short rounds rather than few long ones: what disturbs the machine then disturbs both sides of a ratio. `large`
-    is the size of the large account and the large budget, `entries` that of the long ledger.
+    is the size of the large account and the large budget, `entries` that of the long ledger,
+    `crowd` that of the event that many have registered for.
     """
 
     seconds: float
@@ -28,10 +29,11 @@ class Extent:
     clients: int
     large: int
     entries: int
+    crowd: int
 
 
-FULL = Extent(seconds=0.3, rounds=11, clients=32, large=1000, entries=100_000)
-QUICK = Extent(seconds=0.1, rounds=5, clients=32, large=1000, entries=10_000)
+FULL = Extent(seconds=0.3, rounds=11, clients=32, large=1000, entries=100_000, crowd=100_000)
+QUICK = Extent(seconds=0.1, rounds=5, clients=32, large=1000, entries=10_000, crowd=3_000)
 # Many clients queue for one budget: one operation of each takes a good part of an ordinary turn.
 CROWD_STRETCH = 4
 
@@ -72,3 +74,7 @@ class Run:
     def _closed_with_the_run(self, plain: Plain) -> Plain:
         self._stack.callback(plain.close)
         return plain
+
+    def at_the_end(self, close: Callable[[], Any]) -> None:
+        """Call this when the run is over."""
+        self._stack.callback(close)

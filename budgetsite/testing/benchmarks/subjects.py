@@ -9,6 +9,7 @@ from budgetsite.testing.benchmarks import (
     line_edit,
     lists,
     recomputing,
+    registering,
     revisions,
     transferring,
 )
@@ -24,4 +25,5 @@ SUBJECTS: dict[str, Callable[[Run], list[Row]]] = {
     "recompute": recomputing.measure,
     "revisions": revisions.measure,
     "growth": growth.measure,
+    "registering": registering.measure,
 }

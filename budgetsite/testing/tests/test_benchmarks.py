@@ -243,6 +243,10 @@ def test_a_short_run_measures_everything_and_loses_nothing(committed_db):
         "compare two plans of N lines",
         "a budget as of a moment, N entries (API)",
         "list of one budget (API), account of N → N budgets",
+        "register (API), N registrations",
+        "approve (API), N registrations",
+        "variance, N → N registrations",
+        "list of N, page N → N",
     }, run.stdout + run.stderr
     assert verdicts["statements of reading N lines"] == "kept"
     assert verdicts["statements of a list of N"] == "kept"
@@ -251,4 +255,8 @@ def test_a_short_run_measures_everything_and_loses_nothing(committed_db):
     assert verdicts["statements of approving N and N lines"] == "kept"
     assert verdicts["statements of revising N and N lines"] == "kept"
     assert verdicts["postings found of N made"] == "kept"
+    assert verdicts["statements of register"] == "kept"
+    assert verdicts["statements of approve"] == "kept"
+    assert verdicts["statements of list"] == "kept"
+    assert verdicts["counters and ledger of “Bench crowd”"] == "kept"
     assert run.returncode == int("MISSED" in verdicts.values()), run.stderr
