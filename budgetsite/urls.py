@@ -21,6 +21,7 @@ urlpatterns = [
     path("", include("budgetsite.accounts.urls")),
     path("", include("events.urls")),
     path("", include("budgets.urls")),
+    path("", include("registrations.urls")),
     path("", include("alerts.urls")),
 ]
 

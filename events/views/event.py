@@ -54,14 +54,14 @@ def event_list(request: PageRequest) -> HttpResponse:
 def event_detail(request: PageRequest, event_id: UUID) -> HttpResponse:
     event = _event_or_404(request, event_id)
     budget = with_budgets([event], **visible(request))[0].budget
-    tabs = []
-    if budget is not None:
-        tabs = budget_tabs(budget_id=budget.pk, event_id=event.pk, current="event", role=request.role)
+    budget_id = budget.pk if budget is not None else None
+    tabs = budget_tabs(budget_id=budget_id, event_id=event.pk, current="event", role=request.role)
     context = {
         "event": event,
         "budget": budget,
         "guests": guests_apart(budget) if budget is not None else None,
-        "tabs": tabs,
+        # One tab alone leads nowhere.
+        "tabs": tabs if len(tabs) > 1 else [],
         "sees_money": may(request.role, "budgets.view"),
         "may_change": may(request.role, "events.change"),
         "may_budget": may(request.role, "budgets.change"),

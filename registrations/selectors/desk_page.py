@@ -24,7 +24,7 @@ def desk_rows(
     if option == NO_OPTION:
         rows = rows.filter(event_option=None)
     elif option:
-        rows = rows.filter(event_option_id=option)
+        rows = rows.filter(event_option_id=UUID(option))
     if slot_id is not None:
         wants = Q(preferred_slot_id=slot_id, status=RegistrationStatus.PENDING)
         rows = rows.filter(Q(assigned_slot_id=slot_id) | wants)

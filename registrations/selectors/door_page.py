@@ -22,7 +22,7 @@ def found_by_name(event_id: UUID, text: str) -> list[EventRegistration]:
 def expected_at_the_door(event_id: UUID) -> QuerySet[EventRegistration, dict[str, Any]]:
     """Return every approved registration as plain values, by slot and name. One statement."""
     approved = EventRegistration.objects.filter(event_id=event_id, status=RegistrationStatus.APPROVED)
-    return approved.order_by(
+    expected: QuerySet[EventRegistration, dict[str, Any]] = approved.order_by(
         F("assigned_slot__starts_at").asc(nulls_last=True), "assigned_slot__location", "user__name", "id"
     ).values(
         "party_size",
@@ -34,3 +34,4 @@ def expected_at_the_door(event_id: UUID) -> QuerySet[EventRegistration, dict[str
         ends_at=F("assigned_slot__ends_at"),
         location=F("assigned_slot__location"),
     )
+    return expected

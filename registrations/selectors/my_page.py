@@ -9,10 +9,13 @@ from registrations.models import QUEUED_STATUSES, EventRegistration, WaitlistEnt
 
 def registrations_of_person(user_id: UUID, *, event_id: UUID | None = None) -> QuerySet[EventRegistration]:
     """Return a person's own registrations with event, option and slots; of one event where it is named."""
-    own: QuerySet[EventRegistration] = EventRegistration.objects.filter(user_id=user_id)
+    own = EventRegistration.objects.filter(user_id=user_id).newest_first()
     if event_id is not None:
         own = own.filter(event_id=event_id)
-    return own.select_related("event__venue", "event_option", "preferred_slot", "assigned_slot").newest_first()
+    found: QuerySet[EventRegistration] = own.select_related(
+        "event__venue", "event_option", "preferred_slot", "assigned_slot"
+    )
+    return found
 
 
 def queue_entries_of_person(user_id: UUID) -> QuerySet[WaitlistEntry]:

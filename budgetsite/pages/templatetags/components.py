@@ -44,6 +44,11 @@ STATUS_BADGES = {
     "paid": Badge("Paid", "check-circle", "good"),
     "partial": Badge("Partly paid", "clock", "accent"),
     "overdue": Badge("Overdue", "octagon", "critical"),
+    "waiting": Badge("Waiting", "clock", "accent"),
+    "offered": Badge("Offered", "bell", "warning"),
+    "accepted": Badge("Accepted", "check-circle", "good"),
+    "expired": Badge("Expired", "clock", "faint"),
+    "collected": Badge("Collected", "check-circle", "good"),
     "acknowledged": Badge("Acknowledged", "check", "neutral"),
     "resolved": Badge("Resolved", "check-circle", "good"),
 }

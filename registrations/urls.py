@@ -1,0 +1,53 @@
+from django.urls import include, path
+
+from registrations.views import (
+    capacity,
+    check_in,
+    code,
+    decision,
+    desk,
+    mine,
+    option,
+    policy,
+    public,
+    queue,
+    sheets,
+    slot,
+    waiting,
+)
+
+registration_patterns = [
+    path("my-registrations", mine.my_registrations, name="mine"),
+    path("my-registrations/<uuid:registration_id>", mine.ticket, name="ticket"),
+    path("my-registrations/<uuid:registration_id>/code.svg", mine.code_picture, name="code_picture"),
+    path("my-registrations/<uuid:registration_id>/cancel", mine.cancel_own, name="cancel_own"),
+    path("check-in/<str:token>", code.scanned, name="scanned"),
+    path("events/<uuid:event_id>/registration", public.event_page, name="event"),
+    path("events/<uuid:event_id>/registration/queue", waiting.join, name="join_queue"),
+    path("events/<uuid:event_id>/registration/queue/<uuid:entry_id>/accept", waiting.accept, name="accept_offer"),
+    path("events/<uuid:event_id>/registration/queue/<uuid:entry_id>/leave", waiting.leave, name="leave_queue"),
+    path("events/<uuid:event_id>/desk", desk.desk, name="desk"),
+    path("events/<uuid:event_id>/desk/many", decision.decide_on_many, name="decide_many"),
+    path("events/<uuid:event_id>/desk/export", sheets.export, name="export"),
+    path("events/<uuid:event_id>/desk/import", sheets.status_import, name="status_import"),
+    path("events/<uuid:event_id>/desk/<uuid:registration_id>", desk.registration_page, name="registration"),
+    path("events/<uuid:event_id>/desk/<uuid:registration_id>/decide", decision.decide_on_one, name="decide"),
+    path("events/<uuid:event_id>/queue", queue.queue, name="queue"),
+    path("events/<uuid:event_id>/queue/<uuid:entry_id>/priority", queue.set_priority, name="queue_priority"),
+    path("events/<uuid:event_id>/queue/<uuid:entry_id>/remove", queue.take_off, name="queue_remove"),
+    path("events/<uuid:event_id>/options", option.option_list, name="options"),
+    path("events/<uuid:event_id>/options/new", option.option_new, name="option_new"),
+    path("events/<uuid:event_id>/options/<uuid:option_id>", option.option_edit, name="option_edit"),
+    path("events/<uuid:event_id>/options/<uuid:option_id>/delete", option.option_delete, name="option_delete"),
+    path("events/<uuid:event_id>/slots", slot.slot_list, name="slots"),
+    path("events/<uuid:event_id>/slots/generate", slot.slots_generate, name="slots_generate"),
+    path("events/<uuid:event_id>/slots/<uuid:slot_id>", slot.slot_edit, name="slot_edit"),
+    path("events/<uuid:event_id>/slots/<uuid:slot_id>/delete", slot.slot_delete, name="slot_delete"),
+    path("events/<uuid:event_id>/registration-rules", policy.policy, name="policy"),
+    path("events/<uuid:event_id>/lower-budget", capacity.lower_budget, name="lower_budget"),
+    path("events/<uuid:event_id>/check-in", check_in.door, name="check_in"),
+    path("events/<uuid:event_id>/check-in/list", check_in.manual_list, name="manual_list"),
+    path("events/<uuid:event_id>/check-in/<uuid:registration_id>/undo", check_in.undo, name="check_in_undo"),
+]
+
+urlpatterns = [path("", include((registration_patterns, "registrations")))]
