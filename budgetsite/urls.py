@@ -11,7 +11,7 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     # Every REST path with or without a slash at its end.
     path("api/v1/", include("budgetsite.accounts.api_urls")),
-    path("api/v1/", include("events.api_urls")),
+    path("api/v1/", include("events.api.urls")),
     path("api/v1/", include("budgets.api.urls")),
     path("api/v1/", include("registrations.api.urls")),
     path("api/v1/", include("alerts.api_urls")),

@@ -12,7 +12,7 @@ from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.budgets import make_budget, make_event, make_line, move
 from budgetsite.testing.people import make_member
 from budgetsite.testing.rest import RestClient, rest_client, rest_client_of
-from events.api import EventAnswer
+from events.api.event import EventAnswer
 from events.models import Event, Venue
 
 GALA = {

@@ -1,7 +1,8 @@
 from typing import Any
 
 from budgetsite.api.routes import api_path
-from events.api import EventViewSet, VenueViewSet
+from events.api.event import EventViewSet
+from events.api.venue import VenueViewSet
 
 ALL: dict[str, Any] = {"get": "list", "post": "create"}
 ONE: dict[str, Any] = {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}

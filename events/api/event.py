@@ -1,4 +1,4 @@
-"""`/events` and `/venues`."""
+"""`/events`."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -29,12 +29,8 @@ from events.models import MOST_GUESTS, Event, EventType, Venue, in_usable_year
 from events.querysets import EventStatus
 from events.services import (
     EventStays,
-    VenueInUse,
-    create_venue,
     delete_event,
-    delete_venue,
     restore_event,
-    update_venue,
 )
 from registrations.models import MOST_PLACES, EventOption, OptionType
 from registrations.selectors.options import option_facts, options_of, options_of_events
@@ -43,15 +39,7 @@ from registrations.services.opening import open_event_with_options
 _LONGEST_TEXT = 10_000
 MOST_OPTIONS = 200
 
-translate_problems(
-    {
-        VenueInUse: conflict("events", code="venue_in_use"),
-        EventStays: conflict("reasons", code="event_stays"),
-    }
-)
-
-
-# --- Events: what they take and answer --------------------------------------------------------------------------------
+translate_problems({EventStays: conflict("reasons", code="event_stays")})
 
 
 class MomentField(serializers.DateTimeField):
@@ -183,9 +171,6 @@ def event_status(event: Event, now: datetime) -> str:
     if event.registration_start_date > now:
         return EventStatus.UPCOMING
     return EventStatus.REGISTRATION_OPEN if event.registration_end_date >= now else EventStatus.REGISTRATION_CLOSED
-
-
-# --- Events -----------------------------------------------------------------------------------------------------------
 
 
 class EventViewSet(ContractViewSet):
@@ -344,76 +329,3 @@ def _member(user_id: UUID | None, *, attr: str) -> Any:
     if membership is None:
         raise field_refusal(attr, "not_a_member", "This person is not a member of the account.")
     return membership.user
-
-
-# --- Venues -----------------------------------------------------------------------------------------------------------
-
-
-class VenueSerializer(serializers.ModelSerializer):
-    class Meta:
-        model = Venue
-        fields = (
-            "id",
-            "name",
-            "address",
-            "city",
-            "country",
-            "timezone",
-            "capacity",
-            "notes",
-            "created_at",
-            "updated_at",
-        )
-        read_only_fields = ("created_at", "updated_at")
-
-
-class VenueViewSet(ContractViewSet):
-    model = Venue
-    tags = ["venues"]
-    actions = {
-        "list": "venues.view",
-        "create": "venues.change",
-        "retrieve": "venues.view",
-        "update": "venues.change",
-        "partial_update": "venues.change",
-        "destroy": "venues.change",
-    }
-    search_fields = ["name", "city"]
-    ordering_fields = {"name": "name", "city": "city", "capacity": "capacity"}
-
-    def visible(self) -> QuerySet[Any]:
-        return Venue.objects.order_by("name", "id")
-
-    @extend_schema(summary="List venues by name", responses=VenueSerializer(many=True))
-    def list(self, request: Request) -> Response:
-        return self.page_of(self.get_queryset(), lambda venue: VenueSerializer(venue).data)
-
-    @extend_schema(summary="Add a venue", request=VenueSerializer, responses={201: VenueSerializer})
-    def create(self, request: Request) -> Response:
-        venue = create_venue(acting_user=self.user, **self.read(VenueSerializer))
-        return self._answer(venue.pk, status=201)
-
-    @extend_schema(summary="Read a venue", responses=VenueSerializer)
-    def retrieve(self, request: Request, venue_id: UUID) -> Response:
-        return self._answer(venue_id)
-
-    @extend_schema(summary="Change a venue", request=VenueSerializer, responses=VenueSerializer)
-    def update(self, request: Request, venue_id: UUID) -> Response:
-        return self._change(venue_id, partial=False)
-
-    @extend_schema(summary="Change parts of a venue", request=VenueSerializer(partial=True), responses=VenueSerializer)
-    def partial_update(self, request: Request, venue_id: UUID) -> Response:
-        return self._change(venue_id, partial=True)
-
-    @extend_schema(summary="Delete a venue where no event takes place", responses={204: None})
-    def destroy(self, request: Request, venue_id: UUID) -> Response:
-        delete_venue(venue=self.find(venue_id), acting_user=self.user, now=timezone.now())
-        return Response(status=204)
-
-    def _change(self, venue_id: UUID, *, partial: bool) -> Response:
-        venue = self.find(venue_id)
-        update_venue(venue=venue, acting_user=self.user, **self.read(VenueSerializer, partial=partial))
-        return self._answer(venue_id)
-
-    def _answer(self, venue_id: UUID, *, status: int = 200) -> Response:
-        return Response(VenueSerializer(self.find(venue_id)).data, status=status)
