@@ -36,11 +36,14 @@ from registrations.services.problems import (
 )
 from registrations.services.promise import commit, release
 from registrations.services.request import one_live_per_person, store_request, tell
+from registrations.services.waitlist import expire_offers_of
 from registrations.services.wish import NoRoom, Wish, option_and_money, why_refused
 
 PENDING, APPROVED = RegistrationStatus.PENDING, RegistrationStatus.APPROVED
 REJECTED, CANCELLED = RegistrationStatus.REJECTED, RegistrationStatus.CANCELLED
 
+# What offers that have run out may have held.
+_PLACES = (ConflictType.INVENTORY_EXHAUSTED, ConflictType.SLOT_CONFLICT)
 # From where to where; nothing leaves REJECTED or CANCELLED.
 MOVES: dict[str, tuple[str, ...]] = {
     PENDING: (APPROVED, REJECTED, CANCELLED),
@@ -86,31 +89,14 @@ def register(
     if not 1 <= party_size <= MAX_PARTY:
         raise PartyOutOfRange(MAX_PARTY)
     wish = Wish(event=event, option_id=option_id, slot_id=slot_id, party_size=party_size, moment=now)
-    option, money_left = option_and_money(event, option_id)
     try:
-        with one_live_per_person(event, user, option_id):
-            if window_conflict(event, now) is not None:
-                raise NoRoom(ConflictType.REGISTRATION_CLOSED, wish)
-            if option is not None and option.available_slots < party_size:
-                # Looked at before anything is written, so that a queue at a sold-out option costs reads alone.
-                raise NoRoom(ConflictType.INVENTORY_EXHAUSTED, wish)
-            if option is not None and not _affordable(option, party_size, money_left):
-                raise NoRoom(ConflictType.BUDGET_EXHAUSTED, wish)
-            registration = store_request(
-                event=event,
-                user=user,
-                option_id=option_id,
-                slot_id=slot_id,
-                party_size=party_size,
-                holds=event.pending_holds,
-                quoted_cost=option.cost_per_unit if option is not None else Decimal(0),
-                notes=notes,
-                now=now,
-            )
-            # As whoever shows it wants it, without reading it again.
-            registration.event_option = option
-            _hold(wish, now=now)
-            return registration
+        return _request(wish, user, notes)
+    except NoRoom as refusal:
+        if refusal.conflict_type not in _PLACES or not expire_offers_of(event=event, now=now):
+            raise why_refused(refusal, now=now) from refusal
+    # Offers had run out, and what nobody in the queue could take is there for everyone.
+    try:
+        return _request(wish, user, notes)
     except NoRoom as refusal:
         raise why_refused(refusal, now=now) from refusal
 
@@ -185,6 +171,35 @@ def assign(
     if had is not None and places:
         offer_slot(event=event, slot_id=had, now=now)
     return registration
+
+
+def _request(wish: Wish, user: User, notes: str) -> EventRegistration:
+    """Store a request and take its places, all or nothing. Raises `NoRoom`, `RegisteredAlready`, `OptionNotFound`."""
+    event, now, party_size = wish.event, wish.moment, wish.party_size
+    option, money_left = option_and_money(event, wish.option_id)
+    with one_live_per_person(event, user, wish.option_id):
+        if window_conflict(event, now) is not None:
+            raise NoRoom(ConflictType.REGISTRATION_CLOSED, wish)
+        if option is not None and option.available_slots < party_size:
+            # Looked at before anything is written, so that a queue at a sold-out option costs reads alone.
+            raise NoRoom(ConflictType.INVENTORY_EXHAUSTED, wish)
+        if option is not None and not _affordable(option, party_size, money_left):
+            raise NoRoom(ConflictType.BUDGET_EXHAUSTED, wish)
+        registration = store_request(
+            event=event,
+            user=user,
+            option_id=wish.option_id,
+            slot_id=wish.slot_id,
+            party_size=party_size,
+            holds=event.pending_holds,
+            quoted_cost=option.cost_per_unit if option is not None else Decimal(0),
+            notes=notes,
+            now=now,
+        )
+        # As whoever shows it wants it, without reading it again.
+        registration.event_option = option
+        _hold(wish, now=now)
+        return registration
 
 
 def _affordable(option: EventOption, party_size: int, money_left: Decimal | None) -> bool:

@@ -226,6 +226,31 @@ def test_whoever_looks_next_lets_offers_run_out(account, event, option, taken):
     assert statuses(first) == ["EXPIRED"]
 
 
+def test_whoever_registers_next_gets_what_an_offer_that_ran_out_held(account, event, option, taken):
+    entry = join(event, option, guest(account))
+    free(taken[0], event)
+    client = client_of(guest(account), account)
+    body = {"event_option_id": str(option.pk)}
+    for moment, status in ((NOW, 409), (NOW + A_DAY, 201)):
+        with at(moment):
+            assert client.post(f"/events/{event.pk}/register", body).status == status
+    assert statuses(entry) == ["EXPIRED"]
+    assert_sound()
+
+
+def test_whoever_registers_next_does_not_overtake_the_queue(account, event, option, taken):
+    first, second = join(event, option, guest(account)), join(event, option, guest(account))
+    free(taken[0], event)
+    client = client_of(guest(account), account)
+    with at(NOW + A_DAY):
+        answer = client.post(f"/events/{event.pk}/register", {"event_option_id": str(option.pk)})
+    assert (answer.status, answer.json["conflict_type"]) == (409, "INVENTORY_EXHAUSTED")
+    # The refused request has stored nothing; the job lets the offer pass on.
+    assert expire_offers(now=NOW + A_DAY) == 1
+    assert statuses(first, second) == ["EXPIRED", "OFFERED"]
+    assert_sound()
+
+
 def test_staff_see_the_whole_queue_in_its_order_and_others_their_own(account, owner, event, option, taken):
     entries = [join(event, option, guest(account)) for _ in range(3)]
     client = client_of(owner, account)
