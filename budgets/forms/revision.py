@@ -40,11 +40,16 @@ class DiscardForm(forms.Form):
 class MomentForm(forms.Form):
     """A day in the event's time zone, and a time where the end of that day is too late."""
 
-    day = forms.DateField(label="Day", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    day = forms.DateField(
+        label="Day",
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        error_messages={"required": "Choose a day.", "invalid": "Write a day such as 2026-05-31."},
+    )
     time = forms.TimeField(
         label="Time",
         required=False,
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+        error_messages={"invalid": "Write a time such as 18:30."},
     )
 
     def __init__(self, *args: Any, zone: str, now: datetime, **kwargs: Any) -> None:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 from django.db.models import Q
 from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.formats import date_format
 
 from budgets.models import (
     ApprovalStage,
@@ -58,7 +59,7 @@ class NoBudgetThen(BudgetProblem):
         if opened_at is None:
             super().__init__("The budget was deleted at that moment. Ask for another one.")
         else:
-            shown = f"{opened_at.astimezone(zone):%Y-%m-%d %H:%M} ({zone.key})"
+            shown = f"{date_format(opened_at.astimezone(zone), 'j F Y, H:i')} ({zone.key})"
             super().__init__(f"There was no such budget then: it was opened on {shown}. Ask for a moment after that.")
 
 

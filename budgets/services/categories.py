@@ -16,6 +16,9 @@ from budgetsite.accounts.models import User
 from budgetsite.tenancy.deletion import restore, soft_delete
 from budgetsite.tenancy.scope import deleted_rows_visible, require_tenant_id
 
+# What fits nowhere else.
+LEFT_OVER = "Miscellaneous"
+
 EVENT_CATEGORIES = (
     "Food & Beverage",
     "Labor",
@@ -24,7 +27,7 @@ EVENT_CATEGORIES = (
     "Transportation",
     "Decor & Florals",
     "Entertainment",
-    "Miscellaneous",
+    LEFT_OVER,
 )
 
 # Typical shares of a wedding's total, in percent. They add up to 130: people spend on most of these, not on all.
@@ -43,7 +46,7 @@ WEDDING_BENCHMARKS = {
     "Cake": 2,
     "Hair/Makeup": 3,
     "Gifts/Favors": 2,
-    "Miscellaneous": 3,
+    LEFT_OVER: 3,
 }
 
 

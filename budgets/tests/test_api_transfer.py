@@ -110,7 +110,11 @@ def test_how_much_is_available_is_said_at_the_amount(rest, budget):
     spend(budget, "Catering", committed="250", actual="50")
     answer = rest.post(path(budget), body(budget, amount="300.01"))
     assert answer.json["errors"] == [
-        {"code": "transfer_exceeds_available", "detail": "Catering has 300.00 CAD available: no more than that can be moved.", "attr": "amount"}
+        {
+            "code": "transfer_exceeds_available",
+            "detail": "Catering has 300.00 CAD available: no more than that can be moved.",
+            "attr": "amount",
+        }
     ]
 
 

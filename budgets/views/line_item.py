@@ -26,6 +26,7 @@ from budgets.selectors.budget_page import (
 from budgets.selectors.drivers import drivers_of
 from budgets.selectors.last_year import last_year_of
 from budgets.selectors.line_changes import changes_since
+from budgets.services.categories import LEFT_OVER
 from budgets.services.line_item import (
     add_line_item,
     delete_line_item,
@@ -131,8 +132,8 @@ def line_add(request: PageRequest, budget_id: UUID) -> HttpResponse:
         categories=categories,
         drivers=list(drivers_of(budget.pk)),
         kind=kind,
-        # Income seldom has a category of its own; what is left over stands last.
-        initial={"category": str(categories[-1].pk) if group == INCOME and categories else group},
+        # Income seldom has a category of its own.
+        initial={"category": _left_over(categories) if group == INCOME else group},
         auto_id=f"line-new-{group or 'any'}-%s",
     )
     if request.method != "POST":
@@ -244,6 +245,12 @@ def _line_or_404(budget: EventBudget, line_item_id: UUID) -> BudgetLineItem:
 
 def _categories() -> list[Category]:
     return list(Category.objects.order_by("sort_order", "name", "id"))
+
+
+def _left_over(categories: list[Category]) -> str:
+    """Return the category of what fits none: the one called so wherever it stands, otherwise the last."""
+    called = [category for category in categories if category.name == LEFT_OVER]
+    return "".join(str(category.pk) for category in (called or categories)[-1:])
 
 
 def _forms_of(budget: EventBudget, line: BudgetLineItem, *, plan_open: bool) -> "partial[LineItemForm]":
