@@ -3,6 +3,7 @@ from typing import Any
 
 from django import forms
 
+from budgets.services.texts import plain_breaks
 from budgetsite.money.form_fields import AmountFormField
 
 FOLLOWS_HELP = "The ceiling that the lines have to fit within. Left empty, it follows the lines."
@@ -15,6 +16,9 @@ class NewBudgetForm(forms.Form):
     def __init__(self, *args: Any, currency: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["total_budget_amount"].currency = currency  # type: ignore[attr-defined]
+
+    def clean_notes(self) -> str:
+        return plain_breaks(self.cleaned_data["notes"])
 
 
 class BudgetForm(NewBudgetForm):

@@ -8,6 +8,7 @@ from budgets.forms.quantity import QuantityFormField
 from budgets.models import BudgetLineItem, Category, EventBudget, LineKind, PlanDriver
 from budgets.selectors.line_changes import planned_values
 from budgets.services.pricing import priced_amount
+from budgets.services.texts import plain_breaks
 from budgetsite.money.amounts import InvalidAmount
 from budgetsite.money.form_fields import AmountFormField
 from budgetsite.pages.amounts import format_quantity
@@ -96,6 +97,10 @@ class LineItemForm(forms.Form):
     def opens_price(self) -> bool:
         """Whether the fields of the price are worth showing at once."""
         return self.is_priced or any(name in self.errors for name in PRICE_FIELDS)
+
+    def clean_notes(self) -> str:
+        """As they are stored: compared with that when somebody else has changed the line meanwhile."""
+        return plain_breaks(self.cleaned_data["notes"])
 
     def clean_driver(self) -> PlanDriver | None:
         return self.drivers.get(self.cleaned_data["driver"])

@@ -13,6 +13,7 @@ from budgets.services.guards import lock_budget, refuse_fixed_plan, refuse_locke
 from budgets.services.line_item import insert_lines
 from budgets.services.problems import BudgetExists, BudgetHasCommitments, EventNotFound, LinesExceedTotal
 from budgets.services.recalculation import recalculate_budget
+from budgets.services.texts import plain_breaks
 from budgetsite.accounts.models import Account, User
 from budgetsite.money.amounts import parse_amount
 from budgetsite.tenancy.deletion import restore, soft_delete
@@ -45,7 +46,7 @@ def create_event_budget(
         total_budget_amount=total,
         total_follows_lines=not total,
         variance_amount=total,
-        notes=notes,
+        notes=plain_breaks(notes),
         copied_from=copied_from,
     )
     try:
@@ -94,9 +95,9 @@ def update_event_budget(
     """
     budget = lock_budget(budget_id, version=version)
     changed = False
-    if notes is not None and notes != budget.notes:
+    if notes is not None and plain_breaks(notes) != budget.notes:
         refuse_locked(budget)
-        budget.notes = notes
+        budget.notes = plain_breaks(notes)
         changed = True
     if total_budget_amount is not None:
         changed = _set_total(budget, total_budget_amount) or changed

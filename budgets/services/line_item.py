@@ -18,6 +18,7 @@ from budgets.services.line_item_effects import set_actual
 from budgets.services.pricing import driver_quantities, parse_quantity, price_line, set_plan
 from budgets.services.problems import CurrencyMismatch, LineHasCommitments, LineInUse, LineNotFound, StaleVersion
 from budgets.services.recalculation import recalculate_budget, recalculation_paused
+from budgets.services.texts import one_line, plain_breaks
 from budgets.signals import line_leaving
 from budgetsite.accounts.models import User
 from budgetsite.money.amounts import parse_amount
@@ -42,6 +43,8 @@ PLAN_FIELDS = frozenset(
 LINE_FIELDS = PLAN_FIELDS | {"actual_amount"}
 # What is said of a line once, when it is made.
 NEW_LINE_FIELDS = LINE_FIELDS | {"kind", "based_on_id", "transferred_amount"}
+# How texts are stored.
+_WRITTEN = {"name": one_line, "section": one_line, "description": plain_breaks, "notes": plain_breaks}
 
 
 @transaction.atomic
@@ -246,6 +249,7 @@ def _checked(
     values = dict(fields)
     if finder is not None and _names_category(fields):
         values["category"] = finder.find(fields["category"])
+    values |= {name: written(values[name]) for name, written in _WRITTEN.items() if name in values}
     if "budgeted_amount" in values:
         values["budgeted_amount"] = parse_amount(values["budgeted_amount"], budget.currency, minimum=ZERO)
     if values.get("unit_price") is not None:
