@@ -62,7 +62,8 @@ def transfer_of(budget_id: UUID, transfer_id: UUID) -> BudgetTransfer | None:
 
 def count_waiting(budget_id: UUID) -> int:
     """Count a budget's transfers that wait for a decision; all of them lapse when its plan is opened or closed."""
-    return BudgetTransfer.objects.filter(budget_id=budget_id, status=TransferStatus.PENDING).count()
+    found: int = BudgetTransfer.objects.filter(budget_id=budget_id, status=TransferStatus.PENDING).count()
+    return found
 
 
 def lines_to_move(budget_id: UUID) -> list[BudgetLineItem]:
