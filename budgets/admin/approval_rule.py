@@ -11,6 +11,7 @@ from budgets.models import ApprovalRule
 from budgets.selectors.approval_rules import rules_in_order, sentence
 from budgets.services.approval_rules import create_approval_rule, delete_approval_rule, update_approval_rule
 from budgets.services.problems import BudgetProblem, UnknownCategory
+from budgetsite.money.amounts import amount_to_json
 from budgetsite.money.currencies import currency_choices
 from budgetsite.money.form_fields import AmountFormField
 from budgetsite.pages.back_office.amount_widget import AmountWidget
@@ -35,6 +36,11 @@ class ApprovalRuleForm(forms.ModelForm):
         model = ApprovalRule
         # The admin names the fields, at request time: choices of rows can be read inside an account alone.
         fields = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.instance._state.adding:
+            self.initial["above_amount"] = amount_to_json(self.instance.above_amount, self.instance.currency)
 
     def _post_clean(self) -> None:
         """The service judges the rest."""

@@ -96,7 +96,7 @@ class BudgetLineInline(RoleInline):
     formset = LineFormSet
     view_action = "budgets.view"
     add_action = change_action = delete_action = "budgets.change"
-    readonly_fields = ("category_name", "planned", "spent", "committed", "variance")
+    readonly_fields = ("kind_name", "category_name", "planned", "spent", "committed", "variance")
     ordering = ("sort_order", "id")
     ordering_field: str | None = "sort_order"
     hide_ordering_field = True
@@ -124,12 +124,21 @@ class BudgetLineInline(RoleInline):
         """Show what may be changed as fields, the rest as text in the budget's currency."""
         if not self.has_change_permission(request, obj):
             self.ordering_field = None
-            return ("category_name", "section", "name", "planned", "committed", "spent", "variance")
+            return ("kind_name", "category_name", "section", "name", "planned", "committed", "spent", "variance")
         if not _is_planning(obj):
             # Only the plan has an order to change; each request has an inline of its own.
             self.ordering_field = None
-            return ("category_name", "section", "name", "planned", "committed", "actual_amount", "variance")
-        return (*PLAN_COLUMNS[:4], "committed", "actual_amount", "variance", "sort_order")
+            return (
+                "kind_name",
+                "category_name",
+                "section",
+                "name",
+                "planned",
+                "committed",
+                "actual_amount",
+                "variance",
+            )
+        return ("kind_name", *PLAN_COLUMNS[:4], "committed", "actual_amount", "variance", "sort_order")
 
     def get_formset(self, request: StaffRequest, obj: EventBudget | None = None, **kwargs: Any) -> Any:
         if obj is not None:
@@ -153,6 +162,10 @@ class BudgetLineInline(RoleInline):
         if db_field.name == "sort_order":
             return forms.IntegerField(required=False, widget=forms.HiddenInput)
         return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    @display(description="Kind")
+    def kind_name(self, line: BudgetLineItem) -> str:
+        return line.get_kind_display()
 
     @display(description="Category")
     def category_name(self, line: BudgetLineItem) -> str:

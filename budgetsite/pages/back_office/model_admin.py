@@ -67,6 +67,13 @@ class RoleInline(RolePermissions, TabularInline):
     extra = 0
     show_change_link = False
 
+    def get_formset(self, request: StaffRequest, obj: Any = None, **kwargs: Any) -> Any:
+        """Name each control after its column, which stands far above it and is no label to a screen reader."""
+        formset = super().get_formset(request, obj, **kwargs)
+        for name, field in formset.form.base_fields.items():
+            field.widget.attrs.setdefault("aria-label", field.label or name)
+        return formset
+
 
 class StaffModelAdmin(RolePermissions, ModelAdmin):
     """Reads through the tenant's managers; writes through `write`, `remove` and `bring_back`, one service call each."""
