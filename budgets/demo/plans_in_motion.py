@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.utils import timezone
+
 from budgets.demo.people import Cast
 from budgets.demo.steps import take_steps
 from budgets.models import ApprovalSubject, BudgetLineItem, Category, EventBudget, TemplateBasis
@@ -46,7 +48,7 @@ def keep_rules(cast: Cast) -> None:
 
 
 def set_in_motion(cast: Cast, *, now: datetime) -> None:
-    _move_money(cast, _budget_of(cast, "Boda de Zoë y Mateo"), now=now)
+    _move_money(cast, _budget_of(cast, "Boda de Zoë y Mateo"))
     _revise(cast, _budget_of(cast, "Sommerakademie der Köche"), now=now)
     _repeat(cast, _budget_of(cast, "Fête des vendanges"), now=now)
     with cast.acting(Role.ORGANIZER) as organizer:
@@ -59,7 +61,7 @@ def set_in_motion(cast: Cast, *, now: datetime) -> None:
         )
 
 
-def _move_money(cast: Cast, wedding: EventBudget, *, now: datetime) -> None:
+def _move_money(cast: Cast, wedding: EventBudget) -> None:
     """A small transfer that is done, and one that waits for a manager."""
     for giver, receiver, amount, reason in (
         ("Gifts/Favors", "Flowers", "150.00", "Peonies instead of carnations; the favours became smaller."),
@@ -76,7 +78,8 @@ def _move_money(cast: Cast, wedding: EventBudget, *, now: datetime) -> None:
                 acting_user=organizer,
                 acting_role=Role.ORGANIZER,
                 account=cast.account,
-                now=now,
+                # The clock dates what was planned before; what is moved comes after it in the story.
+                now=timezone.now(),
             )
 
 
