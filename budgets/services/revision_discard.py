@@ -21,7 +21,7 @@ from budgets.models import (
 )
 from budgets.services import ledger
 from budgets.services.categories import hold_categories
-from budgets.services.guards import lock_budget
+from budgets.services.guards import lock_budget, role_under_lock
 from budgets.services.problems import BudgetProblem
 from budgets.services.recalculation import recalculate_budget, recalculation_paused
 from budgets.services.revision import RELEASE_LINES, TRANSFERRED
@@ -186,9 +186,10 @@ def discard_revision(
     `StaleVersion`, `RoleNotAllowed`, `NothingToDiscard`, `RevisionInReview`, `AddedLinesCarryMoney`,
     `LinesMovedMeanwhile`; nothing is changed then.
     """
-    if not may(acting_role, "budgets.revise"):
-        raise RoleNotAllowed(MOVES["revise"])
     budget = lock_budget(budget_id, version=version)
+    role = role_under_lock(acting_user, acting_role)
+    if role is None or not may(role, "budgets.revise"):
+        raise RoleNotAllowed(MOVES["revise"])
     kept = _refuse_unless_revised(budget, number)
     opened = BudgetDecision.objects.filter(budget=budget, action="revise", revision=kept.number).latest("version")
     with deleted_rows_visible():
@@ -221,7 +222,7 @@ def discard_revision(
             if line.deleted_at is not None and line.deleted_actual_amount:
                 _post_again(line)
         recalculate_budget(budget.pk, plan_changed=False, locked=True)
-    _record(budget, opened, acting_user=acting_user, acting_role=acting_role, reason=reason.strip())
+    _record(budget, opened, acting_user=acting_user, acting_role=role, reason=reason.strip())
     restored: EventBudget = EventBudget.objects.select_related("event").get(pk=budget.pk)
     return restored
 

@@ -25,6 +25,7 @@ from budgets.services.revision_discard import (
 )
 from budgets.services.workflow import RoleNotAllowed
 from budgets.tests.plans import begin_story
+from budgetsite.accounts.models import Membership
 from budgetsite.accounts.roles import Role
 from budgetsite.outbox.models import OutboxEvent
 from budgetsite.tenancy.scope import deleted_rows_visible, tenant_scope
@@ -400,3 +401,13 @@ def test_a_long_plan_takes_as_many_statements_as_a_short_one(account):
             gone = BudgetLineItem.objects.filter(budget=story.budget, deleted_at=NOW)
             assert gone.count() == number
     assert counts[0] == counts[1]
+
+
+def test_who_was_demoted_while_the_page_was_open_discards_nothing(account, story):
+    story.approve()
+    story.step("revise")
+    head = head_of(story)
+    Membership.objects.filter(user=story.owner).update(role=Role.CLIENT)
+    with pytest.raises(RoleNotAllowed):
+        discard(story, role=Role.OWNER)
+    assert head_of(story) == head
