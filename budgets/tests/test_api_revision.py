@@ -183,16 +183,18 @@ def test_what_can_not_be_discarded_says_why(story, client):
     assert (refused.status, refused.codes) == (409, ["revision_in_review"])
 
 
-def test_a_client_reads_plans_and_discards_none(story, account):
+def test_a_client_neither_reads_earlier_plans_nor_discards_one(story, account):
     story.approve()
     story.step("revise")
     member = rest_client(account, Role.CLIENT)
     event = story.now().event
     event.client = member.user
     event.save(update_fields=["client"])
-    assert member.get(path(story, "revisions")).status == 200
-    assert member.get(path(story, "revisions", 2, "diff")).status == 200
-    assert member.get(path(story), as_of=timezone.now().isoformat()).status == 200
+    assert member.get(path(story)).status == 200
+    assert member.get(path(story, "revisions")).status == 403
+    assert member.get(path(story, "revisions", 2)).status == 403
+    assert member.get(path(story, "revisions", 2, "diff")).status == 403
+    assert member.get(path(story), as_of=timezone.now().isoformat()).status == 403
     assert member.delete(path(story, "revisions", 2), {"version": story.now().version}).status == 403
 
 
