@@ -18,7 +18,7 @@ from registrations.views.page_parts import desk_context, event_or_404
 @require_http_methods(["GET", "HEAD", "POST"])
 def scanned(request: PageRequest, token: str) -> HttpResponse:
     """Never checks in on GET: a camera opens what it sees. Others learn nothing, not even that the code exists."""
-    rows = EventRegistration.objects.filter(qr_token=token).select_related("user", "event_option", "assigned_slot")
+    rows = EventRegistration.objects.filter(qr_token=token).select_related("user", "event_option", "collected_by")
     registration = rows.first()
     if registration is None:
         raise Http404

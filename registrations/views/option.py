@@ -1,6 +1,5 @@
 """What an event offers: its options, and who would no longer fit into less."""
 
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -58,8 +57,9 @@ def option_edit(request: PageRequest, event_id: UUID, option_id: UUID) -> HttpRe
     form = _form(request, event, option)
     cut, status = None, 422 if form.is_bound else 200
     if form.is_bound and form.is_valid():
+        places = form.cleaned_data["total_available"]
         if "look" in request.POST:
-            cut, status = _cut(event, option, form), 200
+            cut, status = cut_of_option(event=event, option_id=option.pk, total_available=places), 200
         else:
             try:
                 update_option(
@@ -71,7 +71,7 @@ def option_edit(request: PageRequest, event_id: UUID, option_id: UUID) -> HttpRe
                 )
             except TooFewPlaces as problem:
                 form.add_error("total_available", str(problem))
-                cut, status = _cut(event, option, form), 409
+                cut, status = cut_of_option(event=event, option_id=option.pk, total_available=places), 409
             except (ValidationError, LineOfAnotherBudget) as error:
                 _place(form, error)
             else:
@@ -114,10 +114,6 @@ def _form(request: PageRequest, event: Event, option: EventOption | None = None)
         currency=event.currency,
         lines=list(lines.order_by("sort_order", "id")),
     )
-
-
-def _cut(event: Event, option: EventOption, form: OptionForm) -> Any:
-    return cut_of_option(event=event, option_id=option.pk, total_available=form.cleaned_data["total_available"])
 
 
 def _place(form: OptionForm, error: ValidationError | LineOfAnotherBudget) -> None:

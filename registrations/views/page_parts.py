@@ -40,7 +40,7 @@ def desk_context(request: PageRequest, event: Event, current: str) -> dict[str, 
         "event": event,
         "currency": event.currency,
         "tabs": budget_tabs(budget_id=budget_id, event_id=event.pk, current="registrations", role=request.role),
-        "sections": [
+        "desk_sections": [
             {"label": label, "url": reverse(view, args=[event.pk]), "current": name == current}
             for name, label, view in SECTIONS
         ],

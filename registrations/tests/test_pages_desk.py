@@ -1,0 +1,279 @@
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from budgets.models import EventBudget
+from budgetsite.accounts.roles import Role
+from budgetsite.testing.people import make_member, sign_in
+from budgetsite.testing.registrations import make_attendees, make_option
+from registrations.models import EventOption, EventRegistration, PickupSlot, RegistrationDesk, WaitlistEntry
+from registrations.services.waitlist import join_waitlist
+from registrations.tests.pages import HTMX, address, approve_now, ask_now, open_now, words
+
+
+@pytest.fixture
+def event(account, organizer):
+    return open_now(account, organizer, total="100")
+
+
+@pytest.fixture
+def client(account, organizer):
+    return sign_in(organizer, account)
+
+
+def statuses():
+    return list(EventRegistration.objects.order_by("created_at", "id").values_list("status", flat=True))
+
+
+def rows_of(page):
+    return [str(row.user) for row in page.context["rows"]]
+
+
+def test_the_desk_says_what_approving_all_who_wait_would_come_to(client, account, event, organizer):
+    option = make_option(event, organizer, cost_per_unit=Decimal("35"))
+    for guest in make_attendees(account, 3):
+        ask_now(event, guest, option)
+
+    page = words(client.get(address("desk", event)))
+
+    assert "If all 3 waiting were approved: 105.00 CAD short by 5.00" in page
+
+
+def test_the_desk_is_narrowed_by_status_option_slot_and_name(client, account, event, organizer, owner):
+    option = make_option(event, organizer)
+    ada, ben, cleo = make_attendees(account, 3)
+    slot = PickupSlot.objects.filter(event=event).first()
+    approve_now(ask_now(event, ada, option), event, owner)
+    ask_now(event, ben, option, slot_id=slot.pk)
+    ask_now(event, cleo)
+
+    def shown(**query):
+        return rows_of(client.get(address("desk", event), query))
+
+    assert shown() == ["Guest 3", "Guest 2", "Guest 1"]
+    assert shown(status="APPROVED") == ["Guest 1"]
+    assert shown(option="none") == ["Guest 3"]
+    assert shown(option=str(option.pk)) == ["Guest 2", "Guest 1"]
+    assert shown(slot=str(slot.pk)) == ["Guest 2"]
+    assert shown(search="guest 3") == ["Guest 3"]
+    assert "Nobody fits" in words(client.get(address("desk", event), {"search": "Zebra"}))
+
+
+def test_the_desk_costs_the_same_however_many_rows_and_pages_there_are(client, account, event, organizer):
+    option = make_option(event, organizer, total_available=500, cost_per_unit=Decimal(0))
+    guests = make_attendees(account, 53)
+    ask_now(event, guests[0], option)
+    with CaptureQueriesContext(
+        connection,
+    ) as one:
+        client.get(address("desk", event))
+    for guest in guests[1:]:
+        ask_now(event, guest, option)
+    with CaptureQueriesContext(connection) as many:
+        page = client.get(address("desk", event))
+    older = client.get(address("desk", event) + page.context["older_url"])
+
+    assert len(many) == len(one)
+    assert len(page.context["rows"]) == 50
+    assert rows_of(older) == ["Guest 3", "Guest 2", "Guest 1"]
+
+
+def test_one_press_approves_with_htmx_the_row_and_the_figures_come_back(client, account, event, organizer):
+    option = make_option(event, organizer)
+    registration = ask_now(event, make_attendees(account, 1)[0], option)
+
+    answer = client.post(address("decide", event, registration), {"status": "APPROVED"}, headers=HTMX)
+
+    assert answer.status_code == 200
+    assert f'id="registration-{registration.pk}"' in answer.content.decode()
+    assert 'hx-swap-oob="true"' in answer.content.decode()
+    assert statuses() == ["APPROVED"]
+    assert EventBudget.objects.get().total_committed_amount == Decimal(10)
+
+
+def test_what_does_not_fit_stays_as_it_is_and_the_row_says_why(client, account, event, organizer):
+    option = make_option(event, organizer, cost_per_unit=Decimal("60"))
+    first, second = (ask_now(event, guest, option) for guest in make_attendees(account, 2))
+    client.post(address("decide", event, first), {"status": "APPROVED"})
+
+    answer = client.post(address("decide", event, second), {"status": "APPROVED"}, headers=HTMX)
+    plain = client.post(address("decide", event, second), {"status": "APPROVED"}, follow=True)
+
+    assert answer.status_code == 409
+    assert "The event's budget has 40.00 CAD left; 60.00 are needed." in words(answer)
+    assert "The event's budget has 40.00 CAD left" in words(plain)
+    assert statuses() == ["APPROVED", "PENDING"]
+
+
+def test_nobody_approves_their_own_at_the_desk(client, event, organizer):
+    own = ask_now(event, organizer)
+
+    answer = client.post(address("decide", event, own), {"status": "APPROVED"}, headers=HTMX)
+
+    assert answer.status_code == 409
+    assert "Someone else has to approve it" in words(answer)
+    assert statuses() == ["PENDING"]
+
+
+def test_many_are_looked_at_before_anything_is_saved_and_only_those_that_fit_are_approved(
+    client, account, event, organizer
+):
+    option = make_option(event, organizer, cost_per_unit=Decimal("40"))
+    ids = [str(ask_now(event, guest, option).pk) for guest in make_attendees(account, 3)]
+
+    preview = client.post(address("decide_many", event), {"ids": ids, "status": "APPROVED"})
+
+    assert statuses() == ["PENDING"] * 3
+    assert "1 can't be approved" in words(preview)
+    assert "2 will be approved" in words(preview)
+    assert "20.00 CAD left; 40.00 are needed" in words(preview)
+    fitting = [str(row["id"]) for row in preview.context["fitting"]]
+    done = client.post(
+        address("decide_many", event), {"ids": fitting, "status": "APPROVED", "confirm": "1"}, follow=True
+    )
+
+    assert "2 approved." in words(done)
+    assert statuses() == ["APPROVED", "APPROVED", "PENDING"]
+
+
+def test_nothing_ticked_and_foreign_addresses_lead_back_to_the_desk(client, event):
+    answer = client.post(
+        address("decide_many", event), {"status": "APPROVED", "next": "https://elsewhere.example/"}, follow=False
+    )
+
+    assert (answer.status_code, answer.url) == (302, address("desk", event))
+
+
+def test_a_slot_is_given_and_a_full_one_is_refused_at_its_field(client, account, event, organizer):
+    registration = ask_now(event, make_attendees(account, 1)[0])
+    free, full = PickupSlot.objects.filter(event=event).order_by("starts_at")[:2]
+    PickupSlot.objects.filter(pk=full.pk).update(booked=full.capacity)
+
+    refused = client.post(address("registration", event, registration), {"slot": str(full.pk)})
+    assert refused.status_code == 409
+    assert "is full" in refused.context["form"].errors["slot"][0]
+    client.post(address("registration", event, registration), {"slot": str(free.pk)})
+
+    assert EventRegistration.objects.get().preferred_slot == free
+    assert PickupSlot.objects.get(pk=free.pk).booked == 1
+
+
+def test_the_queue_is_put_in_another_order_and_people_are_taken_off(client, account, event, organizer):
+    option = make_option(event, organizer, total_available=1)
+    first, second, third = make_attendees(account, 3)
+    ask_now(event, first, option)
+    now = event.registration_start_date
+    entries = [
+        join_waitlist(event=event, user=guest, option_id=option.pk, slot_id=None, now=now) for guest in (second, third)
+    ]
+
+    client.post(address("queue_priority", event, entries[1]), {"priority": "5"})
+    page = client.get(address("queue", event))
+    assert [(str(entry.user), entry.position) for entry in page.context["entries"]] == [("Guest 3", 1), ("Guest 2", 2)]
+    client.post(address("queue_priority", event, entries[1]), {"priority": "much"})
+    assert WaitlistEntry.objects.get(pk=entries[1].pk).priority == 5
+    client.post(address("queue_remove", event, entries[0]))
+
+    assert WaitlistEntry.objects.get(pk=entries[0].pk).status == "CANCELLED"
+
+
+def test_options_are_made_changed_and_deleted(client, event, organizer):
+    values = {"option_name": "Tote bag", "option_type": "GIFT", "description": "", "total_available": "20",
+              "cost_per_unit": "4.50", "line_item": "", "sort_order": ""}  # fmt: skip
+    assert "Nothing to choose from yet" in words(client.get(address("options", event)))
+
+    client.post(address("option_new", event), values)
+    option = EventOption.objects.get()
+    assert (option.option_name, option.total_available, option.cost_per_unit) == ("Tote bag", 20, Decimal("4.500"))
+    wrong = client.post(address("option_edit", event, option), values | {"cost_per_unit": "4.555"})
+    assert wrong.status_code == 422
+    assert "cost_per_unit" in wrong.context["form"].errors
+    client.post(address("option_edit", event, option), values | {"total_available": "30"})
+    assert EventOption.objects.get().total_available == 30
+    client.post(address("option_delete", event, option))
+    assert EventOption.objects.count() == 0
+
+
+def test_fewer_places_than_are_taken_show_who_no_longer_fits_and_change_nothing(client, account, event, organizer):
+    option = make_option(event, organizer, total_available=3, cost_per_unit=Decimal(1))
+    for guest in make_attendees(account, 3):
+        ask_now(event, guest, option)
+    form = client.get(address("option_edit", event, option)).context["form"]
+    values = dict(form.initial) | {"total_available": "1", "cost_per_unit": "1.00"}
+
+    looked = client.post(address("option_edit", event, option), values | {"look": "1"})
+    refused = client.post(address("option_edit", event, option), values)
+
+    assert (looked.status_code, refused.status_code) == (200, 409)
+    assert "2 registrations would no longer fit" in words(looked)
+    assert [str(row.user) for row in refused.context["cut"].registrations] == ["Guest 3", "Guest 2"]
+    assert EventOption.objects.get().total_available == 3
+
+
+def test_slots_are_made_for_a_day_and_a_plan_that_can_not_be_is_told_at_its_field(client, event):
+    before = PickupSlot.objects.count()
+    day = event.event_date.date().isoformat()
+    values = {"date": day, "begins": "20:00", "ends": "21:00", "minutes": "15", "capacity": "4", "locations": "A\nB"}
+
+    wrong = client.post(address("slots_generate", event), values | {"ends": "19:00"})
+    assert wrong.context["form"].errors["ends"] == ["The end has to be after the beginning."]
+    client.post(address("slots_generate", event), values)
+
+    assert PickupSlot.objects.count() == before + 8
+
+
+def test_the_rules_are_changed_and_wrong_ones_refused(client, event):
+    values = {"cancel_until_hours": "48", "kept_share": "12.5", "offer_minutes": "90"}
+
+    assert client.post(address("policy", event), values | {"kept_share": "101"}).status_code == 422
+    client.post(address("policy", event), values)
+
+    desk = RegistrationDesk.objects.get(event=event)
+    assert (desk.cancel_until_hours, desk.kept_share, desk.offer_minutes) == (48, Decimal("12.50"), 90)
+
+
+def test_a_lower_budget_shows_who_it_no_longer_pays_for(client, account, event, organizer):
+    option = make_option(event, organizer, cost_per_unit=Decimal("30"))
+    for guest in make_attendees(account, 2):
+        ask_now(event, guest, option)
+
+    page = client.get(address("lower_budget", event), {"amount": "40"})
+
+    assert "1 registration would no longer fit" in words(page)
+    assert "Guest 2" in words(page)
+
+
+def test_registrations_leave_as_a_table_and_statuses_come_back_in_one(client, account, event, organizer):
+    registration = ask_now(event, make_attendees(account, 1)[0])
+    table = client.get(address("export", event), {"format": "csv"}).content.decode("utf-8-sig")
+    assert str(registration.pk) in table
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    def upload(status):
+        return SimpleUploadedFile("s.csv", f"id,status\n{registration.pk},{status}\n".encode())
+
+    looked = client.post(address("status_import", event), {"file": upload("APPROVED"), "look": "1"})
+    assert "1 of 1 rows change something" in words(looked)
+    assert statuses() == ["PENDING"]
+    assert client.post(address("status_import", event), {"file": upload("PERHAPS")}).status_code == 422
+    client.post(address("status_import", event), {"file": upload("APPROVED")})
+    assert statuses() == ["APPROVED"]
+
+
+@pytest.mark.parametrize("role", [Role.ATTENDEE, Role.CLIENT])
+def test_who_does_not_run_events_sees_nothing_of_the_desk(account, event, role):
+    client = sign_in(make_member(account, role).user, account)
+
+    for name in ("desk", "queue", "options", "option_new", "slots", "slots_generate", "policy", "lower_budget",
+                 "export", "status_import", "check_in", "manual_list"):  # fmt: skip
+        assert client.get(address(name, event)).status_code == 403, name
+    assert client.post(address("decide_many", event), {"status": "APPROVED"}).status_code == 403
+
+
+def test_an_organizer_does_not_see_the_desk_of_somebody_elses_event(account, event):
+    client = sign_in(make_member(account, Role.ORGANIZER).user, account)
+
+    assert client.get(address("desk", event)).status_code == 404
+    assert client.get(address("check_in", event)).status_code == 404
