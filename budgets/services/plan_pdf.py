@@ -71,8 +71,10 @@ def print_plan(
     if paper is None:
         paper = Paper.LETTER if account.currency in _LETTER_CURRENCIES else Paper.A4
     values = _Words(plan, audience, language, now).values() | {"paper": paper.value}
+    # So that nobody sends the client the wrong one of two files.
+    whose = " (team)" if audience == Audience.TEAM else ""
     return PlanFile(
-        filename=f"{plan_filename(plan.budget.event.name)}.{PDF}",
+        filename=f"{plan_filename(plan.budget.event.name)}{whose}.{PDF}",
         content_type=PDF_CONTENT_TYPE,
         content=typeset(_TEMPLATE, values, now=now),
     )

@@ -7,8 +7,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from budgets.models import BudgetLineItem, EventBudget
+from budgets.models import BudgetLineItem, Category, EventBudget
 from budgets.services.budget_copy import copy_budget
+from budgets.services.categories import LEFT_OVER
 from budgets.services.driver import create_driver
 from budgets.services.line_item import add_line_item, add_line_items, delete_line_item, update_line_item
 from budgets.tests.pages import HTMX, address, browser, fresh, line_data, words
@@ -222,6 +223,11 @@ def test_income_is_added_received_and_kept_apart(account, organizer):
     client = browser(organizer, account)
 
     form = client.get(f"{address('line_add', budget)}?category=income", headers=HTMX)
+    page = client.get(f"{address('line_add', budget)}?category=income")
+    assert "<h1>New income</h1>" in page.content.decode()
+    left_over, last = Category.objects.get(name=LEFT_OVER), Category.objects.order_by("sort_order", "name").last()
+    assert last != left_over
+    assert page.context["form"]["category"].value() == str(left_over.pk)
     added = client.post(
         f"{address('line_add', budget)}?category=income",
         {"name": "Sponsor", "category": category, "budgeted_amount": "3,000"},

@@ -75,6 +75,11 @@ def test_the_inbox_and_the_home_page_show_what_waits(account, owner, manager, or
     theirs = words(browser(organizer, account).get(reverse("budgets:approvals")))
     assert "Your transfers, waiting for somebody else" in theirs
 
+    # Opening or closing the plan ends both.
+    for action in ("revise", "finalize"):
+        asked = words(client.get(reverse("budgets:move", args=[budget.pk, action])))
+        assert "2 transfers between lines still wait for approval and lapse: no money is moved." in asked
+
     step = f"{reverse('budgets:transfer_step', args=[budget.pk, waiting.pk, 'approve'])}?inbox"
     assert client.post(step, {"reason": ""}).headers["Location"] == reverse("budgets:approvals")
     assert "Nothing waits for you." in words(client.get(reverse("budgets:approvals")))

@@ -442,6 +442,7 @@ def test_the_audience_is_the_teams_choice_and_never_the_clients(account, owner, 
             assert answer.status_code == 200
             text = text_of(PdfReader(io.BytesIO(answer.content)))
             assert ("Actual" in text, "3,100.25" in text, "Sponsor" in text) == (internal,) * 3
+            assert ("(team).pdf" in answer["Content-Disposition"]) is internal
 
 
 @pytest.mark.parametrize(("name", "choices"), [("audience", "client, team"), ("paper", "a4, letter")])
