@@ -1,5 +1,6 @@
 """The staff's pages for budgets: reading, writing through the services, the steps of the workflow."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -737,6 +738,17 @@ def test_the_lines_name_their_currency_once_in_the_heading(account, staff, budge
         lines = html[html.index('data-inline-type="tabular"') :]
         assert lines.partition("</fieldset>")[0].count("CAD") == 1
         assert "Lines, amounts in CAD" in lines
+
+
+def test_every_control_of_a_line_has_a_name_and_every_line_its_kind(budget, boss):
+    html = boss.get(page(budget)).content.decode()
+
+    names = "name|section|category|budgeted_amount"
+    controls = re.findall(rf'<(?:input|select)[^>]*name="line_items-0-(?:{names})"[^>]*>', html)
+    assert len(controls) == 4
+    for control in controls:
+        assert re.search(r'aria-label="[A-Z][^"]+"', control), control
+    assert re.search(r"field-kind_name.*?Cost", html, re.DOTALL)
 
 
 def test_decisions_are_read_and_never_written(account, staff, budget, boss):
