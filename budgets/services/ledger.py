@@ -72,6 +72,7 @@ _UPDATE_BUDGET = f"""
             WHERE l.tenant_id = %(tenant)s AND l.id = %(line)s AND l.budget_id = b.id AND l.deleted_at IS NULL
                 AND l.kind = %(line_kind)s
                 AND l.committed_amount + %(committed)s >= 0
+                AND (NOT %(stops)s OR {LINE_IN_FORCE} - l.committed_amount - l.actual_amount >= %(amount)s)
                 AND abs({LINE_IN_FORCE} - l.actual_amount - %(line_actual)s) <= %(largest)s
                 AND abs(l.actual_amount + %(line_actual)s) <= %(largest)s))
     RETURNING {BUDGET_COLUMNS}
@@ -136,10 +137,11 @@ def post(
     Amounts are signed, in the budget's currency. Lines of income take entries of the kind `INCOME` alone, whose
     `actual_delta` is what came in; what may be spent does not grow by it.
 
-    `on_overrun` is by default `stop` for commitments (an amount that does not fit raises `AmountDoesNotFit`) and `warn`
-    for actuals: an invoice that has arrived is a fact. The acting user is the scope's. A repeated `idempotency_key`
-    posts nothing and returns the first posting, or raises `IdempotencyMismatch` when it was for something else. Locks
-    the budget, then the line. A refusal has written nothing.
+    `on_overrun` is by default `stop` for commitments (an amount that does not fit into the budget, or into the line
+    that it is posted to, raises `AmountDoesNotFit`) and `warn` for actuals: an invoice that has arrived is a fact. The
+    acting user is the scope's. A repeated `idempotency_key` posts nothing and returns the first posting, or raises
+    `IdempotencyMismatch` when it was for something else. Locks the budget, then the line. A refusal has written
+    nothing.
     """
     committed_delta = parse_amount(committed_delta, currency)
     actual_delta = parse_amount(actual_delta, currency)
@@ -246,7 +248,7 @@ def _refusal(wanted: dict[str, Any]) -> Exception:
         return BudgetLocked(budget.status)
     if budget.currency != wanted["currency"]:
         return CurrencyMismatch(posted=wanted["currency"], budget=budget.currency)
-    committed = budget.total_committed_amount
+    committed, available, line_name = budget.total_committed_amount, budget.available_amount, ""
     if wanted["line"] is not None:
         line = BudgetLineItem.objects.filter(pk=wanted["line"], budget=budget, deleted_at=None).first()
         if line is None:
@@ -254,10 +256,14 @@ def _refusal(wanted: dict[str, Any]) -> Exception:
         if line.kind != wanted["line_kind"]:
             return WrongKindOfLine(line.name, is_income=line.is_income)
         committed = min(committed, line.committed_amount)
+        if line.available_amount < available:
+            available, line_name = line.available_amount, line.name
     if committed + wanted["committed"] < 0:
         return ReleaseExceedsCommitted(released=-wanted["committed"], committed=committed, currency=budget.currency)
-    if wanted["stops"] and budget.available_amount < wanted["amount"]:
-        return AmountDoesNotFit(amount=wanted["amount"], available=budget.available_amount, currency=budget.currency)
+    if wanted["stops"] and available < wanted["amount"]:
+        return AmountDoesNotFit(
+            amount=wanted["amount"], available=available, currency=budget.currency, line_name=line_name
+        )
     return TotalOutOfRange()
 
 

@@ -195,15 +195,16 @@ class BudgetHasCommitments(BudgetProblem):
 
 
 class AmountDoesNotFit(BudgetProblem):
-    """A posting that must stop at what is available."""
+    """A posting that must stop at what the budget has available, or the line named by `line_name`."""
 
     code = "budget_exhausted"
 
-    def __init__(self, *, amount: Decimal, available: Decimal, currency: str) -> None:
-        self.amount, self.available, self.currency = amount, available, currency
+    def __init__(self, *, amount: Decimal, available: Decimal, currency: str, line_name: str = "") -> None:
+        self.amount, self.available, self.currency, self.line_name = amount, available, currency, line_name
+        where = f" on “{line_name}”. Move money to it first" if line_name else ""
         super().__init__(
             f"{format_amount(amount, currency, 'en')} {currency} do not fit: "
-            f"{format_amount(available, currency, 'en')} are available."
+            f"{format_amount(available, currency, 'en')} are available{where}."
         )
 
 

@@ -221,3 +221,18 @@ def test_the_database_numbers_and_chains_entries_made_past_the_service(budget):
     assert bytes(second.prev_hash) == bytes(first.hash)
     # What was slipped in is chained all right, but no total contains it: the proof says so.
     assert any("total_actual_amount is 10.000, the entries say 15.000" in str(found) for found in verify_ledger())
+
+
+def test_a_promise_stops_at_what_its_line_has_left(account, owner):
+    budget = make_budget(account, owner, total="1000")
+    line = make_line(budget, owner, name="Mugs", budgeted_amount="100", actual_amount=Decimal(40))
+    post = {"budget_id": budget.pk, "line_item_id": line.pk, "currency": "CAD", "source": "manual"}
+    with pytest.raises(AmountDoesNotFit) as refusal:
+        ledger.post(kind=EntryKind.COMMIT, committed_delta=Decimal("60.01"), **post)
+    assert (refusal.value.available, refusal.value.line_name) == (Decimal(60), "Mugs")
+    ledger.post(kind=EntryKind.COMMIT, committed_delta=Decimal(60), **post)
+    # An invoice that has arrived is a fact, on whichever line.
+    ledger.post(kind=EntryKind.ACTUAL, actual_delta=Decimal(5), **post)
+    line.refresh_from_db()
+    assert line.available_amount == -5
+    assert verify_ledger() == []

@@ -412,8 +412,9 @@ class LifeOfABudget(RuleBasedStateMachine):
     def somebody_promises(self, pick, amount):
         line, amount = self.line(pick), (amount or Decimal(1)) / 10
         amount = amount.quantize(Decimal("0.01")) or Decimal("0.01")
-        # A line may be promised more than it has, the budget may not.
         left = self.model.in_force_total - self.stored().total_committed_amount - sum(self.model.actual.values())
+        committed = BudgetLineItem.objects.get(pk=line).committed_amount
+        left = min(left, self.model.in_force(line) - committed - self.model.actual[line])
         self.attempt(
             self.model.status not in ("finalized", "archived") and amount <= left,
             lambda: ledger.post(

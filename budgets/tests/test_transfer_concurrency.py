@@ -1,11 +1,12 @@
 """Transfers, commitments and approvals at once, on real connections."""
 
+import threading
 from collections import Counter
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from budgets.models import BudgetLineItem, BudgetTransfer, EntryKind, EventBudget
 from budgets.services import ledger
@@ -105,7 +106,7 @@ def test_a_transfer_never_takes_what_a_commitment_has_just_taken(account, people
     line = read(lambda: line_of(budget, "Catering"))
     assert line.committed_amount == 100 * told["Posting"]
     assert line.budgeted_amount == 600 - 100 * told["BudgetTransfer"]
-    assert told["BudgetTransfer"] <= 6
+    assert (told["Posting"] + told["BudgetTransfer"], line.available_amount) == (6, 0)
     assert read(lambda: EventBudget.objects.get().available_amount) >= 0
     assert read(verify_ledger) == []
 
@@ -120,31 +121,43 @@ def test_one_commitment_and_one_transfer_of_everything_never_both_get_it(account
         [lambda: transfer(budget, "600", user=owner, account=account), lambda: commit(catering, "600")],
         tenant_id=account.pk,
     )
-    # The budget has room for the commitment either way; the transfer passes only when it was first.
-    assert type(results[1]).__name__ == "Posting"
-    line, entry_first = read(lambda: line_of(budget, "Catering")), type(results[0]).__name__ != "BudgetTransfer"
-    assert line.budgeted_amount == (600 if entry_first else 0)
+    # Whoever is first gets it: the line never has less than nothing.
+    entry_first = type(results[1]).__name__ == "Posting"
+    line = read(lambda: line_of(budget, "Catering"))
+    assert line.available_amount == 0
     if entry_first:
         assert str(results[0]).startswith("Catering has nothing available")
-    assert read(lambda: EventBudget.objects.get().available_amount) == 0
+        assert (line.budgeted_amount, line.committed_amount) == (600, 600)
+    else:
+        assert type(results[0]).__name__ == "BudgetTransfer"
+        assert str(results[1]) == ("600.00 CAD do not fit: 0.00 are available on “Catering”. Move money to it first.")
+        assert (line.budgeted_amount, line.committed_amount) == (0, 0)
+    assert read(lambda: EventBudget.objects.get().available_amount) == (0 if entry_first else 600)
 
 
 def test_a_check_before_the_lock_takes_what_was_promised(account, people, budget):
     """The negative control: look, then move, as a naive service would."""
     with transaction.atomic():
         catering = line_of(budget, "Catering")
+    looked, promised = threading.Event(), threading.Event()
+
+    def promise():
+        assert looked.wait(timeout=30)
+        posting = commit(catering, "600")
+        promised.set()
+        return posting
 
     def naive():
         line = BudgetLineItem.objects.get(pk=catering.pk)
         available = movable_amount(line)
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_sleep(0.2)")
+        looked.set()
+        assert promised.wait(timeout=30)
         if available >= 600:
             BudgetLineItem.objects.filter(pk=line.pk).update(budgeted_amount=0)
             return "moved"
         return "refused"
 
-    results = run_at_once([naive, lambda: commit(catering, "600")], tenant_id=account.pk)
+    results = run_at_once([naive, promise], tenant_id=account.pk)
     assert results[0] == "moved"
     assert read(lambda: line_of(budget, "Catering").available_amount) == -600
 

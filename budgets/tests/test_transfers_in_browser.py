@@ -75,7 +75,10 @@ def test_money_is_moved_approved_and_taken_back(
     page.get_by_label("Amount").fill("500.01")
     page.get_by_label("Reason").fill("Too much")
     page.get_by_role("button", name="Look at the result").click()
-    assert "Catering has 500.00 CAD available." in page.locator("#id_amount_error").inner_text()
+    assert (
+        "Catering has 500.00 CAD available: no more than that can be moved."
+        in page.locator("#id_amount_error").inner_text()
+    )
     assert page.evaluate("document.activeElement.classList.contains('notice--error')")
 
     # Above the limits it waits, and the manager finds it in the inbox.

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import F
 
-from budgets.models import EventBudget
+from budgets.models import BudgetLineItem, EventBudget
 from budgetsite.money.amounts import amount_to_json, format_amount
 from events.models import Event
 from registrations.models import EventOption, PickupSlot
@@ -56,14 +56,16 @@ def window_conflict(event: Event, moment: datetime) -> Conflict | None:
     return Conflict(ConflictType.REGISTRATION_CLOSED, message)
 
 
-def budget_conflict(*, needed: Decimal, available: Decimal | None, currency: str) -> Conflict:
-    """Say that the event's budget has less than is needed, or that there is none (`available` None)."""
+def budget_conflict(
+    *, needed: Decimal, available: Decimal | None, currency: str, payer: str = "The event's budget"
+) -> Conflict:
+    """Say that the event's budget, or its line, has less than is needed; or that there is none (`available` None)."""
     if available is None:
         message = "The event has no budget that could pay for it. Open one first."
         return Conflict(ConflictType.BUDGET_EXHAUSTED, message)
     return Conflict(
         ConflictType.BUDGET_EXHAUSTED,
-        f"The event's budget has {format_amount(available, currency, 'en')} {currency} left; "
+        f"{payer} has {format_amount(available, currency, 'en')} {currency} left; "
         f"{format_amount(needed, currency, 'en')} are needed.",
         available=amount_to_json(available, currency),
     )
@@ -90,6 +92,13 @@ def _budget_conflict(event: Event, option: EventOption, party_size: int) -> Conf
     if budget.is_locked:
         message = f"The event's budget is {budget.status}: nothing can be promised from it any more."
         return Conflict(ConflictType.BUDGET_EXHAUSTED, message, available=amount_to_json(Decimal(0), budget.currency))
+    line: BudgetLineItem | None = (
+        BudgetLineItem.objects.filter(pk=option.line_item_id).first() if option.line_item_id else None
+    )
+    if line is not None and line.available_amount < min(needed, budget.available_amount):
+        return budget_conflict(
+            needed=needed, available=line.available_amount, currency=budget.currency, payer=f"The line “{line.name}”"
+        )
     if budget.available_amount >= needed:
         return None
     return budget_conflict(needed=needed, available=budget.available_amount, currency=budget.currency)

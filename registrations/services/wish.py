@@ -66,7 +66,9 @@ def find_option(event: Event, option_id: UUID | None) -> EventOption | None:
 
 
 def option_and_money(event: Event, option_id: UUID | None) -> tuple[EventOption | None, Decimal | None]:
-    """Return the event's option and what its budget has left to promise, None without an open one. One statement.
+    """Return the event's option and what is left to promise from its budget, and from the line that pays for it.
+
+    The lesser of both; None without an open budget. One statement.
 
     Raises `OptionNotFound`.
     """
@@ -75,9 +77,17 @@ def option_and_money(event: Event, option_id: UUID | None) -> tuple[EventOption 
     budget = EventBudget.objects.filter(event_id=OuterRef("event_id")).exclude(status__in=LOCKED_STATUSES)
     left = Coalesce("approved_total_amount", "total_budget_amount") - F("total_committed_amount")
     money = budget.annotate(left=left - F("total_actual_amount")).values("left")[:1]
+    planned = Coalesce("line_item__approved_amount", "line_item__budgeted_amount")
     option: Any = (
-        EventOption.objects.filter(pk=option_id, event_id=event.pk).annotate(money_left=Subquery(money)).first()
+        EventOption.objects.filter(pk=option_id, event_id=event.pk)
+        .annotate(
+            money_left=Subquery(money),
+            line_left=planned - F("line_item__committed_amount") - F("line_item__actual_amount"),
+        )
+        .first()
     )
     if option is None:
         raise OptionNotFound(option_id)
-    return option, option.money_left
+    if option.money_left is None or option.line_left is None:
+        return option, option.money_left
+    return option, min(option.money_left, option.line_left)

@@ -173,4 +173,11 @@ def nav_link(
         current = "page"
     elif (address != "/" and path.startswith(address)) or (also and path.startswith(reverse(also))):
         current = "true"
-    return {"address": address, "label": label, "icon_name": icon_name, "count": count, "counter": counter, "current": current}
+    return {
+        "address": address,
+        "label": label,
+        "icon_name": icon_name,
+        "count": count,
+        "counter": counter,
+        "current": current,
+    }
