@@ -4,6 +4,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+import registrations.demo
+from budgets.demo import mesa_y_luna
 from budgets.demo.loading import SignIn, SlugTaken, load_demo
 from budgets.demo.people import PASSWORD
 
@@ -15,7 +17,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            sign_ins = load_demo(now=timezone.now())
+            sign_ins = load_demo(now=timezone.now(), sequels={mesa_y_luna.HOUSE.slug: registrations.demo.tell})
         except SlugTaken as error:
             raise CommandError(str(error)) from error
         width = max(len(each.email) for each in sign_ins)
