@@ -29,7 +29,9 @@ class LineItemForm(forms.Form):
     name = forms.CharField(max_length=200, label="Line", error_messages={"required": "Name the line."})
     category = forms.ChoiceField(label="Category", error_messages={"required": "Choose a category."})
     section = forms.CharField(max_length=200, label="Section", required=False)
-    description = forms.CharField(max_length=2000, label="Description", required=False)
+    description = forms.CharField(
+        label="Description", required=False, max_length=10000, widget=forms.Textarea(attrs={"rows": 2, "cols": 20})
+    )
     budgeted_amount = AmountFormField(
         label="Budgeted", minimum=ZERO, error_messages={"required": "Say what is planned; it may be 0."}
     )
