@@ -108,6 +108,14 @@ class PlainRegistrations(PlainSql):
             self._one(_TAKE, values)
             self._tell("registration.requested", registration)
 
+    def try_to_register(self, event_id: UUID, option_id: UUID, price: Decimal, currency: str) -> bool:
+        """Ask for one place; False, and nothing stored, when there is none."""
+        try:
+            self.register(event_id, option_id, price, currency)
+        except LookupError:
+            return False
+        return True
+
     def approve(self, event_id: UUID, budget_id: UUID, registration: UUID, price: Decimal, currency: str) -> None:
         """Promise the place and its price."""
         values: dict[str, Any] = {

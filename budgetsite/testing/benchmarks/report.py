@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from statistics import median
 
 from budgetsite.testing.benchmarks.measure import Spread, Turn, share_of_rate, times_as_long
 from budgetsite.testing.benchmarks.measure import typical_milliseconds as milliseconds
@@ -13,8 +14,9 @@ MOST_STATEMENTS = 8
 EXPLANATION = """\
 Ratios are medians of the rounds, the spread is their middle half. Times are this machine's and say nothing alone.
 Plain SQL is psycopg in this process, as the request's role: without HTTP, sign-in by token, throttling and alerts,
-which are all in ours. "API" is over HTTP on one connection that is kept, gunicorn with one worker. Statements: the one
-that sets the tenant and savepoints included, BEGIN and COMMIT not."""
+which are all in ours. "API" is over HTTP on one connection that is kept, gunicorn with one worker; clients at once
+share two of these, four threads each. An empty request is a signed-in one that asks who it is. Statements: the one that
+sets the tenant and savepoints included, BEGIN and COMMIT not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,12 @@ def compared_rates(what: str, ours: Sequence[Turn], plain: Sequence[Turn], limit
     """Say what part of plain SQL's rate ours reaches."""
     ratio = share_of_rate(ours, plain)
     return _row(what, f"{rate(ours):.0f}/s", f"{rate(plain):.0f}/s", ratio, "of its rate", limit)
+
+
+def compared_whole(what: str, ours: Sequence[Turn], plain: Sequence[Turn], limit: Limit | None = None) -> Row:
+    """Say how many times as long all of it takes, of turns in which both sides do the same once."""
+    shown = [f"{median(turn.seconds for turn in turns) * 1000:.0f} ms" for turns in (ours, plain)]
+    return _row(what, shown[0], shown[1], times_as_long(ours, plain), "× the time", limit)
 
 
 def growth(

@@ -21,7 +21,7 @@ class Extent:
 
     Many short rounds rather than few long ones: what disturbs the machine then disturbs both sides of a ratio. `large`
     is the size of the large account and the large budget, `entries` that of the long ledger,
-    `crowd` that of the event that many have registered for.
+    `crowds` those of the events that many have registered for, from the smallest to the largest.
     """
 
     seconds: float
@@ -29,11 +29,11 @@ class Extent:
     clients: int
     large: int
     entries: int
-    crowd: int
+    crowds: tuple[int, ...]
 
 
-FULL = Extent(seconds=0.3, rounds=11, clients=32, large=1000, entries=100_000, crowd=100_000)
-QUICK = Extent(seconds=0.1, rounds=5, clients=32, large=1000, entries=10_000, crowd=3_000)
+FULL = Extent(seconds=0.3, rounds=11, clients=32, large=1000, entries=100_000, crowds=(1_000, 10_000, 100_000))
+QUICK = Extent(seconds=0.1, rounds=5, clients=32, large=1000, entries=10_000, crowds=(1_000, 3_000))
 # Many clients queue for one budget: one operation of each takes a good part of an ordinary turn.
 CROWD_STRETCH = 4
 

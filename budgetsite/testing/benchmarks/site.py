@@ -1,6 +1,7 @@
 """The real site behind a real gunicorn, and a client that keeps its connection.
 
-One worker with one thread: what is measured is the cost of a request, not how many processors there are.
+One worker, and one thread unless many clients ask at once: what is measured is the cost of a request, not how many
+processors there are.
 """
 
 import http.client
@@ -35,7 +36,10 @@ class SiteFailed(RuntimeError):
 
 
 class Site:
-    """A context manager: the site answers within it."""
+    """A context manager: the site answers within it, `threads` requests at a time."""
+
+    def __init__(self, *, threads: int = 1) -> None:
+        self._threads = threads
 
     def __enter__(self) -> "Site":
         with ExitStack() as stack:
@@ -46,7 +50,8 @@ class Site:
                 [
                     sys.executable, "-m", "gunicorn", "budgetsite.wsgi:application",
                     "--bind", f"127.0.0.1:{self.port}", "--worker-class", "gthread", "--workers", "1",
-                    "--threads", "1", "--keep-alive", "75", "--log-level", "warning", "--no-control-socket",
+                    "--threads", str(self._threads), "--keep-alive", "75", "--log-level", "warning",
+                    "--no-control-socket",
                 ],
                 environ=environment(),
                 log=self._log,
@@ -68,13 +73,19 @@ class Site:
 
     def sign_in(self, scene: Scene) -> "Client":
         """Return a client with the token of the scene's manager."""
-        client = Client(self.port, self._log)
+        client = self.connect("")
         answer = client.call(
             "POST",
             "/api/v1/auth/token",
             {"username": scene.user.email, "password": scene.password, "account": scene.account.slug},
         )
         client.token = f"Bearer {answer['access']}"
+        return client
+
+    def connect(self, token: str) -> "Client":
+        """Return a client with an access token that somebody has already."""
+        client = Client(self.port, self._log)
+        client.token = token and f"Bearer {token}"
         return client
 
 
@@ -94,17 +105,28 @@ class Client:
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         return json.loads(self._ask(method, path, None if body is None else json.dumps(body).encode()))
 
-    def _ask(self, method: str, path: str, body: bytes | None) -> bytes:
+    def send(self, method: str, path: str, body: dict[str, Any]) -> None:
+        """Send a request whose answer `receive` waits for."""
+        self._send(method, path, json.dumps(body).encode())
+
+    def receive(self) -> tuple[int, bytes]:
+        """Return the status and the body of what was sent, whatever they are."""
+        response = self._connection.getresponse()
+        return response.status, response.read()
+
+    def _send(self, method: str, path: str, body: bytes | None) -> None:
         headers = {"Authorization": self.token} if self.token else {}
         if body is not None:
             headers["Content-Type"] = "application/json"
         self._connection.request(method, path, body=body, headers=headers)
-        response = self._connection.getresponse()
-        answer = response.read()
-        if response.status >= 400:
+
+    def _ask(self, method: str, path: str, body: bytes | None) -> bytes:
+        self._send(method, path, body)
+        status, answer = self.receive()
+        if status >= 400:
             text = answer.decode("utf-8", "replace")[:1000]
-            log = f"\nThe site's log ends with:\n{last_lines(self._log, 30)}" if response.status >= 500 else ""
-            raise SiteFailed(f"{method} {path} was answered with {response.status}: {text}{log}")
+            log = f"\nThe site's log ends with:\n{last_lines(self._log, 30)}" if status >= 500 else ""
+            raise SiteFailed(f"{method} {path} was answered with {status}: {text}{log}")
         return answer
 
 

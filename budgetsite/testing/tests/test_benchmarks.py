@@ -247,6 +247,9 @@ def test_a_short_run_measures_everything_and_loses_nothing(committed_db):
         "approve (API), N registrations",
         "variance, N → N registrations",
         "list of N, page N → N",
+        "register, N clients at once",
+        "check-in, N clients, of an empty request's rate",
+        "N people for N places at once (API)",
     }, run.stdout + run.stderr
     assert verdicts["statements of reading N lines"] == "kept"
     assert verdicts["statements of a list of N"] == "kept"
@@ -259,4 +262,6 @@ def test_a_short_run_measures_everything_and_loses_nothing(committed_db):
     assert verdicts["statements of approve"] == "kept"
     assert verdicts["statements of list"] == "kept"
     assert verdicts["counters and ledger of “Bench crowd”"] == "kept"
+    assert verdicts["places taken of N in each of N rushes, API"] == "kept"
+    assert verdicts["places taken of N in each of N rushes, plain SQL"] == "kept"
     assert run.returncode == int("MISSED" in verdicts.values()), run.stderr
