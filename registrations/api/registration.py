@@ -23,7 +23,7 @@ from registrations.api import answers
 from registrations.api.event_views import EventPartViewSet
 from registrations.models import MAX_PARTY, EventRegistration, RegistrationStatus
 from registrations.qr import qr_png, qr_svg
-from registrations.selectors.registrations import matching, registrations_of
+from registrations.selectors.registrations import matching, registrations_of, with_slot
 from registrations.selectors.variance import variance_of
 from registrations.services import problems
 from registrations.services.conflicts import detect_conflicts
@@ -61,12 +61,15 @@ class RegistrationFilter(django_filters.FilterSet):
         choices=RegistrationStatus.choices, field_name="status", label="Another word for status."
     )
     option = django_filters.UUIDFilter(field_name="event_option_id")
-    slot = django_filters.UUIDFilter(field_name="assigned_slot_id")
+    slot = django_filters.UUIDFilter(method="of_slot", label="Who has that slot, or wants it while they wait.")
     user = django_filters.UUIDFilter(field_name="user_id")
 
     class Meta:
         model = EventRegistration
         fields: list[str] = []
+
+    def of_slot(self, rows: QuerySet[Any], name: str, slot_id: UUID) -> QuerySet[Any]:
+        return with_slot(rows, slot_id)
 
 
 class RegistrationViewSet(EventPartViewSet):

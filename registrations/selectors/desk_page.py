@@ -2,10 +2,10 @@
 
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
-from registrations.models import EventRegistration, RegistrationStatus
-from registrations.selectors.registrations import matching
+from registrations.models import EventRegistration
+from registrations.selectors.registrations import matching, with_slot
 
 # What the filter sends for registrations that name no option.
 NO_OPTION = "none"
@@ -26,8 +26,7 @@ def desk_rows(
     elif option:
         rows = rows.filter(event_option_id=UUID(option))
     if slot_id is not None:
-        wants = Q(preferred_slot_id=slot_id, status=RegistrationStatus.PENDING)
-        rows = rows.filter(Q(assigned_slot_id=slot_id) | wants)
+        rows = with_slot(rows, slot_id)
     if search:
         rows = matching(rows, search)
     return rows.select_related("user", "event_option", "preferred_slot", "assigned_slot", "collected_by", "approved_by")

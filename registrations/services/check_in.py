@@ -13,7 +13,7 @@ from budgetsite.tenancy.scope import require_tenant_id
 from events.models import Event
 from registrations.models import CheckIn, CheckInResult, EventRegistration
 from registrations.services.places import move_places
-from registrations.services.problems import NotCollected, ReasonMissing, RegistrationNotFound
+from registrations.services.problems import NonceUsed, NotCollected, ReasonMissing, RegistrationNotFound
 
 # One conditional update decides: of two scanners at two doors only one hands out.
 _COLLECT = """
@@ -37,10 +37,11 @@ class Scan:
 def check_in(*, event: Event, qr_token: str, acting_user: User, now: datetime, nonce: str | None = None) -> Scan:
     """Hand out what the code stands for: SUCCESS, once; ALREADY_COLLECTED, NOT_APPROVED or NOT_FOUND otherwise.
 
-    The same `nonce` twice is one check-in, and answers what the first did.
+    The same `nonce` twice is one check-in, and answers what the first did. Raises `NonceUsed` when it came with
+    another code: whoever holds that one has not been let in.
     """
     if nonce is not None:
-        earlier = _scanned_before(event, nonce)
+        earlier = _scanned_before(event, nonce, qr_token)
         if earlier is not None:
             return earlier
     try:
@@ -50,7 +51,7 @@ def check_in(*, event: Event, qr_token: str, acting_user: User, now: datetime, n
         if "registrations_checkin_once_per_nonce" not in str(error):
             raise
         # The same scan arrived twice at once; the first one counts.
-        repeated = _scanned_before(event, nonce or "")
+        repeated = _scanned_before(event, nonce or "", qr_token)
         assert repeated is not None
         return repeated
 
@@ -104,13 +105,22 @@ def _scan(event: Event, qr_token: str, actor: User, nonce: str | None, *, now: d
     return _as_scan(result, registration)
 
 
-def _scanned_before(event: Event, nonce: str) -> Scan | None:
+def _scanned_before(event: Event, nonce: str, qr_token: str) -> Scan | None:
     earlier: CheckIn | None = (
         CheckIn.objects.filter(event_id=event.pk, nonce=nonce)
         .select_related("registration__user", "registration__event_option", "registration__collected_by")
         .first()
     )
-    return None if earlier is None else _as_scan(earlier.result, earlier.registration)
+    if earlier is None:
+        return None
+    if earlier.registration is None:
+        # Nothing was found then; a code that is somebody's is another one.
+        another = EventRegistration.objects.filter(event_id=event.pk, qr_token=qr_token).exists()
+    else:
+        another = earlier.registration.qr_token != qr_token
+    if another:
+        raise NonceUsed
+    return _as_scan(earlier.result, earlier.registration)
 
 
 def _as_scan(result: str, registration: EventRegistration | None) -> Scan:

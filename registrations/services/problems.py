@@ -231,6 +231,15 @@ class NotCollected(RegistrationProblem):
         super().__init__("Nothing was collected with this registration; there is nothing to take back.")
 
 
+class NonceUsed(RegistrationProblem):
+    """A scan's number came again with another code."""
+
+    code = "nonce_used"
+
+    def __init__(self) -> None:
+        super().__init__("This scan's number was used for another code. Scan again with a new number.")
+
+
 class ReasonMissing(RegistrationProblem):
     code = "reason_required"
 

@@ -31,11 +31,12 @@ from registrations.services.problems import (
     InvalidStatusChange,
     OwnRegistration,
     PartyOutOfRange,
+    RegisteredAlready,
     RegistrationConflict,
     RegistrationNotFound,
 )
 from registrations.services.promise import commit, release
-from registrations.services.request import one_live_per_person, store_request, tell
+from registrations.services.request import live_one, one_live_per_person, store_request, tell
 from registrations.services.waitlist import expire_offers_of
 from registrations.services.wish import NoRoom, Wish, option_and_money, why_refused
 
@@ -92,6 +93,11 @@ def register(
     try:
         return _request(wish, user, notes)
     except NoRoom as refusal:
+        if refusal.conflict_type != ConflictType.REGISTRATION_CLOSED:
+            # Who pressed twice for the last place has it, and is not told that it is gone.
+            has = live_one(event, user, option_id)
+            if has is not None:
+                raise RegisteredAlready(has) from refusal
         if refusal.conflict_type not in _PLACES or not expire_offers_of(event=event, now=now):
             raise why_refused(refusal, now=now) from refusal
     # Offers had run out, and what nobody in the queue could take is there for everyone.

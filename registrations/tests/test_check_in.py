@@ -83,6 +83,20 @@ def test_the_same_scan_sent_again_is_one_check_in(door, event, row):
     assert sorted(results()) == ["ALREADY_COLLECTED", "SUCCESS"]
 
 
+def test_a_scans_number_with_another_code_lets_nobody_in(account, owner, door, event, option, row):
+    other = approved(ask(event, guest(account), option), event, owner)
+    scan(door, event, row.qr_token, nonce="scan-1")
+    scan(door, event, "nothing like it", nonce="scan-2")
+    for nonce in ("scan-1", "scan-2"):
+        again = scan(door, event, other.qr_token, nonce=nonce)
+        assert (again.status, again.codes) == (409, ["nonce_used"])
+    assert scan(door, event, "nothing like it", nonce="scan-2").json["result"] == "NOT_FOUND"
+    assert registration_now(other).collected_at is None
+    assert option_now(option).collected_count == 1
+    assert scan(door, event, other.qr_token, nonce="scan-3").json["result"] == "SUCCESS"
+    assert_sound()
+
+
 def test_a_check_in_is_taken_back_with_a_reason(door, event, option, row):
     scan(door, event, row.qr_token)
     path = f"/events/{event.pk}/registrations/{row.pk}/undo-check-in"

@@ -144,6 +144,27 @@ def test_a_second_request_of_the_same_person_is_refused(visitor, event, option):
     assert everything_of(event) == before
 
 
+def test_who_asks_twice_for_the_last_place_is_told_that_they_have_it(account, visitor, event, owner):
+    last = make_option(event, owner, option_name="Last mug", total_available=1)
+    first = register(visitor, event, {"event_option_id": str(last.pk)})
+    again = register(visitor, event, {"event_option_id": str(last.pk)})
+    assert (again.status, again.codes) == (409, ["already_registered"])
+    assert again.json["registration_id"] == first.json["id"]
+    somebody_else = register(client_of(guest(account), account), event, {"event_option_id": str(last.pk)})
+    assert somebody_else.codes == ["INVENTORY_EXHAUSTED"]
+    assert_sound()
+
+
+def test_the_list_by_slot_has_who_wants_it_and_who_was_given_it(account, owner, event, option):
+    first, second = slots_of(event)[:2]
+    wants = ask(event, guest(account), option, slot_id=first.pk)
+    has = approved(ask(event, guest(account), option, slot_id=second.pk), event, owner, assigned_slot_id=first.pk)
+    organizer = client_of(owner, account)
+    rows = organizer.get(f"/events/{event.pk}/registrations?slot={first.pk}").json["results"]
+    assert sorted(row["id"] for row in rows) == sorted([str(wants.pk), str(has.pk)])
+    assert organizer.get(f"/events/{event.pk}/registrations?slot={second.pk}").json["results"] == []
+
+
 def test_a_group_is_taken_whole_or_not_at_all(visitor, event, option):
     before = everything_of(event)
     answer = register(visitor, event, {"event_option_id": str(option.pk), "party_size": 6})
