@@ -1,6 +1,7 @@
 from django.urls import include, path
 
 from registrations.views import (
+    batch_run,
     capacity,
     check_in,
     code,
@@ -28,6 +29,8 @@ registration_patterns = [
     path("events/<uuid:event_id>/registration/queue/<uuid:entry_id>/leave", waiting.leave, name="leave_queue"),
     path("events/<uuid:event_id>/desk", desk.desk, name="desk"),
     path("events/<uuid:event_id>/desk/many", decision.decide_on_many, name="decide_many"),
+    path("events/<uuid:event_id>/desk/all", batch_run.look_at_all, name="all"),
+    path("events/<uuid:event_id>/desk/all/run", batch_run.run_step, name="run_all"),
     path("events/<uuid:event_id>/desk/export", sheets.export, name="export"),
     path("events/<uuid:event_id>/desk/import", sheets.status_import, name="status_import"),
     path("events/<uuid:event_id>/desk/<uuid:registration_id>", desk.registration_page, name="registration"),

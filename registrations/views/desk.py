@@ -14,11 +14,13 @@ from budgetsite.pages.keyset import address, keyset_page
 from events.models import Event
 from registrations.forms.registration import AssignSlotForm, DeskFilterForm, ReasonForm
 from registrations.models import LIVE_STATUSES, CheckIn, EventRegistration, RegistrationStatus
+from registrations.selectors.batch_preview import matching_count
 from registrations.selectors.desk_page import desk_rows
 from registrations.selectors.slots import slots_of
 from registrations.selectors.variance import EventVariance, variance_of
 from registrations.services.decision import change_registration
 from registrations.services.problems import RegistrationProblem
+from registrations.views.batch_run import narrowing_of_waiting, preview_url
 from registrations.views.page_parts import desk_context, event_or_404, slot_choices
 
 ROWS_PER_PAGE = 50
@@ -36,8 +38,14 @@ def desk(request: PageRequest, event_id: UUID) -> HttpResponse:
     form = DeskFilterForm(request.GET or None, options=variance.options, slots=slot_choices(slots, event))
     narrowing = form.narrowing()
     found = keyset_page(request, desk_rows(event.pk, **narrowing), by="created_at", size=ROWS_PER_PAGE)
+    all_waiting = narrowing_of_waiting(form)
+    # A filter that can't be read, or of those who are decided on, has nobody to decide on.
+    offers_all = not form.errors and narrowing.get("status", "") in ("", RegistrationStatus.PENDING)
     context = desk_context(request, event, "desk") | {
         "form": form,
+        "waiting_count": matching_count(event.pk, all_waiting, variance, now=timezone.now()) if offers_all else 0,
+        "approve_all_url": preview_url(event, all_waiting, wanted=RegistrationStatus.APPROVED),
+        "reject_all_url": preview_url(event, all_waiting, wanted=RegistrationStatus.REJECTED),
         "rows": found.rows,
         "newer_url": found.newer_url,
         "older_url": found.older_url,

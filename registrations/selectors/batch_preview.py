@@ -1,0 +1,99 @@
+"""What deciding on all who wait and match would come to, before anything is saved."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet, Sum
+
+from registrations.models import EventOption, EventRegistration, RegistrationStatus
+from registrations.selectors.desk_page import desk_rows
+from registrations.selectors.variance import ZERO, EventVariance, variance_of
+
+
+@dataclass(frozen=True, slots=True)
+class OptionAsked:
+    """Places asked for of an option (None: of taking part), and those that are free or kept for who asks."""
+
+    option: EventOption | None
+    people: int
+    places: int
+    free: int | None
+    cost: Decimal
+
+    @property
+    def short_by(self) -> int:
+        return 0 if self.free is None else max(0, self.places - self.free)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPreview:
+    variance: EventVariance
+    asked: list[OptionAsked]
+
+    @property
+    def total(self) -> int:
+        return sum(row.people for row in self.asked)
+
+    @property
+    def cost(self) -> Decimal:
+        """What approving all would commit at today's prices, in the event's currency."""
+        return sum((row.cost for row in self.asked), ZERO)
+
+    @property
+    def available(self) -> Decimal:
+        return self.variance.budget.available_amount if self.variance.budget else ZERO
+
+    @property
+    def short_by(self) -> Decimal:
+        return max(ZERO, self.cost - self.available)
+
+
+def waiting(event_id: UUID, narrowing: dict[str, Any], *, asked_by: datetime) -> QuerySet[EventRegistration]:
+    """Return who waits, matches the desk's filter, and had asked by that moment."""
+    return desk_rows(event_id, status=RegistrationStatus.PENDING, **narrowing).filter(created_at__lte=asked_by)
+
+
+def preview_of(event_id: UUID, narrowing: dict[str, Any], *, asked_by: datetime) -> BatchPreview:
+    """Sum up who waits and matches. Four statements, however many they are and however many options there are."""
+    variance = variance_of(event_id)
+    sums = {
+        row["event_option_id"]: row
+        for row in waiting(event_id, narrowing, asked_by=asked_by)
+        .values("event_option_id")
+        .annotate(people=Count("pk"), places=Sum("party_size"), kept=Sum("party_size", filter=Q(holds=True)))
+        .order_by("event_option_id")
+    }
+    asked = [
+        OptionAsked(
+            option=option,
+            people=row["people"],
+            places=row["places"],
+            free=option.available_slots + (row["kept"] or 0),
+            cost=row["places"] * option.cost_per_unit,
+        )
+        for option in variance.options
+        if (row := sums.pop(option.pk, None))
+    ]
+    # Those without an option; and those whose option was deleted, who are refused when their turn comes.
+    asked += [
+        OptionAsked(option=None, people=row["people"], places=row["places"], free=None, cost=ZERO)
+        for row in sums.values()
+    ]
+    return BatchPreview(variance, asked)
+
+
+def matching_count(event_id: UUID, narrowing: dict[str, Any], variance: EventVariance, *, now: datetime) -> int:
+    """Return how many wait and match: a counter; one count of rows where a slot, a name or no option is asked for."""
+    narrowed = {name for name, value in narrowing.items() if value}
+    if not variance.pending:
+        return 0
+    if not narrowed:
+        return variance.pending
+    if narrowed == {"option"}:
+        for option in variance.options:
+            if str(option.pk) == narrowing["option"]:
+                return option.pending_count
+    return waiting(event_id, narrowing, asked_by=now).count()
