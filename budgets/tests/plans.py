@@ -85,7 +85,14 @@ class Story:
             now=timezone.now(),
         )
 
-    def post(self, amount: str, name: str | None = None, *, kind: EntryKind = EntryKind.ACTUAL) -> None:
+    def post(
+        self,
+        amount: str,
+        name: str | None = None,
+        *,
+        kind: EntryKind = EntryKind.ACTUAL,
+        on_overrun: str | None = None,
+    ) -> None:
         delta = "committed_delta" if kind in (EntryKind.COMMIT, EntryKind.RELEASE) else "actual_delta"
         ledger.post(
             budget_id=self.budget.pk,
@@ -93,6 +100,7 @@ class Story:
             kind=kind,
             currency=self.budget.currency,
             source=EntrySource.MANUAL,
+            on_overrun=on_overrun,
             **{delta: Decimal(amount)},
         )
 

@@ -107,7 +107,7 @@ def test_several_are_approved_and_each_refusal_is_told(account, owner, manager, 
 
     said = [str(message) for message in done.context["messages"]]
     assert said[0] == "1 approved."
-    assert "available." in said[1]
+    assert " available" in said[1]
     assert sorted([status_of(waiting), status_of(second)]) == ["done", "pending"]
 
 

@@ -24,7 +24,8 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     account, role = getattr(request, "account", None), getattr(request, "role", None)
     context: dict[str, Any] = {"account": account, "role": role}
     if account is None or role is None:
-        return context
+        # Outside any account nothing is waiting.
+        return context | dict.fromkeys(counter_names(), 0)
 
     def fact(name: str) -> Any:
         return facts_for(request)[name]

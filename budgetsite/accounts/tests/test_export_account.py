@@ -26,7 +26,7 @@ from budgetsite.testing.people import make_account, make_member
 CHECKOUT = Path(__file__).parents[3]
 
 
-def make_account_with_a_budget(name, *, line="Hall"):
+def make_account_with_a_budget(name, *, line="Hall", description=""):
     """An account with an owner and a budget of two lines, one of them deleted; three entries."""
     with transaction.atomic():
         account = make_account(name)
@@ -34,7 +34,7 @@ def make_account_with_a_budget(name, *, line="Hall"):
             owner = make_member(account, "owner", name="Ana “O'Brien”, owner").user
         with tenant_scope(account.pk, user_id=owner.pk):
             budget = make_budget(account, owner)
-            make_line(budget, owner, name=line, actual_amount="10")
+            make_line(budget, owner, name=line, description=description, actual_amount="10")
             gone = make_line(budget, owner, name="Stage", actual_amount="20")
             delete_line_item(budget_id=budget.pk, line_item_id=gone.pk, acting_user=owner, now=datetime.now(UTC))
     return account
@@ -52,12 +52,12 @@ def read(directory, table):
 
 
 def test_an_export_holds_history_ledger_and_deleted_rows(committed_db, tmp_path):
-    account = make_account_with_a_budget("Sunrise Catering", line='Großer "Saal", Süd\nzweite Zeile')
+    account = make_account_with_a_budget("Sunrise Catering", description='Großer "Saal", Süd\nzweite Zeile')
     export(account, tmp_path / "out")
     lines = read(tmp_path / "out", "budgets_budgetlineitem")
-    assert {(row["name"], bool(row["deleted_at"])) for row in lines} == {
-        ('Großer "Saal", Süd\nzweite Zeile', False),
-        ("Stage", True),
+    assert {(row["name"], row["description"], bool(row["deleted_at"])) for row in lines} == {
+        ("Hall", 'Großer "Saal", Süd\nzweite Zeile', False),
+        ("Stage", "", True),
     }
     entries = sorted(read(tmp_path / "out", "budgets_ledgerentry"), key=lambda row: int(row["seq"]))
     assert [row["actual_delta"] for row in entries] == ["10.000", "20.000", "-20.000"]
