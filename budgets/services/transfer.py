@@ -1,12 +1,12 @@
 """Money moved between two lines of an approved plan: the sum stays, and nobody takes what is promised or spent."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Q
 
 from budgets.models import (
     APPROVING_ROLES,
@@ -245,26 +245,19 @@ def lapse_transfers(budget: EventBudget, *, now: datetime) -> int:
     return count
 
 
-def required_role(amount: Decimal, source: BudgetLineItem, target: BudgetLineItem) -> Role | None:
-    """Return the strongest role that the account's rules ask for, None where the transfer is within their limits.
+def required_role(amount: Decimal, currency: str, category_ids: Iterable[UUID]) -> Role | None:
+    """Return the strongest role that the account's rules ask for, None where the amount is within its limits.
 
-    A rule about transfers with a category is about those that touch it at either end. A rule about the plan's lines of
-    a category asks as well when the line that receives comes to stand above its limit: what would need the owner in a
-    plan needs them here. One statement.
+    A rule with a category is about transfers that touch it at either end. One statement.
     """
+    categories = set(category_ids)
+    rules = ApprovalRule.objects.filter(subject=ApprovalSubject.TRANSFER)
     roles = [
         Role(rule.role)
-        for rule in ApprovalRule.objects.filter(Q(subject=ApprovalSubject.TRANSFER) | Q(category_id=target.category_id))
-        if _asks_for(rule, amount, source, target)
+        for rule in rules
+        if (rule.category_id is None or rule.category_id in categories) and applies_to(rule, amount, currency)
     ]
     return max(roles, key=APPROVING_ROLES.index, default=None)
-
-
-def _asks_for(rule: ApprovalRule, amount: Decimal, source: BudgetLineItem, target: BudgetLineItem) -> bool:
-    if rule.subject == ApprovalSubject.PLAN:
-        return applies_to(rule, target.budgeted_amount + amount, target.currency)
-    touched = rule.category_id in (None, source.category_id, target.category_id)
-    return touched and applies_to(rule, amount, source.currency)
 
 
 def _request(transfer: BudgetTransfer) -> BudgetTransfer:
@@ -280,7 +273,7 @@ def _request(transfer: BudgetTransfer) -> BudgetTransfer:
     movable = movable_amount(source)
     if movable < transfer.amount:
         raise TransferExceedsAvailable(source, movable=movable)
-    role = required_role(transfer.amount, source, target)
+    role = required_role(transfer.amount, transfer.currency, [source.category_id, target.category_id])
     if role is None:
         _carry_out(transfer)
         return transfer

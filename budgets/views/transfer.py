@@ -207,7 +207,7 @@ def _preview(
     request: PageRequest, budget: EventBudget, form: TransferForm, context: dict[str, Any], *, is_stale: bool = False
 ) -> HttpResponse:
     source, target, amount = form.source, form.target, form.cleaned_data["amount"]
-    role = required_role(amount, source, target)
+    role = required_role(amount, budget.currency, [source.category_id, target.category_id])
     shown = context | {
         "after": lines_after(source, target, amount),
         "amount": amount,
