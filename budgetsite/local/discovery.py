@@ -6,13 +6,12 @@ address of the site and the processes. `settings.local` reads it when DATABASE_U
 
 import json
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .folder import DataFolder, data_folder_path, write_private
+from .folder import DataFolder, Secrets, data_folder_path, write_private
 from .problems import LocalServersNotRunning
 from .processes import ProcessIdentity
 
@@ -73,21 +72,31 @@ def running_servers(data_dir: Path) -> RunningServers:
 
 
 def local_environment(data_dir: Path | None = None, given: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return what `given` lacks of the three database logins, REDIS_URL and SECRET_KEY.
+    """Return what `given` lacks of the three database logins, REDIS_URL, SECRET_KEY and FIELD_ENCRYPTION_KEYS.
 
     A DATABASE_URL that is given stands for all three logins, since they belong to one database. While no
     servers run the addresses lead nowhere, so that commands that need no database work all the same;
-    `explain_unreachable_database` turns the refusal that the others meet into what to do about it.
+    `explain_unreachable_database` turns the refusal that the others meet into what to do about it. Keys are made up
+    then; but those for a database that is given are kept in the folder, since what they encrypt stays.
     """
     folder = DataFolder(data_folder_path(given) if data_dir is None else data_dir)
     try:
-        found = dict(running_servers(folder.path).environment)
+        running: Mapping[str, str] = running_servers(folder.path).environment
     except LocalServersNotRunning:
-        known = folder.known_secrets()
-        found = PLACEHOLDERS | {"SECRET_KEY": secrets.token_urlsafe(64) if known is None else known.secret_key}
+        running = {}
+    found = {**_keys(folder, kept=bool(running or given.get("DATABASE_URL"))), **(running or PLACEHOLDERS)}
     if given.get("DATABASE_URL"):
         found = {name: value for name, value in found.items() if not name.startswith("DATABASE_")}
     return {name: value for name, value in found.items() if not given.get(name)}
+
+
+def _keys(folder: DataFolder, *, kept: bool) -> dict[str, str]:
+    if kept:
+        folder.create()
+        known = folder.secrets()
+    else:
+        known = folder.known_secrets() or Secrets()
+    return {"SECRET_KEY": known.secret_key, "FIELD_ENCRYPTION_KEYS": known.field_encryption_keys}
 
 
 def explain_unreachable_database(given: Mapping[str, str], data_dir: Path) -> LocalServersNotRunning | None:

@@ -1,5 +1,6 @@
 """The data folder: where the local servers keep everything, and who may use it at the moment."""
 
+import base64
 import fcntl
 import json
 import os
@@ -7,7 +8,7 @@ import secrets
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from .problems import LocalProblem
@@ -26,9 +27,13 @@ def _password() -> str:
     return secrets.token_hex(24)
 
 
+def _encryption_key() -> str:
+    return f"local:{base64.b64encode(secrets.token_bytes(32)).decode()}"
+
+
 @dataclass(frozen=True)
 class Secrets:
-    """Made once for a data folder; hexadecimal, so that they need no quoting in an address."""
+    """Made once for a data folder; passwords are hexadecimal, so that they need no quoting in an address."""
 
     superuser_password: str = field(default_factory=_password)
     owner_password: str = field(default_factory=_password)
@@ -36,6 +41,7 @@ class Secrets:
     service_password: str = field(default_factory=_password)
     valkey_password: str = field(default_factory=_password)
     secret_key: str = field(default_factory=lambda: secrets.token_urlsafe(64))
+    field_encryption_keys: str = field(default_factory=_encryption_key)
 
 
 class FolderInUse(Exception):
@@ -87,16 +93,32 @@ class DataFolder:
 
     def secrets(self) -> Secrets:
         """Return the folder's secrets, made at the first call and the same ever after."""
-        known = self.known_secrets()
-        if known is None:
-            known = Secrets()
-            write_private(self.secrets_file, json.dumps(asdict(known), indent=2))
-        return known
+        stored = self._stored_secrets()
+        if stored is None or len(stored) < len(fields(Secrets)):
+            stored = self._make_secrets()
+        return Secrets(**stored)
 
     def known_secrets(self) -> Secrets | None:
-        """Return the secrets if the folder has any; never makes some."""
+        """Return the secrets if the folder has all of them; never makes some."""
+        stored = self._stored_secrets()
+        return None if stored is None or len(stored) < len(fields(Secrets)) else Secrets(**stored)
+
+    def _make_secrets(self) -> dict[str, str]:
+        """Make what is missing: a folder of an earlier release lacks the newest. Processes that meet agree."""
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            return Secrets(**json.loads(self.secrets_file.read_text(encoding="utf-8")))
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            stored = asdict(Secrets(**self._stored_secrets() or {}))
+            write_private(self.secrets_file, json.dumps(stored, indent=2))
+            return stored
+        finally:
+            os.close(descriptor)
+
+    def _stored_secrets(self) -> dict[str, str] | None:
+        try:
+            stored: dict[str, str] = json.loads(self.secrets_file.read_text(encoding="utf-8"))
+            Secrets(**stored)
+            return stored
         except FileNotFoundError:
             return None
         except (ValueError, TypeError) as error:

@@ -45,7 +45,7 @@ class LocalServers:
         self._stack.close()
 
     def environment(self) -> dict[str, str]:
-        """Return the addresses and the secret key for the processes that use these servers.
+        """Return the addresses and the keys for the processes that use these servers.
 
         With a server of the caller's own, the logins of requests and jobs are left for the settings to derive
         unless the caller names them.
@@ -58,5 +58,7 @@ class LocalServers:
             environment["DATABASE_SERVICE_URL"] = addresses.service
         if self.valkey is not None:
             environment["REDIS_URL"] = self.valkey.address
-        environment["SECRET_KEY"] = self.environ.get("SECRET_KEY") or self.folder.secrets().secret_key
+        kept = self.folder.secrets()
+        environment["SECRET_KEY"] = self.environ.get("SECRET_KEY") or kept.secret_key
+        environment["FIELD_ENCRYPTION_KEYS"] = self.environ.get("FIELD_ENCRYPTION_KEYS") or kept.field_encryption_keys
         return environment

@@ -7,6 +7,7 @@ import environ
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
+from budgetsite.encryption.keys import parse_keys
 from budgetsite.settings.databases import database_settings
 from budgetsite.settings.staff_admin import *  # noqa: F403  (the admin's settings are settings)
 
@@ -14,6 +15,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent.parent
 env = environ.Env()
 
 SECRET_KEY = env.str("SECRET_KEY")
+# The first encrypts; the others decrypt what `manage.py rotate_keys` has not come to yet.
+FIELD_ENCRYPTION_KEYS = parse_keys(env.str("FIELD_ENCRYPTION_KEYS"))
 DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -45,6 +48,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "simple_history",
     "budgetsite.accounts",
+    "budgetsite.encryption",
     "budgetsite.outbox",
     "budgetsite.api",
     "budgetsite.pages",

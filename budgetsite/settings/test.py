@@ -3,6 +3,7 @@
 import os
 
 os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 40)
+os.environ.setdefault("FIELD_ENCRYPTION_KEYS", "tests:b25seSBmb3IgdGVzdHM6IDMyIGJ5dGVzIG9mIGEga2U=")
 os.environ.setdefault("EMAIL_URL", "memorymail://")
 
 from budgetsite.settings.base import *  # noqa: F403  (the environment has to be complete first)

@@ -46,7 +46,7 @@ def postgres(folder: DataFolder, signals: StopSignals) -> Iterator[Postgres]:
 @pytest.fixture
 def environ(folder: DataFolder) -> dict[str, str]:
     """The environment of a person who has set nothing but the data folder."""
-    set_by_the_test_run = {*ADDRESSES, "SECRET_KEY", "PORT", "DEMO", "DJANGO_SETTINGS_MODULE"}
+    set_by_the_test_run = {*ADDRESSES, "SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "PORT", "DEMO", "DJANGO_SETTINGS_MODULE"}
     usual = {name: value for name, value in os.environ.items() if name not in set_by_the_test_run}
     return usual | {"DATA_DIR": str(folder.path)}
 

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from budgetsite.encryption.keys import parse_keys
 from budgetsite.local.discovery import (
     PLACEHOLDERS,
     RunningServers,
@@ -25,6 +26,7 @@ ADDRESSES = {
     "DATABASE_SERVICE_URL": "postgres://service:3@127.0.0.1:5001/budgetsite",
     "REDIS_URL": "redis://:4@127.0.0.1:5002/0",
     "SECRET_KEY": "key",
+    "FIELD_ENCRYPTION_KEYS": "k:cafe",
 }
 
 
@@ -52,7 +54,7 @@ def test_the_description_is_private(folder, alive):
 
 
 def test_what_is_given_wins(folder, alive):
-    given = {"DATABASE_URL": "postgres://me@db/mine", "SECRET_KEY": "mine"}
+    given = {"DATABASE_URL": "postgres://me@db/mine", "SECRET_KEY": "mine", "FIELD_ENCRYPTION_KEYS": "mine:1"}
 
     assert local_environment(folder.path, given) == {"REDIS_URL": ADDRESSES["REDIS_URL"]}
 
@@ -68,10 +70,25 @@ def test_without_servers_the_settings_load_and_nothing_is_written(tmp_path):
     assert not path.exists()
 
 
-def test_the_secret_key_stays_while_the_servers_are_down(folder):
-    key = folder.secrets().secret_key
+def test_the_keys_stay_while_the_servers_are_down(folder):
+    kept = folder.secrets()
 
-    assert local_environment(folder.path, {})["SECRET_KEY"] == key
+    environment = local_environment(folder.path, {})
+
+    assert (environment["SECRET_KEY"], environment["FIELD_ENCRYPTION_KEYS"]) == (
+        kept.secret_key,
+        kept.field_encryption_keys,
+    )
+
+
+def test_what_is_encrypted_in_a_database_of_one_s_own_can_be_read_the_next_time(tmp_path):
+    given = {"DATABASE_URL": "postgres://me@db/mine"}
+    path = tmp_path / "not yet made"
+
+    first, second = local_environment(path, given), local_environment(path, given)
+
+    assert first == second
+    assert parse_keys(first["FIELD_ENCRYPTION_KEYS"])[0].id == "local"
 
 
 def test_dead_servers_and_a_reused_process_id_count_as_not_running(folder):

@@ -1,5 +1,7 @@
+import json
 import os
 import stat
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -76,6 +78,19 @@ def test_a_file_in_the_folder_s_place_is_a_problem_that_names_it(tmp_path):
     assert (tmp_path / "data").read_text() == "somebody's"
 
 
+def test_the_secrets_of_an_earlier_release_are_kept_and_completed(tmp_path):
+    folder = DataFolder(tmp_path)
+    made = asdict(folder.secrets())
+    earlier = {name: value for name, value in made.items() if name != "field_encryption_keys"}
+    folder.secrets_file.write_text(json.dumps(earlier))
+
+    assert folder.known_secrets() is None
+    completed = asdict(folder.secrets())
+
+    assert {name: completed[name] for name in earlier} == earlier
+    assert asdict(folder.secrets()) == completed
+
+
 def test_secrets_are_random_and_stay_the_same(tmp_path):
     one, other = DataFolder(tmp_path / "one"), DataFolder(tmp_path / "other")
     one.create()
@@ -85,7 +100,7 @@ def test_secrets_are_random_and_stay_the_same(tmp_path):
 
     assert DataFolder(one.path).secrets() == first
     assert other.secrets() != first
-    assert len({*vars(first).values()}) == 6
+    assert len({*vars(first).values()}) == 7
     assert min(len(secret) for secret in vars(first).values()) >= 48
 
 

@@ -154,6 +154,7 @@ def test_given_servers_are_used_and_none_of_our_own_started(stand_in, postgres):
         "DATABASE_URL": given,
         "REDIS_URL": "redis://127.0.0.1:1/0",
         "SECRET_KEY": stand_in.folder.secrets().secret_key,
+        "FIELD_ENCRYPTION_KEYS": stand_in.folder.secrets().field_encryption_keys,
     }
     assert not stand_in.folder.postgres.exists()
 

@@ -20,6 +20,7 @@ from urllib.parse import quote
 from django.conf import settings
 from django.db import connections
 
+from budgetsite.encryption.keys import write_keys
 from budgetsite.local.health import is_healthy
 from budgetsite.local.processes import free_port, last_lines, spawn, stop
 from budgetsite.testing.benchmarks.scenery import Scene
@@ -138,6 +139,7 @@ def environment() -> dict[str, str]:
         **{variable: _address(alias) for alias, variable in logins.items()},
         "REDIS_URL": settings.REDIS_URL,
         "SECRET_KEY": settings.SECRET_KEY,
+        "FIELD_ENCRYPTION_KEYS": write_keys(settings.FIELD_ENCRYPTION_KEYS),
         "THROTTLE_USER": _NO_THROTTLE,
         "THROTTLE_SIGN_IN": _NO_THROTTLE,
     }
