@@ -35,9 +35,7 @@ class RegisterForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 2}),
     )
 
-    def __init__(
-        self, *args: Any, options: Sequence[EventOption], slots: Sequence[tuple[str, str]], **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, options: Sequence[EventOption], slots: Sequence[Any], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choices = [(str(option.pk), option.option_name) for option in options]
         self.fields["option"].choices = [*choices, (NO_OPTION, "Just take part")]  # type: ignore[attr-defined]
@@ -67,9 +65,7 @@ class DeskFilterForm(forms.Form):
     option = forms.ChoiceField(label="Option", required=False)
     slot = forms.ChoiceField(label="Slot", required=False)
 
-    def __init__(
-        self, *args: Any, options: Sequence[EventOption], slots: Sequence[tuple[str, str]], **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, options: Sequence[EventOption], slots: Sequence[Any], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choices = [(str(option.pk), option.option_name) for option in options]
         self.fields["option"].choices = [  # type: ignore[attr-defined]
@@ -95,7 +91,7 @@ class DeskFilterForm(forms.Form):
 class AssignSlotForm(forms.Form):
     slot = forms.ChoiceField(label="Slot", error_messages={"required": "Choose a slot."})
 
-    def __init__(self, *args: Any, slots: Sequence[tuple[str, str]], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, slots: Sequence[Any], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["slot"].choices = [("", "Choose a slot"), *slots]  # type: ignore[attr-defined]
 

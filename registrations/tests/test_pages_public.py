@@ -13,6 +13,7 @@ from registrations.services.desk import change_policy
 from registrations.services.registration import reject
 from registrations.services.waitlist import join_waitlist
 from registrations.tests.pages import address, approve_now, ask_now, open_now, words
+from registrations.views.page_parts import slot_in_words
 
 
 @pytest.fixture
@@ -60,9 +61,10 @@ def test_a_refusal_names_every_tier_and_offers_the_alternatives_as_wishes_and_th
     assert answer.status_code == 409
     assert EventRegistration.objects.count() == 0
     tiers = answer.context["refusal"].tiers
-    assert [tier.conflict_type for tier, _ in tiers] == ["INVENTORY_EXHAUSTED", "SLOT_CONFLICT"]
-    assert "Event Mug: none left." in words(answer)
-    assert "Cap (4 slots)" in words(answer)
+    # A slot is named as on the rest of the page, not as programs read it.
+    assert [sentence for sentence, _ in tiers] == ["Event Mug: none left.", f"{slot_in_words(slot, event)} is full."]
+    assert f"{slot.starts_at:%Y-%m-%d}" not in words(answer)
+    assert "Cap · 4 left" in words(answer)
     assert "Join the queue" in words(answer)
     instead = dict(tiers[0][1][0].fields)
     assert (instead["option"], instead["slot"]) == (str(other.pk), str(slot.pk))

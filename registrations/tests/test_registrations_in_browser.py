@@ -50,8 +50,8 @@ def test_on_a_phone_a_guest_is_refused_with_alternatives_queues_and_takes_anothe
 ) -> None:
     with transaction.atomic():
         event = open_now(account, people["organizer"])
-        full = make_option(event, people["organizer"], option_name="Workshop", total_available=1)
-        make_option(event, people["organizer"], option_name="Lecture", total_available=5)
+        full = make_option(event, people["organizer"], option_name="Workshop", option_type="TRACK", total_available=1)
+        make_option(event, people["organizer"], option_name="Lecture", option_type="TRACK", total_available=5)
         ask_now(event, people["owner"], full)
     page = open_page(width=375, height=800)
     sign_in(page, people["attendee"], address("event", event))
@@ -68,7 +68,7 @@ def test_on_a_phone_a_guest_is_refused_with_alternatives_queues_and_takes_anothe
 
     page.get_by_label("Workshop").check()
     page.get_by_role("button", name="Register", exact=True).click()
-    page.get_by_role("alert").get_by_role("button", name="Lecture (5 slots)").click()
+    page.get_by_role("alert").get_by_role("button", name="Lecture · 5 places left").click()
     page.get_by_role("heading", name="Lecture").wait_for()
     code = page.get_by_alt_text("The code that is scanned at the door")
     assert code.evaluate("image => image.complete && image.naturalWidth > 0 && image.width") >= 250

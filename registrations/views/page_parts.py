@@ -1,6 +1,8 @@
 """What the pages of one event's registrations share: the event, the rows of tabs, slots in words."""
 
 from collections.abc import Iterable
+from datetime import date
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -55,9 +57,20 @@ def slot_in_words(slot: PickupSlot, event: Event) -> str:
     return f"{when}, {slot.location}" if slot.location else when
 
 
-def slot_choices(slots: Iterable[PickupSlot], event: Event) -> list[tuple[str, str]]:
-    """Return the slots as choices, each with what is left of it."""
-    return [
-        (str(slot.pk), f"{slot_in_words(slot, event)} ({f'{slot.available} left' if slot.available > 0 else 'full'})")
-        for slot in slots
+def day_of_slot(slot: PickupSlot, event: Event) -> date:
+    """Return the day on which a slot begins where the event is."""
+    return slot.starts_at.astimezone(ZoneInfo(event.timezone)).date()
+
+
+def slot_choices(slots: Iterable[PickupSlot], event: Event) -> list[Any]:
+    """Return the slots, in the order of their times, as choices with what is left of each; by day if there are more."""
+    by_day = [
+        (date_format(day, "l j F Y"), [_choice(slot, event) for slot in of_the_day])
+        for day, of_the_day in groupby(slots, key=lambda slot: day_of_slot(slot, event))
     ]
+    return by_day[0][1] if len(by_day) == 1 else by_day
+
+
+def _choice(slot: PickupSlot, event: Event) -> tuple[str, str]:
+    left = f"{slot.available} left" if slot.available > 0 else "full"
+    return str(slot.pk), f"{slot_in_words(slot, event)} ({left})"

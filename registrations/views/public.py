@@ -15,17 +15,17 @@ from budgetsite.accounts.roles import Role
 from budgetsite.pages.access import PageRequest, page
 from events.models import Event
 from registrations.forms.registration import RegisterForm
-from registrations.models import RegistrationDesk
+from registrations.models import EventOption, PickupSlot, RegistrationDesk
 from registrations.selectors.desk_page import NO_OPTION
 from registrations.selectors.my_page import registrations_of_person
 from registrations.selectors.options import options_of
 from registrations.selectors.slots import slots_of
 from registrations.selectors.waitlist import waitlist_of
-from registrations.services.conflicts import window_conflict
+from registrations.services.conflicts import slot_label, window_conflict
 from registrations.services.policy import free_until
-from registrations.services.problems import Conflict, ConflictType, RegistrationConflict, RegistrationProblem
+from registrations.services.problems import ConflictType, RegistrationConflict, RegistrationProblem
 from registrations.services.registration import register
-from registrations.views.page_parts import event_or_404, slot_choices
+from registrations.views.page_parts import event_or_404, slot_choices, slot_in_words
 
 QUEUED_FOR = {ConflictType.INVENTORY_EXHAUSTED, ConflictType.SLOT_CONFLICT}
 # More of one's own than anybody has at one event.
@@ -34,17 +34,18 @@ MOST_OWN = 50
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """A button that asks again with one thing changed: `fields` are what it sends."""
+    """A button that asks again with another option or slot: `fields` are what it sends."""
 
-    label: str
+    instead: EventOption | PickupSlot
+    is_slot: bool
     fields: list[tuple[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Every tier that fails, each with its alternatives. `queue_fields` is what joining the queue sends, if one can."""
+    """Every tier that fails, in a sentence, with its alternatives. `queue_fields`: what joining the queue sends."""
 
-    tiers: list[tuple[Conflict, list[Alternative]]]
+    tiers: list[tuple[str, list[Alternative]]]
     queue_fields: list[tuple[str, Any]]
 
 
@@ -54,7 +55,8 @@ def event_page(request: PageRequest, event_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)
     now = timezone.now()
     data = request.POST if request.method == "POST" else None
-    form = _form(event, data)
+    options, slots = list(options_of(event.pk)), list(slots_of(event.pk).filter(ends_at__gt=now))
+    form = RegisterForm(data, options=options, slots=slot_choices(slots, event))
     refusal, status = None, 200
     if data is not None:
         status = 422
@@ -62,7 +64,7 @@ def event_page(request: PageRequest, event_id: UUID) -> HttpResponse:
             try:
                 registration = register(event=event, user=request.user, now=now, **form.wish())
             except RegistrationConflict as conflict:
-                refusal, status = _in_buttons(conflict, form), 409
+                refusal, status = _in_buttons(conflict, form, event, options, slots), 409
             except RegistrationProblem as problem:
                 form.add_error(None, str(problem))
                 status = 409
@@ -77,7 +79,7 @@ def event_page(request: PageRequest, event_id: UUID) -> HttpResponse:
         "form": form,
         "refusal": refusal,
         "closed": window_conflict(event, now),
-        "options": list(options_of(event.pk)),
+        "options": options,
         "own": list(registrations_of_person(request.user.pk, event_id=event.pk)[:MOST_OWN]),
         # As somebody who decides nothing: everybody sees their own places in the queue here.
         "queue": list(waitlist_of(event.pk, user_id=request.user.pk, role=Role.ATTENDEE)),
@@ -90,13 +92,15 @@ def event_page(request: PageRequest, event_id: UUID) -> HttpResponse:
     return render(request, "registrations/event.html", context, status=status)
 
 
-def _form(event: Event, data: Any) -> RegisterForm:
-    coming = slots_of(event.pk).filter(ends_at__gt=timezone.now())
-    return RegisterForm(data, options=list(options_of(event.pk)), slots=slot_choices(coming, event))
-
-
-def _in_buttons(conflict: RegistrationConflict, form: RegisterForm) -> Refusal:
+def _in_buttons(
+    conflict: RegistrationConflict,
+    form: RegisterForm,
+    event: Event,
+    options: list[EventOption],
+    slots: list[PickupSlot],
+) -> Refusal:
     """Turn the alternatives of each tier into wishes that can be sent at one press."""
+    known: dict[str, EventOption | PickupSlot] = {str(row.pk): row for row in (*options, *slots)}
     wish = {
         "option": form.cleaned_data["option"] or NO_OPTION,
         "slot": form.cleaned_data.get("slot", ""),
@@ -105,11 +109,17 @@ def _in_buttons(conflict: RegistrationConflict, form: RegisterForm) -> Refusal:
     }
     tiers = []
     for tier in conflict.conflicts:
-        changed = "slot" if tier.conflict_type == ConflictType.SLOT_CONFLICT else "option"
+        is_slot = tier.conflict_type == ConflictType.SLOT_CONFLICT
         buttons = [
-            Alternative(label, list((wish | {changed: key}).items()))
-            for label, key in zip(tier.alternatives, tier.alternative_ids, strict=True)
+            Alternative(known[key], is_slot, list((wish | {"slot" if is_slot else "option": key}).items()))
+            for key in tier.alternative_ids
+            if key in known
         ]
-        tiers.append((tier, buttons))
+        wanted = known.get(wish["slot"])
+        sentence = tier.message
+        if isinstance(wanted, PickupSlot):
+            # The service names a slot as programs read it.
+            sentence = sentence.replace(slot_label(wanted, event), slot_in_words(wanted, event))
+        tiers.append((sentence, buttons))
     can_queue = all(tier.conflict_type in QUEUED_FOR for tier in conflict.conflicts)
     return Refusal(tiers, list(wish.items()) if can_queue else [])
