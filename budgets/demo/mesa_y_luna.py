@@ -121,7 +121,7 @@ EVENTS = (
             Line("Labor", "Service, 6 Personen", "900.00", "1080.00"),
         ),
         steps=RUNNING,
-        description="Over budget: 140 guests instead of 120, and rain.",
+        description="The house's summer party for 140 guests, with a band and a tent against the rain.",
     ),
     EventPlan(
         name="Gala benéfica de otoño",
@@ -137,7 +137,7 @@ EVENTS = (
             Line("Transportation", "Autocar desde la estación", "480.00"),
         ),
         steps=("submit",),
-        description="Waits for approval.",
+        description="Dinner for ninety in aid of the village school, with a string quartet.",
     ),
     EventPlan(
         name="Wesele Łukasza i Oli",
@@ -152,7 +152,7 @@ EVENTS = (
             Line("Cake", "Tort, cztery piętra", "520.00"),
         ),
         steps=UP_TO_APPROVAL,
-        description="Approved, not begun.",
+        description="Dinner, dancing until four, and breakfast for whoever is still there.",
     ),
     EventPlan(
         name="Sommerakademie der Köche",
@@ -166,7 +166,7 @@ EVENTS = (
             Line("Labor", "Referenten", "2600.00"),
         ),
         steps=UP_TO_APPROVAL,
-        description="Approved; a second plan for seventy guests waits beside it.",
+        description="A week with eight cooks, and a dinner that everybody cooks on the last evening.",
     ),
     EventPlan(
         name="花見の会",
@@ -186,7 +186,7 @@ EVENTS = (
         ),
         steps=("submit", "reject"),
         reason="The DJ costs twice what we paid in spring. Please ask for a second offer.",
-        description="Sent back to draft.",
+        description="Fifteen years of Lucía: a waltz, dinner and a band.",
     ),
     EventPlan(
         name="Aniversario O'Brien & Söderström",
@@ -201,7 +201,7 @@ EVENTS = (
         ),
         steps=RUNNING,
         steps_after=("finalize",),
-        description="Finalized within its budget.",
+        description="Ten years of the firm, with lunch by the sea.",
     ),
     EventPlan(
         name="Fête des vendanges",
@@ -215,7 +215,7 @@ EVENTS = (
         ),
         steps=RUNNING,
         steps_after=("finalize", "archive"),
-        description="Last year's; kept for comparison.",
+        description="The harvest, with a long table among the vines.",
     ),
     EventPlan(
         name="Αρραβώνας Ελένης & Νίκου",
