@@ -7,6 +7,8 @@ from django.core import checks
 from django.core.exceptions import FieldError
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Case, Value
+from django.db.models.functions import Cast
 from django.db.models.lookups import Exact, IsNull
 from django.views.decorators.debug import sensitive_variables
 
@@ -66,6 +68,8 @@ class EncryptedTextField(_TextField[_ST, _GT]):
     @sensitive_variables()
     def get_db_prep_save(self, value: Any, connection: BaseDatabaseWrapper) -> Any:
         if hasattr(value, "as_sql"):
+            if _is_of_encrypted_values(value):
+                return value
             raise FieldError(f"{self.name} is encrypted: what the database computes cannot be stored in it.")
         text = self.get_prep_value(value)
         return encrypt(text, self.place()) if text else text
@@ -90,6 +94,17 @@ class EncryptedTextField(_TextField[_ST, _GT]):
 
     def get_transform(self, lookup_name: str) -> Any:
         return None
+
+
+def _is_of_encrypted_values(expression: Any) -> bool:
+    """Whether this is what `bulk_update` makes of texts: a CASE of values, which the field encrypts one by one."""
+    if isinstance(expression, Value):
+        kept_by: Any = getattr(expression, "_output_field_or_none", None)
+        return isinstance(kept_by, EncryptedTextField) or expression.value is None
+    if isinstance(expression, Case):
+        choices = [each.result for each in expression.cases]
+        return all(_is_of_encrypted_values(each) for each in [*choices, expression.default])
+    return isinstance(expression, Cast) and all(map(_is_of_encrypted_values, expression.get_source_expressions()))
 
 
 class _IsEmpty(Exact):
