@@ -10,6 +10,7 @@ from budgetsite.accounts.models import Account, Membership, User
 from budgetsite.accounts.roles import Role
 from budgetsite.tenancy.deletion import restore, soft_delete
 from budgetsite.tenancy.scope import deleted_rows_visible, require_tenant_id
+from events.holding import have_event_alone, hold_event
 from events.models import Event, Venue
 from events.signals import event_deleting
 
@@ -56,11 +57,13 @@ def create_event(*, account: Account, acting_user: User, **fields: Any) -> Event
 
 @transaction.atomic
 def update_event(*, event: Event, acting_user: User, **fields: Any) -> Event:
-    """Change an event. Raises `ValidationError` by field; nothing is stored then."""
+    """Change an event. Raises `ValidationError` by field; nothing is stored then. `DoesNotExist` once it is deleted."""
     changes = _known(fields)
     for name, value in changes.items():
         setattr(event, name, value)
     if changes:
+        if not hold_event(event.pk):
+            raise Event.DoesNotExist("This event was deleted a moment ago, and nothing was saved.")
         _save(event)
     return event
 
@@ -79,6 +82,7 @@ def delete_event(*, event: Event, acting_user: User, now: datetime) -> None:
 
     Raises `EventStays` when another app has a reason to keep it.
     """
+    have_event_alone(event.pk)
     answers = event_deleting.send(sender=Event, event=event)
     reasons = [reason for _receiver, reason in answers if reason]
     if reasons:
@@ -86,7 +90,9 @@ def delete_event(*, event: Event, acting_user: User, now: datetime) -> None:
     soft_delete(event, now=now)
 
 
+@transaction.atomic
 def restore_event(*, event: Event, acting_user: User) -> None:
+    have_event_alone(event.pk)
     restore(event)
 
 

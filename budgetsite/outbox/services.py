@@ -9,6 +9,11 @@ from django.db import connection
 from budgetsite.outbox.models import OutboxEvent
 from budgetsite.tenancy.scope import current_scope
 
+# For hot paths, which record an event within the statement that makes the change: the start of an INSERT.
+INSERT_EVENT = """
+    INSERT INTO outbox_outboxevent (id, tenant_id, kind, subject_type, subject_id, payload, actor_id)
+"""
+
 
 class OutsideTransaction(RuntimeError):
     """An event that is not part of a transaction could tell of a change that was never stored."""

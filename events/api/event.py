@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from budgets.selectors.event_list import EventRow, with_budgets
 from budgets.services.event_changes import change_event
 from budgetsite.accounts.models import Membership
-from budgetsite.api.errors import conflict, translate_problems
+from budgetsite.api.errors import conflict, not_found, translate_problems
 from budgetsite.api.refusals import field_refusal
 from budgetsite.api.views import ContractViewSet
 from budgetsite.money.amounts import amount_to_json
@@ -39,7 +39,7 @@ from registrations.services.opening import open_event_with_options
 _LONGEST_TEXT = 10_000
 MOST_OPTIONS = 200
 
-translate_problems({EventStays: conflict("reasons", code="event_stays")})
+translate_problems({EventStays: conflict("reasons", code="event_stays"), Event.DoesNotExist: not_found})
 
 
 class MomentField(serializers.DateTimeField):

@@ -233,6 +233,7 @@ translate_problems(
         problems.RegistrationProblem: conflict(),
         problems.RegistrationConflict: _registration_conflict,
         problems.RegistrationNotFound: not_found,
+        problems.EventGone: not_found,
         problems.WaitlistEntryNotFound: not_found,
         problems.OptionNotFound: not_found,
         problems.OwnRegistration: forbidden,

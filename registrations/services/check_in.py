@@ -3,24 +3,60 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
 from budgetsite.accounts.models import User
-from budgetsite.outbox.services import record_event
-from budgetsite.tenancy.scope import require_tenant_id
+from budgetsite.outbox.services import INSERT_EVENT, record_event
+from budgetsite.tenancy.scope import current_scope, require_tenant_id
+from events.holding import HOLD_EVENT, event_lock
 from events.models import Event
-from registrations.models import CheckIn, CheckInResult, EventRegistration
+from registrations.models import CheckIn, CheckInResult, EventOption, EventRegistration, PickupSlot
+from registrations.services.holding import keep_event
 from registrations.services.places import move_places
-from registrations.services.problems import NonceUsed, NotCollected, ReasonMissing, RegistrationNotFound
+from registrations.services.problems import (
+    NonceUsed,
+    NotCollected,
+    ReasonMissing,
+    RegistrationNotFound,
+    ScanTakenBack,
+)
 
-# One conditional update decides: of two scanners at two doors only one hands out.
-_COLLECT = """
-    UPDATE registrations_eventregistration SET collected_at = %(now)s, collected_by_id = %(actor)s
-    WHERE tenant_id = %(tenant)s AND event_id = %(event)s AND qr_token = %(token)s AND deleted_at IS NULL
-        AND status = 'APPROVED' AND collected_at IS NULL
-    RETURNING id
+# The usual scan in one statement: handed out, counted, noted and told, or nothing at all. One conditional update
+# decides: of two scanners at two doors only one hands out.
+_COLLECT = f"""
+    WITH gate AS MATERIALIZED (SELECT {HOLD_EVENT}), collected AS (
+        UPDATE registrations_eventregistration r SET collected_at = %(now)s, collected_by_id = %(actor)s
+        FROM gate
+        WHERE r.tenant_id = %(tenant)s AND r.event_id = %(event)s AND r.qr_token = %(token)s AND r.deleted_at IS NULL
+            AND r.status = 'APPROVED' AND r.collected_at IS NULL
+        RETURNING r.*
+    ), counted AS (
+        UPDATE registrations_eventoption o SET collected_count = o.collected_count + 1
+        FROM collected c WHERE o.tenant_id = %(tenant)s AND o.id = c.event_option_id
+    ), counted_at_the_desk AS (
+        UPDATE registrations_registrationdesk d SET collected_count = d.collected_count + 1
+        FROM collected c
+        WHERE d.tenant_id = %(tenant)s AND d.event_id = c.event_id AND d.deleted_at IS NULL
+            AND c.event_option_id IS NULL
+    ), noted AS (
+        INSERT INTO registrations_checkin (id, tenant_id, event_id, registration_id, result, nonce, actor_id, reason)
+        SELECT %(scan)s, c.tenant_id, c.event_id, c.id, 'SUCCESS', %(nonce)s, %(actor)s, '' FROM collected c
+    ), told AS (
+        {INSERT_EVENT}
+        SELECT %(told)s, c.tenant_id, 'registration.collected', 'registration', c.id, '{{}}', %(told_by)s
+        FROM collected c
+    )
+    SELECT c.*, u.name AS person_name, u.email AS person_email, o.option_name,
+        preferred.starts_at AS preferred_start, preferred.ends_at AS preferred_end,
+        assigned.starts_at AS assigned_start, assigned.ends_at AS assigned_end
+    FROM collected c
+    JOIN accounts_user u ON u.id = c.user_id
+    LEFT JOIN registrations_eventoption o ON o.tenant_id = c.tenant_id AND o.id = c.event_option_id
+    LEFT JOIN registrations_pickupslot preferred
+        ON preferred.tenant_id = c.tenant_id AND preferred.id = c.preferred_slot_id
+    LEFT JOIN registrations_pickupslot assigned ON assigned.tenant_id = c.tenant_id AND assigned.id = c.assigned_slot_id
 """
 
 
@@ -38,12 +74,15 @@ def check_in(*, event: Event, qr_token: str, acting_user: User, now: datetime, n
     """Hand out what the code stands for: SUCCESS, once; ALREADY_COLLECTED, NOT_APPROVED or NOT_FOUND otherwise.
 
     The same `nonce` twice is one check-in, and answers what the first did. Raises `NonceUsed` when it came with
-    another code: whoever holds that one has not been let in.
+    another code (whoever holds that one has not been let in), `ScanTakenBack` when that check-in was undone since.
     """
-    if nonce is not None:
-        earlier = _scanned_before(event, nonce, qr_token)
-        if earlier is not None:
-            return earlier
+    if nonce is None:
+        # Nothing is stored that a repetition could collide with, so no savepoint is needed.
+        with transaction.atomic(savepoint=False):
+            return _scan(event, qr_token, acting_user, None, now=now)
+    earlier = _scanned_before(event, nonce, qr_token)
+    if earlier is not None:
+        return earlier
     try:
         with transaction.atomic():
             return _scan(event, qr_token, acting_user, nonce, now=now)
@@ -51,7 +90,7 @@ def check_in(*, event: Event, qr_token: str, acting_user: User, now: datetime, n
         if "registrations_checkin_once_per_nonce" not in str(error):
             raise
         # The same scan arrived twice at once; the first one counts.
-        repeated = _scanned_before(event, nonce or "", qr_token)
+        repeated = _scanned_before(event, nonce, qr_token)
         assert repeated is not None
         return repeated
 
@@ -61,6 +100,7 @@ def undo_check_in(*, event: Event, registration_id: UUID, acting_user: User, rea
     """Take a check-in back, with a reason. Raises `NotCollected`, `ReasonMissing`, `RegistrationNotFound`."""
     if not reason.strip():
         raise ReasonMissing
+    keep_event(event)
     rows = EventRegistration.objects.filter(pk=registration_id, event_id=event.pk)
     registration: EventRegistration | None = rows.select_for_update(no_key=True).first()
     if registration is None:
@@ -76,33 +116,50 @@ def undo_check_in(*, event: Event, registration_id: UUID, acting_user: User, rea
 
 
 def _scan(event: Event, qr_token: str, actor: User, nonce: str | None, *, now: datetime) -> Scan:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _COLLECT,
-            {
-                "tenant": require_tenant_id(),
-                "event": event.pk,
-                "token": qr_token,
-                "actor": actor.pk,
-                "now": now,
-            },
-        )
-        collected = cursor.fetchone()
-    found: Any = EventRegistration.objects.filter(event_id=event.pk, qr_token=qr_token)
+    parameters = {
+        "tenant": require_tenant_id(),
+        "event": event.pk,
+        "event_lock": event_lock(event.pk),
+        "token": qr_token,
+        "actor": actor.pk,
+        "now": now,
+        "scan": uuid4(),
+        "nonce": nonce,
+        "told": uuid4(),
+        "told_by": current_scope().user_id,
+    }
+    collected: Any = next(iter(EventRegistration.objects.raw(_COLLECT, parameters)), None)
+    if collected is not None:
+        return _as_scan(CheckInResult.SUCCESS, _with_what_was_read(collected, actor))
+    found = EventRegistration.objects.filter(event_id=event.pk, qr_token=qr_token)
     registration: EventRegistration | None = found.select_related("user", "event_option", "collected_by").first()
     if registration is None:
         result = CheckInResult.NOT_FOUND
-    elif collected:
-        result = CheckInResult.SUCCESS
     elif registration.collected_at is not None:
         result = CheckInResult.ALREADY_COLLECTED
     else:
         result = CheckInResult.NOT_APPROVED
-    if collected and registration is not None:
-        move_places(event_id=event.pk, option_id=registration.event_option_id, collected=1)
-        record_event(kind="registration.collected", subject_type="registration", subject_id=registration.pk)
     _note(event, registration.pk if registration else None, result, actor, nonce=nonce)
     return _as_scan(result, registration)
+
+
+def _with_what_was_read(row: Any, actor: User) -> EventRegistration:
+    """Give a row of `_COLLECT` the people, the option and the slots that were read with it."""
+    registration: EventRegistration = row
+    registration.user = User.from_db(None, ["id", "name", "email"], [row.user_id, row.person_name, row.person_email])
+    registration.collected_by = actor
+    if row.event_option_id is not None:
+        registration.event_option = EventOption.from_db(
+            None, ["id", "option_name"], [row.event_option_id, row.option_name]
+        )
+    times = ["id", "starts_at", "ends_at"]
+    if row.preferred_slot_id is not None:
+        values = [row.preferred_slot_id, row.preferred_start, row.preferred_end]
+        registration.preferred_slot = PickupSlot.from_db(None, times, values)
+    if row.assigned_slot_id is not None:
+        values = [row.assigned_slot_id, row.assigned_start, row.assigned_end]
+        registration.assigned_slot = PickupSlot.from_db(None, times, values)
+    return registration
 
 
 def _scanned_before(event: Event, nonce: str, qr_token: str) -> Scan | None:
@@ -120,7 +177,15 @@ def _scanned_before(event: Event, nonce: str, qr_token: str) -> Scan | None:
         another = earlier.registration.qr_token != qr_token
     if another:
         raise NonceUsed
+    if earlier.result == CheckInResult.SUCCESS and _undone_since(earlier):
+        # It must neither hand out a second time nor say that it does.
+        raise ScanTakenBack
     return _as_scan(earlier.result, earlier.registration)
+
+
+def _undone_since(scan: CheckIn) -> bool:
+    undone = CheckIn.objects.filter(registration_id=scan.registration_id, result=CheckInResult.UNDONE)
+    return bool(undone.filter(created_at__gt=scan.created_at).exists())
 
 
 def _as_scan(result: str, registration: EventRegistration | None) -> Scan:

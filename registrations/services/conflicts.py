@@ -27,14 +27,16 @@ def detect_conflicts(
     moment: datetime,
     now: datetime,
     held: bool = False,
+    can_be_paid: bool = False,
 ) -> list[Conflict]:
     """Return every tier that fails for this wish, in their order; none when it can be granted.
 
     `moment` is when it was asked for, which the window is judged by. `held`: the wish has its place
-    and its slot already, so that only the window and the money can fail. Two to four statements.
+    and its slot already, so that only the window and the money can fail; `can_be_paid`: the money was looked at, and is
+    there. Up to four statements.
     """
     found = [window_conflict(event, moment)]
-    if option is not None and option.cost_per_unit:
+    if option is not None and option.cost_per_unit and not can_be_paid:
         found.append(_budget_conflict(event, option, party_size))
     if option is not None and not held and option.available_slots < party_size:
         found.append(_stock_conflict(event, option, party_size))

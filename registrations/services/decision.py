@@ -13,6 +13,7 @@ from budgets.services.problems import BudgetProblem
 from budgetsite.accounts.models import User
 from events.models import Event
 from registrations.models import EventRegistration, RegistrationStatus
+from registrations.services.holding import keep_event
 from registrations.services.places import lock_places
 from registrations.services.problems import (
     Conflict,
@@ -72,6 +73,7 @@ def change_registration(
             assign(slot_id=slot_id, **moving)
         return
     with transaction.atomic():
+        keep_event(event)
         registration = _own_or_any(registration_id, event, acting_user, may_decide=may_decide)
         if notes is not None and notes != registration.notes:
             EventRegistration.objects.filter(pk=registration.pk).update(notes=notes)
@@ -170,7 +172,8 @@ def try_to_decide(*, registration_id: UUID, **decision: Any) -> Outcome:
 
 
 def lock_for_deciding(event: Event, registration_ids: Sequence[UUID]) -> None:
-    """Lock what deciding on these may touch: registrations, desk, options, slots, budget; each kind by id."""
+    """Hold the event and lock what deciding may touch: registrations, desk, options, slots, budget; each kind by id."""
+    keep_event(event)
     rows: Any = EventRegistration.objects.filter(event_id=event.pk, pk__in=registration_ids)
     locked = list(rows.order_by("pk").select_for_update(no_key=True))
     lock_places(

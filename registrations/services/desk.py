@@ -9,6 +9,7 @@ from budgetsite.outbox.services import record_event
 from budgetsite.tenancy.history import record_history
 from events.models import Event
 from registrations.models import RegistrationDesk
+from registrations.services.holding import keep_event
 from registrations.services.problems import InvalidPolicy
 from registrations.services.slot import make_default_slots
 
@@ -42,6 +43,7 @@ def change_policy(
         raise InvalidPolicy("kept_share", "Give a percentage from 0 to 100, with two decimals at most.")
     if not 1 <= offer_minutes <= MOST_OFFER_MINUTES:
         raise InvalidPolicy("offer_minutes", f"Give 1 to {MOST_OFFER_MINUTES} minutes: a month at most.")
+    keep_event(event)
     rows = RegistrationDesk.objects.filter(event_id=event.pk)
     desk: RegistrationDesk = rows.select_for_update(no_key=True).get()
     wanted = {"cancel_until_hours": cancel_until_hours, "kept_share": kept_share, "offer_minutes": offer_minutes}

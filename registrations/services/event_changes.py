@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from budgetsite.outbox.services import record_event
 from events.models import Event
-from registrations.models import EventOption, EventRegistration, RegistrationDesk
+from registrations.models import EventOption, RegistrationDesk
 from registrations.services.slot import default_times, move_default_slots
 
 
@@ -43,15 +43,10 @@ def follow_event(event: Event, *, now: datetime | None = None) -> None:
 def call_off(event: Event) -> None:
     """Before an event is deleted with all that hangs on it: its registrations stay as they are and return with it.
 
-    Their money is that of the event's budget, which is deleted and restored with them, so nothing is released. Whoever
-    registers or decides at this moment is waited for, in the order in which everybody locks: registrations, then the
-    desk and the options. Nobody can register from then on.
+    Their money is that of the event's budget, which is deleted and restored with them, so nothing is released. Who
+    deletes an event has it alone: the counters stand still, and nobody can register from then on.
     """
-    registrations = EventRegistration.objects.filter(event_id=event.pk)
-    list(registrations.order_by("pk").select_for_update(no_key=True).values_list("pk"))
-    desk: RegistrationDesk | None = (
-        RegistrationDesk.objects.filter(event_id=event.pk).select_for_update(no_key=True).first()
-    )
+    desk: RegistrationDesk | None = RegistrationDesk.objects.filter(event_id=event.pk).first()
     if desk is None:
         # Somebody was faster: it is deleted already.
         return

@@ -16,6 +16,7 @@ from budgetsite.tenancy.history import record_history
 from budgetsite.tenancy.scope import require_tenant_id
 from events.models import Event
 from registrations.models import QUEUED_STATUSES, EventOption, WaitlistEntry
+from registrations.services.holding import keep_event
 from registrations.services.offers import offer_places
 from registrations.services.problems import LineOfAnotherBudget, OptionInUse, OptionNotFound, TooFewPlaces
 
@@ -41,6 +42,7 @@ def create_option(*, event: Event, acting_user: User, **fields: Any) -> EventOpt
 
     Raises `LineOfAnotherBudget`, `InvalidAmount`, `ValidationError` by field.
     """
+    keep_event(event)
     option = EventOption(event=event, currency=event.currency, **_checked(event, fields))
     option.clean_fields(exclude=["tenant", "event", "line_item"])
     option.save(force_insert=True)
@@ -56,6 +58,7 @@ def update_option(*, event: Event, option_id: UUID, acting_user: User, now: date
     The option stays locked, so that places that are taken at the same moment can't be cut away. Raises `TooFewPlaces`,
     and as `create_option`.
     """
+    keep_event(event)
     rows = EventOption.objects.filter(pk=option_id, event_id=event.pk)
     option: EventOption | None = rows.select_for_update(no_key=True).first()
     if option is None:
@@ -81,6 +84,7 @@ def update_option(*, event: Event, option_id: UUID, acting_user: User, now: date
 @transaction.atomic
 def delete_option(*, event: Event, option_id: UUID, acting_user: User, now: datetime) -> None:
     """Soft-delete an option that nobody has, asks for or queues for. Raises `OptionInUse`, `OptionNotFound`."""
+    keep_event(event)
     option: EventOption | None = (
         EventOption.objects.filter(pk=option_id, event_id=event.pk).select_for_update(no_key=True).first()
     )

@@ -53,6 +53,13 @@ class RegistrationNotFound(RegistrationProblem):
         super().__init__("There is no such registration.")
 
 
+class EventGone(RegistrationProblem):
+    code = "not_found"
+
+    def __init__(self) -> None:
+        super().__init__("This event was deleted a moment ago, and nothing was saved.")
+
+
 class OptionNotFound(RegistrationProblem):
     code = "option_not_found"
 
@@ -238,6 +245,17 @@ class NonceUsed(RegistrationProblem):
 
     def __init__(self) -> None:
         super().__init__("This scan's number was used for another code. Scan again with a new number.")
+
+
+class ScanTakenBack(NonceUsed):
+    """A scan was sent again after its check-in had been undone."""
+
+    code = "scan_taken_back"
+
+    def __init__(self) -> None:
+        RegistrationProblem.__init__(
+            self, "This check-in was taken back. Scan the code again to let them in after all."
+        )
 
 
 class ReasonMissing(RegistrationProblem):

@@ -10,17 +10,18 @@ from django.db import transaction
 
 from budgetsite.accounts.models import User
 from budgetsite.tenancy.scope import require_tenant_id
+from events.holding import HOLD_EVENT, event_lock
 from events.models import Event
 from registrations.models import (
     LIVE_STATUSES,
     MAX_PARTY,
-    EventOption,
     EventRegistration,
     PickupSlot,
     RegistrationDesk,
     RegistrationStatus,
 )
 from registrations.services.conflicts import slot_conflict, window_conflict
+from registrations.services.holding import keep_event
 from registrations.services.offers import offer_places, offer_slot
 from registrations.services.places import exchange_slots, hold_places, move_places, move_slot
 from registrations.services.policy import kept_when_cancelled
@@ -36,9 +37,9 @@ from registrations.services.problems import (
     RegistrationNotFound,
 )
 from registrations.services.promise import commit, release
-from registrations.services.request import live_one, one_live_per_person, store_request, tell
+from registrations.services.request import one_live_per_person, store_request, tell
 from registrations.services.waitlist import expire_offers_of
-from registrations.services.wish import NoRoom, Wish, option_and_money, why_refused
+from registrations.services.wish import NoRoom, Wish, look_at_option, why_refused
 
 PENDING, APPROVED = RegistrationStatus.PENDING, RegistrationStatus.APPROVED
 REJECTED, CANCELLED = RegistrationStatus.REJECTED, RegistrationStatus.CANCELLED
@@ -54,13 +55,15 @@ MOVES: dict[str, tuple[str, ...]] = {
 }
 
 # The row is locked and changed at once: of two people who decide, the second finds it decided.
-_DECIDE = """
-    UPDATE registrations_eventregistration SET status = %(status)s, decided_at = %(now)s, decided_by_id = %(actor)s,
+_DECIDE = f"""
+    WITH gate AS MATERIALIZED (SELECT {HOLD_EVENT})
+    UPDATE registrations_eventregistration r SET status = %(status)s, decided_at = %(now)s, decided_by_id = %(actor)s,
         reason = %(reason)s
-    WHERE tenant_id = %(tenant)s AND id = %(registration)s AND event_id = %(event)s AND deleted_at IS NULL
-        AND status = ANY (%(from)s) AND (%(own_allowed)s OR user_id IS DISTINCT FROM %(actor)s)
-        AND collected_at IS NULL
-    RETURNING *
+    FROM gate
+    WHERE r.tenant_id = %(tenant)s AND r.id = %(registration)s AND r.event_id = %(event)s AND r.deleted_at IS NULL
+        AND r.status = ANY (%(from)s) AND (%(own_allowed)s OR r.user_id IS DISTINCT FROM %(actor)s)
+        AND r.collected_at IS NULL
+    RETURNING r.*
 """
 
 
@@ -93,12 +96,7 @@ def register(
     try:
         return _request(wish, user, notes)
     except NoRoom as refusal:
-        if refusal.conflict_type != ConflictType.REGISTRATION_CLOSED:
-            # Who pressed twice for the last place has it, and is not told that it is gone.
-            has = live_one(event, user, option_id)
-            if has is not None:
-                raise RegisteredAlready(has) from refusal
-        if refusal.conflict_type not in _PLACES or not expire_offers_of(event=event, now=now):
+        if not _places_come_back(refusal, now=now):
             raise why_refused(refusal, now=now) from refusal
     # Offers had run out, and what nobody in the queue could take is there for everyone.
     try:
@@ -156,6 +154,7 @@ def assign(
 
     Raises `RegistrationConflict` without room, `InvalidStatusChange` for one that is over, `CollectedAlready`.
     """
+    keep_event(event)
     registration = _read(registration_id, event, lock=True)
     if registration.status not in LIVE_STATUSES:
         raise InvalidStatusChange(status=registration.status, wanted="assigned a slot", allowed=[])
@@ -181,24 +180,30 @@ def assign(
 
 def _request(wish: Wish, user: User, notes: str) -> EventRegistration:
     """Store a request and take its places, all or nothing. Raises `NoRoom`, `RegisteredAlready`, `OptionNotFound`."""
-    event, now, party_size = wish.event, wish.moment, wish.party_size
-    option, money_left = option_and_money(event, wish.option_id)
-    with one_live_per_person(event, user, wish.option_id):
+    event, now = wish.event, wish.moment
+    look = None
+    if wish.option_id is None:
+        keep_event(event)
         if window_conflict(event, now) is not None:
             raise NoRoom(ConflictType.REGISTRATION_CLOSED, wish)
-        if option is not None and option.available_slots < party_size:
-            # Looked at before anything is written, so that a queue at a sold-out option costs reads alone.
-            raise NoRoom(ConflictType.INVENTORY_EXHAUSTED, wish)
-        if option is not None and not _affordable(option, party_size, money_left):
-            raise NoRoom(ConflictType.BUDGET_EXHAUSTED, wish)
+    else:
+        look = look_at_option(wish, wish.option_id, user)
+        refused = look.refusal_of(wish)
+        if look.live_id is not None and refused != ConflictType.REGISTRATION_CLOSED:
+            # Who pressed twice for the last place has it, and is not told that it is gone.
+            raise RegisteredAlready(look.live_id)
+        if refused is not None:
+            raise NoRoom(refused, wish, look)
+    option = look.option if look else None
+    with one_live_per_person(event, user, wish.option_id):
         registration = store_request(
             event=event,
             user=user,
             option_id=wish.option_id,
             slot_id=wish.slot_id,
-            party_size=party_size,
+            party_size=wish.party_size,
             holds=event.pending_holds,
-            quoted_cost=option.cost_per_unit if option is not None else Decimal(0),
+            quoted_cost=option.cost_per_unit if option else Decimal(0),
             notes=notes,
             now=now,
         )
@@ -208,10 +213,11 @@ def _request(wish: Wish, user: User, notes: str) -> EventRegistration:
         return registration
 
 
-def _affordable(option: EventOption, party_size: int, money_left: Decimal | None) -> bool:
-    """Whether the budget could pay; what costs nothing needs none. It is looked at, not held."""
-    needed = option.cost_per_unit * party_size
-    return not needed or (money_left is not None and money_left >= needed)
+def _places_come_back(refusal: NoRoom, *, now: datetime) -> bool:
+    """Whether offers had run out that held places or slots; the next in the queue come first."""
+    if refusal.conflict_type not in _PLACES or (refusal.look is not None and not refusal.look.offers_have_run_out):
+        return False
+    return bool(expire_offers_of(event=refusal.wish.event, now=now))
 
 
 def _hold(wish: Wish, *, now: datetime) -> None:
@@ -307,6 +313,7 @@ def _promise(
 
 def _leave(registration_id: UUID, event: Event, *, to: str, actor: User, now: datetime, reason: str) -> Decided:
     """Reject or cancel: give back places, slot and money."""
+    keep_event(event)
     before = _read(registration_id, event, lock=True)
     left = _decide(registration_id, event, to=to, actor=actor, now=now, reason=reason)
     if left is None:
@@ -357,6 +364,7 @@ def _decide(
         "tenant": require_tenant_id(),
         "registration": registration_id,
         "event": event.pk,
+        "event_lock": event_lock(event.pk),
         "status": to,
         "from": [str(status) for status, following in MOVES.items() if to in following],
         "actor": actor.pk,

@@ -61,7 +61,7 @@ def one_live_per_person(event: Event, user: User, option_id: UUID | None) -> Ite
     except IntegrityError as error:
         if "registrations_one_live_per_person" not in str(error):
             raise
-        raise RegisteredAlready(live_one(event, user, option_id)) from error
+        raise RegisteredAlready(_live_one(event, user, option_id)) from error
 
 
 def tell(registration: EventRegistration, happened: str) -> None:
@@ -80,7 +80,7 @@ def tell(registration: EventRegistration, happened: str) -> None:
     )
 
 
-def live_one(event: Event, user: User, option_id: UUID | None) -> UUID | None:
+def _live_one(event: Event, user: User, option_id: UUID | None) -> UUID | None:
     """Return the registration that this person has for this option already."""
     live = EventRegistration.objects.filter(
         event_id=event.pk, user=user, event_option_id=option_id, status__in=LIVE_STATUSES

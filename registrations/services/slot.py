@@ -24,6 +24,7 @@ from registrations.models import (
 )
 from registrations.selectors.slots import slots_of
 from registrations.services.conflicts import slot_label
+from registrations.services.holding import keep_event
 from registrations.services.offers import offer_slot
 from registrations.services.problems import InvalidPlan, SlotInUse, SlotNotFound, SlotTooSmall, UnknownSlot
 
@@ -126,6 +127,7 @@ def generate_slots(
     times = list(_steps(starts, stops, timedelta(minutes=minutes)))
     if len(times) * len(places) > MOST_SLOTS:
         raise InvalidPlan("minutes", f"That would be {len(times) * len(places)} slots; {MOST_SLOTS} are the most.")
+    keep_event(event)
     made = _slots(event, times, places, capacity)
     PickupSlot.objects.bulk_create(made, ignore_conflicts=True, batch_size=500)
     record_event(
@@ -209,6 +211,7 @@ def _steps(start: datetime, end: datetime, step: timedelta) -> Iterator[tuple[da
 
 
 def _lock(event: Event, slot_id: UUID) -> PickupSlot:
+    keep_event(event)
     slots = PickupSlot.objects.filter(pk=slot_id, event_id=event.pk)
     slot: PickupSlot | None = slots.select_for_update(no_key=True).first()
     if slot is None:

@@ -10,6 +10,7 @@ from django.db.models import F, Q
 
 from budgetsite.accounts.models import User
 from budgetsite.outbox.services import record_event
+from events.holding import hold_event
 from events.models import Event
 from registrations.models import (
     LIVE_STATUSES,
@@ -23,6 +24,7 @@ from registrations.models import (
     WaitlistStatus,
 )
 from registrations.services.conflicts import slot_conflict, window_conflict
+from registrations.services.holding import keep_event
 from registrations.services.offers import OFFERED, WAITING, offer_places, offer_slot, tell_waitlist
 from registrations.services.places import lock_places, move_places, move_slot
 from registrations.services.problems import (
@@ -67,6 +69,7 @@ def join_waitlist(
     """
     if not 1 <= party_size <= MAX_PARTY:
         raise PartyOutOfRange(MAX_PARTY)
+    keep_event(event)
     closed = window_conflict(event, now)
     if closed is not None:
         raise RegistrationConflict([closed])
@@ -185,7 +188,7 @@ def expire_offers_of(*, event: Event, now: datetime) -> int:
     """Let an event's offers that have run out pass on, for whoever looks at its queue next. One statement if none."""
     gone = WaitlistEntry.objects.filter(event_id=event.pk, status=OFFERED, offer_expires_at__lte=now)
     held = list(gone.values_list("event_option_id", "preferred_slot_id"))
-    if not held:
+    if not held or not hold_event(event.pk):
         return 0
     queues = {option_id for option_id, _slot_id in held}
     lock_places(event_id=event.pk, option_ids=queues, slot_ids={slot_id for _option_id, slot_id in held})
@@ -195,9 +198,9 @@ def expire_offers_of(*, event: Event, now: datetime) -> int:
 @transaction.atomic
 def mind_queue(*, event_id: UUID, option_id: UUID | None, now: datetime) -> Minded:
     """Let a queue's offers that have run out expire, and offer what is free. Nothing for an event that was deleted."""
-    event: Event | None = Event.objects.filter(pk=event_id).first()
-    if event is None:
+    if not hold_event(event_id):
         return Minded(expired=0, offered=0)
+    event: Event = Event.objects.get(pk=event_id)
     gone = WaitlistEntry.objects.filter(
         event_id=event_id, event_option_id=option_id, status=OFFERED, offer_expires_at__lte=now
     )
@@ -266,7 +269,8 @@ def _lacks_room(event: Event, option_id: UUID | None, slot_id: UUID | None, part
 
 
 def _find(entry_id: UUID, event: Event, user: User | None) -> WaitlistEntry:
-    """Return an entry of this event, locked; of this person where one is named."""
+    """Hold the event and return an entry of it, locked; of this person where one is named."""
+    keep_event(event)
     rows = WaitlistEntry.objects.filter(pk=entry_id, event_id=event.pk).select_related("event", "event_option")
     if user is not None:
         rows = rows.filter(user=user)

@@ -6,14 +6,37 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, OuterRef, Subquery
-from django.db.models.functions import Coalesce
-
-from budgets.models import LOCKED_STATUSES, EventBudget
+from budgets.models import LOCKED_STATUSES
+from budgetsite.accounts.models import User
+from budgetsite.tenancy.scope import require_tenant_id
+from events.holding import HOLD_EVENT, event_lock
 from events.models import Event
 from registrations.models import EventOption, PickupSlot
-from registrations.services.conflicts import detect_conflicts
-from registrations.services.problems import Conflict, OptionNotFound, RegistrationConflict
+from registrations.services.conflicts import detect_conflicts, window_conflict
+from registrations.services.problems import Conflict, ConflictType, OptionNotFound, RegistrationConflict
+
+# All that a request needs to know before it writes anything, and the event held by the same statement.
+_LOOK = f"""
+    SELECT o.*, {HOLD_EVENT} AS event_held,
+        (SELECT coalesce(b.approved_total_amount, b.total_budget_amount) - b.total_committed_amount
+                - b.total_actual_amount
+            FROM budgets_eventbudget b
+            WHERE b.tenant_id = o.tenant_id AND b.event_id = o.event_id AND b.deleted_at IS NULL
+                AND b.status <> ALL (%(locked)s)) AS money_left,
+        (SELECT coalesce(l.approved_amount, l.budgeted_amount) - l.committed_amount - l.actual_amount
+            FROM budgets_budgetlineitem l
+            WHERE l.tenant_id = o.tenant_id AND l.id = o.line_item_id) AS line_left,
+        (SELECT r.id FROM registrations_eventregistration r
+            WHERE r.tenant_id = o.tenant_id AND r.event_id = o.event_id AND r.user_id = %(user)s
+                AND coalesce(r.event_option_id, r.event_id) = o.id
+                AND r.status IN ('PENDING', 'APPROVED') AND r.deleted_at IS NULL) AS live_id,
+        o.total_available - o.committed_count - o.held_count < %(places)s AND EXISTS (
+            SELECT FROM registrations_waitlistentry w
+            WHERE w.tenant_id = o.tenant_id AND w.event_id = o.event_id AND w.status = 'OFFERED'
+                AND w.offer_expires_at <= %(now)s AND w.deleted_at IS NULL) AS offers_have_run_out
+    FROM registrations_eventoption o
+    WHERE o.tenant_id = %(tenant)s AND o.id = %(option)s AND o.event_id = %(event)s AND o.deleted_at IS NULL
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +51,51 @@ class Wish:
     held: bool = False
 
 
-class NoRoom(Exception):
-    """A tier failed half-way; what was changed before it is taken back, and then all tiers are looked at."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """An option as it stood at one moment, for one person.
 
-    def __init__(self, conflict_type: str, wish: Wish) -> None:
-        self.conflict_type, self.wish = conflict_type, wish
+    `money_left`: what may still be promised from the event's budget, or from the line that pays where that has less;
+    None without an open budget. `live_id`: the registration that they have for it. `offers_have_run_out`: what looks
+    taken may be kept for people who did not answer.
+    """
+
+    option: EventOption
+    money_left: Decimal | None
+    live_id: UUID | None
+    offers_have_run_out: bool
+
+    def can_pay_for(self, places: int) -> bool:
+        """What costs nothing needs no money. It is looked at, not held."""
+        needed = self.option.cost_per_unit * places
+        return not needed or (self.money_left is not None and self.money_left >= needed)
+
+    def refusal_of(self, wish: Wish) -> str | None:
+        """Return the first tier that fails, so that a queue at a sold-out option costs reads alone."""
+        if window_conflict(wish.event, wish.moment) is not None:
+            return ConflictType.REGISTRATION_CLOSED
+        if not self.can_pay_for(wish.party_size):
+            return ConflictType.BUDGET_EXHAUSTED
+        if self.option.available_slots < wish.party_size:
+            return ConflictType.INVENTORY_EXHAUSTED
+        return None
+
+
+class NoRoom(Exception):
+    """A tier failed. What was changed before it is taken back, and then all tiers are looked at.
+
+    `look` is what was seen when nothing had to be written to find out.
+    """
+
+    def __init__(self, conflict_type: str, wish: Wish, look: Look | None = None) -> None:
+        self.conflict_type, self.wish, self.look = conflict_type, wish, look
         super().__init__(conflict_type)
 
 
 def why_refused(refusal: NoRoom, *, now: datetime) -> RegistrationConflict:
-    """List every tier that fails now, after the failed attempt was taken back."""
-    wish = refusal.wish
-    option = find_option(wish.event, wish.option_id)
+    """List every tier that fails: as was seen, or as things stand now that the attempt was taken back."""
+    wish, look = refusal.wish, refusal.look
+    option = look.option if look else find_option(wish.event, wish.option_id)
     slot: PickupSlot | None = PickupSlot.objects.filter(pk=wish.slot_id).first() if wish.slot_id else None
     found = detect_conflicts(
         event=wish.event,
@@ -49,6 +105,7 @@ def why_refused(refusal: NoRoom, *, now: datetime) -> RegistrationConflict:
         moment=wish.moment,
         now=now,
         held=wish.held,
+        can_be_paid=look is not None and look.can_pay_for(wish.party_size),
     )
     # Somebody may have made room in between; the person was refused all the same, and may try again.
     gone_again = Conflict(refusal.conflict_type, "This was taken a moment ago and may be free again. Try once more.")
@@ -65,29 +122,25 @@ def find_option(event: Event, option_id: UUID | None) -> EventOption | None:
     return option
 
 
-def option_and_money(event: Event, option_id: UUID | None) -> tuple[EventOption | None, Decimal | None]:
-    """Return the event's option and what is left to promise from its budget, and from the line that pays for it.
-
-    The lesser of both; None without an open budget. One statement.
-
-    Raises `OptionNotFound`.
-    """
-    if option_id is None:
-        return None, None
-    budget = EventBudget.objects.filter(event_id=OuterRef("event_id")).exclude(status__in=LOCKED_STATUSES)
-    left = Coalesce("approved_total_amount", "total_budget_amount") - F("total_committed_amount")
-    money = budget.annotate(left=left - F("total_actual_amount")).values("left")[:1]
-    planned = Coalesce("line_item__approved_amount", "line_item__budgeted_amount")
-    option: Any = (
-        EventOption.objects.filter(pk=option_id, event_id=event.pk)
-        .annotate(
-            money_left=Subquery(money),
-            line_left=planned - F("line_item__committed_amount") - F("line_item__actual_amount"),
-        )
-        .first()
-    )
+def look_at_option(wish: Wish, option_id: UUID, user: User) -> Look:
+    """Hold the event and look at its option: one statement. Raises `OptionNotFound`."""
+    parameters = {
+        "tenant": require_tenant_id(),
+        "event": wish.event.pk,
+        "event_lock": event_lock(wish.event.pk),
+        "option": option_id,
+        "user": user.pk,
+        "places": wish.party_size,
+        "locked": sorted(LOCKED_STATUSES),
+        "now": wish.moment,
+    }
+    option: Any = next(iter(EventOption.objects.raw(_LOOK, parameters)), None)
     if option is None:
         raise OptionNotFound(option_id)
-    if option.money_left is None or option.line_left is None:
-        return option, option.money_left
-    return option, min(option.money_left, option.line_left)
+    left = [amount for amount in (option.money_left, option.line_left) if amount is not None]
+    return Look(
+        option=option,
+        money_left=None if option.money_left is None else min(left),
+        live_id=option.live_id,
+        offers_have_run_out=option.offers_have_run_out,
+    )
