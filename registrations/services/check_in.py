@@ -144,9 +144,12 @@ def _scan(event: Event, qr_token: str, actor: User, nonce: str | None, *, now: d
 
 
 def _with_what_was_read(row: Any, actor: User) -> EventRegistration:
-    """Give a row of `_COLLECT` the people, the option and the slots that were read with it."""
+    """Give a row of `_COLLECT` the people, the option and the slots that were read with it.
+
+    `from_db` takes values in the order of the model's fields, and reads what is missing only when it is asked for.
+    """
     registration: EventRegistration = row
-    registration.user = User.from_db(None, ["id", "name", "email"], [row.user_id, row.person_name, row.person_email])
+    registration.user = User.from_db(None, ["id", "email", "name"], [row.user_id, row.person_email, row.person_name])
     registration.collected_by = actor
     if row.event_option_id is not None:
         registration.event_option = EventOption.from_db(

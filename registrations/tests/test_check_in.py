@@ -56,6 +56,8 @@ def test_a_scan_hands_out_once_and_the_second_says_when_and_by_whom(door, event,
         assert answer.json["collected_at"] == "2026-06-20T09:00:00Z"
         assert answer.json["collected_by"] == "The owner"
         assert answer.json["registration"]["id"] == str(row.pk)
+        assert answer.json["registration"]["user_name"] == row.user.email
+        assert answer.json["registration"]["option_name"] == "Event Mug"
     assert option_now(option).collected_count == 1
     assert OutboxEvent.objects.filter(kind="registration.collected").count() == 1
     assert_sound()
@@ -108,6 +110,20 @@ def test_a_check_in_is_taken_back_with_a_reason(door, event, option, row):
     assert CheckIn.objects.get(result="UNDONE").reason == "Wrong person"
     assert door.post(path, {"reason": "Again"}).codes == ["not_collected"]
     assert scan(door, event, row.qr_token).json["result"] == "SUCCESS"
+    assert_sound()
+
+
+def test_a_scan_sent_again_after_its_check_in_was_taken_back_lets_nobody_in(door, event, option, row):
+    scan(door, event, row.qr_token, nonce="scan-1")
+    door.post(f"/events/{event.pk}/registrations/{row.pk}/undo-check-in", {"reason": "Wrong person"})
+    again = scan(door, event, row.qr_token, nonce="scan-1")
+    assert (again.status, again.codes) == (409, ["scan_taken_back"])
+    assert registration_now(row).collected_at is None
+    assert option_now(option).collected_count == 0
+    assert results() == ["SUCCESS", "UNDONE"]
+    assert scan(door, event, row.qr_token, nonce="scan-2").json["result"] == "SUCCESS"
+    # Let in anew: the first scan's number still stands for what was taken back.
+    assert scan(door, event, row.qr_token, nonce="scan-1").codes == ["scan_taken_back"]
     assert_sound()
 
 

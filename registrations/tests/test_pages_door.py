@@ -83,6 +83,18 @@ def test_a_check_in_is_taken_back_with_a_reason_only(client, event, guests):
     assert CheckIn.objects.get(result="UNDONE").reason == "Wrong person"
 
 
+def test_a_form_sent_again_after_its_check_in_was_taken_back_welcomes_nobody(client, event, guests):
+    at_door, opened = address("check_in", event), address("scanned", guests[0].qr_token)
+    form = {"code": guests[0].qr_token, "nonce": NONCE}
+    client.post(at_door, form)
+    client.post(address("check_in_undo", event, guests[0]), {"reason": "Wrong person"})
+
+    assert "Nobody was let in This check-in was taken back" in words(client.post(at_door, form, headers=HTMX))
+    again = client.post(opened, {"nonce": NONCE}, follow=True)
+    assert "This check-in was taken back" in words(again)
+    assert collected() == 0
+
+
 def test_a_camera_opens_the_code_and_only_a_press_checks_in(client, event, guests):
     path = address("scanned", guests[0].qr_token)
 

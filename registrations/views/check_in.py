@@ -19,7 +19,7 @@ from registrations.selectors.desk_page import desk_rows
 from registrations.selectors.door_page import MOST_FOUND, expected_at_the_door, found_by_name
 from registrations.selectors.variance import variance_of
 from registrations.services.check_in import Scan, check_in, undo_check_in
-from registrations.services.problems import NotCollected, RegistrationNotFound
+from registrations.services.problems import NonceUsed, NotCollected, RegistrationNotFound
 from registrations.views.page_parts import desk_context, event_or_404
 
 # The address in a code ends with its token; a scanner that knows tokens types them bare.
@@ -32,9 +32,13 @@ _NONCE = re.compile(r"[0-9a-f]{32}")
 @require_http_methods(["GET", "HEAD", "POST"])
 def door(request: PageRequest, event_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)
-    context: dict[str, Any] = {"scan": None, "typed": "", "found": None}
+    context: dict[str, Any] = {"scan": None, "typed": "", "found": None, "problem": ""}
     if request.method == "POST":
-        context |= _scan_or_search(request, event)
+        try:
+            context |= _scan_or_search(request, event)
+        except NonceUsed as problem:
+            # A form of before was sent again; this answer has a number of its own.
+            context["problem"] = str(problem)
     variance = variance_of(event.pk)
     context |= {
         "event": event,

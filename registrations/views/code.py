@@ -2,6 +2,7 @@
 
 from uuid import uuid4
 
+from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
@@ -10,6 +11,7 @@ from budgetsite.accounts.permissions import may
 from budgetsite.pages.access import PageRequest, page
 from registrations.models import EventRegistration
 from registrations.selectors.variance import variance_of
+from registrations.services.problems import NonceUsed
 from registrations.views.check_in import scan_at
 from registrations.views.page_parts import desk_context, event_or_404
 
@@ -27,7 +29,13 @@ def scanned(request: PageRequest, token: str) -> HttpResponse:
             return redirect("registrations:ticket", registration.pk)
         raise Http404
     event = event_or_404(request, registration.event_id)
-    scan = scan_at(request, event, token) if request.method == "POST" else None
+    scan = None
+    if request.method == "POST":
+        try:
+            scan = scan_at(request, event, token)
+        except NonceUsed as problem:
+            messages.error(request, str(problem))
+            return redirect("registrations:scanned", token)
     variance = variance_of(event.pk)
     context = desk_context(request, event, "check_in") | {
         "registration": registration,
