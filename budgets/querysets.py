@@ -10,6 +10,7 @@ from budgetsite.tenancy.models import LiveManager, TenantQuerySet
 
 if TYPE_CHECKING:
     from budgets.models.event_budget import EventBudget  # noqa: F401  (named in a string below)
+    from budgets.models.expense import Expense  # noqa: F401  (named in a string below)
 
 
 class EventBudgetQuerySet(TenantQuerySet["EventBudget"]):
@@ -50,4 +51,44 @@ def _on_the_clock(zone: F, moment: F | Value) -> Func:
 
 
 class EventBudgetManager(LiveManager.from_queryset(EventBudgetQuerySet)):  # type: ignore[misc]
+    pass
+
+
+class ExpenseQuerySet(TenantQuerySet["Expense"]):
+    def newest_first(self) -> "ExpenseQuerySet":
+        return self.order_by("-created_at", "-id")
+
+    def visible_to(self, *, user_id: UUID, role: Role) -> "ExpenseQuerySet":
+        """The back office sees all, organizers those of the events they run, clients their own event's."""
+        if role in BACK_OFFICE:
+            return self.all()
+        if role == Role.ORGANIZER:
+            return self.filter(Q(event__organizer_id=user_id) | Q(event__created_by_id=user_id))
+        if role == Role.CLIENT:
+            return self.filter(event__client_id=user_id)
+        return self.none()
+
+    def live(self) -> "ExpenseQuerySet":
+        """Neither cancelled nor refused."""
+        return self.exclude(stage="cancelled").exclude(approval="rejected")
+
+    def overdue(self, *, now: datetime) -> "ExpenseQuerySet":
+        """Something should have been paid before today, where the event is."""
+        return self._with_today(now).filter(next_due_date__lt=F("today_there"))
+
+    def not_overdue(self, *, now: datetime) -> "ExpenseQuerySet":
+        return self._with_today(now).filter(Q(next_due_date=None) | Q(next_due_date__gte=F("today_there")))
+
+    def with_payment_status(self, status: str, *, now: datetime) -> "ExpenseQuerySet":
+        """Those that show `status` (one of `PaymentStatus`) at `now`: overdue goes before what is stored."""
+        if status == "overdue":
+            return self.overdue(now=now)
+        return self.not_overdue(now=now).filter(payment_status=status)
+
+    def _with_today(self, now: datetime) -> "ExpenseQuerySet":
+        moment = Value(now, output_field=DateTimeField())
+        return self.alias(today_there=Cast(_on_the_clock(F("event__timezone"), moment), DateField()))
+
+
+class ExpenseManager(LiveManager.from_queryset(ExpenseQuerySet)):  # type: ignore[misc]
     pass

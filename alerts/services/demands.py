@@ -45,7 +45,8 @@ def demanded_alerts(budget: BudgetFigures, lines: Sequence[LineFigures], rule: R
     """Return the alerts that the figures demand.
 
     Thresholds of use (committed and actual) are inclusive: 80.00 % is a warning at 80. Overspend is strict: 100 % is
-    not over budget, and 20 % above the plan is not yet far above it at 20. Where nothing is budgeted there is no
+    not over budget, and 20 % above the plan is not yet far above it at 20. A line that nothing is planned for is one
+    to know about as soon as something is promised on it. Where nothing is budgeted there is no
     percentage of the plan: over_budget and line_item_overrun say all there is to say.
     """
     found = [*_of_budget(budget, rule), *(_of_line(line, budget.currency, rule) for line in lines)]
@@ -102,7 +103,8 @@ def _of_budget(budget: BudgetFigures, rule: RuleValues) -> Iterator[Demand]:
 
 def _of_line(line: LineFigures, currency: str, rule: RuleValues) -> Demand | None:
     # More income than expected is no overrun.
-    if line.kind != LineKind.COST or not line.overrun:
+    promised_beside_plan = not line.budgeted and line.committed > 0
+    if line.kind != LineKind.COST or not (line.overrun or promised_beside_plan):
         return None
     excess = _excess(line.budgeted, line.actual)
     far = excess is not None and excess > rule.high_variance_percentage
@@ -110,7 +112,11 @@ def _of_line(line: LineFigures, currency: str, rule: RuleValues) -> Demand | Non
         format_amount(amount, currency, _LOCALE) for amount in (line.overrun, line.actual, line.budgeted)
     )
     if excess is None:
-        message = f"“{line.name}” has no money planned: {spent} {currency} spent."
+        promised = format_amount(line.committed, currency, _LOCALE)
+        told = [f"{spent} {currency} spent"] * bool(line.actual) + [f"{promised} {currency} promised"] * bool(
+            line.committed
+        )
+        message = f"“{line.name}” has no money planned: {', '.join(told)}."
     else:
         share = ratios.share_percentage(line.actual, line.budgeted)
         message = f"“{line.name}” is {over} {currency} over: {spent} spent of {planned} ({share}%)."

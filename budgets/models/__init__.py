@@ -9,14 +9,21 @@ from budgets.models.approval import (
     ApprovalSubject,
 )
 from budgets.models.category import Category
+from budgets.models.comment import BudgetComment
 from budgets.models.decision import BudgetDecision
 from budgets.models.driver import PlanDriver
 from budgets.models.event_budget import LOCKED_STATUSES, PLANNING_STATUSES, BudgetStatus, EventBudget
+from budgets.models.exchange_rate import ExchangeRate
+from budgets.models.expense import Expense, ExpenseApproval, ExpenseInvoice, ExpenseStage, PaymentStatus
+from budgets.models.expense_policy import ExpensePolicy
 from budgets.models.ledger_entry import EntryKind, EntrySource, LedgerEntry
 from budgets.models.line_item import BudgetLineItem, LineKind
+from budgets.models.payment import CalendarFeed, ExpensePayment, PaymentMethod
+from budgets.models.receipt import Receipt, ReceiptType
 from budgets.models.revision import BudgetRevision, PlanLine
 from budgets.models.template import BudgetTemplate, TemplateBasis, TemplateLine
 from budgets.models.transfer import BudgetTransfer, TransferStatus
+from budgets.models.vendor import Vendor
 
 __all__ = [
     "APPROVING_ROLES",
@@ -27,21 +34,35 @@ __all__ = [
     "ApprovalRule",
     "ApprovalStage",
     "ApprovalSubject",
+    "BudgetComment",
     "BudgetDecision",
     "BudgetLineItem",
     "BudgetRevision",
     "BudgetStatus",
     "BudgetTemplate",
     "BudgetTransfer",
+    "CalendarFeed",
     "Category",
     "EntryKind",
     "EntrySource",
     "EventBudget",
+    "ExchangeRate",
+    "Expense",
+    "ExpenseApproval",
+    "ExpenseInvoice",
+    "ExpensePayment",
+    "ExpensePolicy",
+    "ExpenseStage",
     "LedgerEntry",
     "LineKind",
+    "PaymentMethod",
+    "PaymentStatus",
     "PlanDriver",
     "PlanLine",
+    "Receipt",
+    "ReceiptType",
     "TemplateBasis",
     "TemplateLine",
     "TransferStatus",
+    "Vendor",
 ]

@@ -22,13 +22,15 @@ APPROVING_ROLE_CHOICES = [(role.value, role.label) for role in APPROVING_ROLES]
 class ApprovalSubject(models.TextChoices):
     PLAN = "plan", "A plan"
     TRANSFER = "transfer", "A transfer between lines"
+    EXPENSE = "expense", "An expense"
 
 
 class ApprovalRule(TenantModel):
     """One rule of an account's approval policy: what needs whom, at which stage.
 
     A rule about a plan applies to a total above `above_amount`, or, with a category, to any of its lines above it; one
-    about a transfer to what is moved. An amount in another currency is never compared: there the rule always applies.
+    about a transfer to what is moved; one about an expense to its amount in the budget's currency. An amount in another
+    currency is never compared: there the rule always applies.
     """
 
     subject = models.CharField(max_length=10, choices=ApprovalSubject.choices, default=ApprovalSubject.PLAN)
@@ -65,7 +67,7 @@ class ApprovalRule(TenantModel):
             models.CheckConstraint(
                 condition=Q(subject__in=ApprovalSubject.values), name="budgets_approvalrule_subject_known"
             ),
-            # A transfer is decided in one step.
+            # A transfer, or an expense, is decided in one step.
             models.CheckConstraint(
                 condition=Q(subject=ApprovalSubject.PLAN) | Q(stage=1), name="budgets_approvalrule_one_stage_transfer"
             ),

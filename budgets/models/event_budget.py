@@ -74,6 +74,8 @@ class EventBudget(ProjectedModel):
     # The head of the hash chain of its ledger entries.
     ledger_seq = models.BigIntegerField(default=0)
     ledger_hash = models.BinaryField(default=b"")
+    # Grows with every change of its expenses and payments that posts nothing: what is cached is known to be old by it.
+    expense_seq = models.BigIntegerField(default=0)
 
     projections: ClassVar[tuple[str, ...]] = (
         "status",
@@ -99,6 +101,7 @@ class EventBudget(ProjectedModel):
         "reminded_at",
         "ledger_seq",
         "ledger_hash",
+        "expense_seq",
     )
 
     tracked: ClassVar[tuple[str, ...]] = (

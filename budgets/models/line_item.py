@@ -46,6 +46,8 @@ class BudgetLineItem(ProjectedModel):
     # Money that comes in (a sponsor, tickets, the client's fee) counts to the event's result, never to the spend.
     kind = models.CharField(max_length=10, choices=LineKind.choices, default=LineKind.COST)
     category = TenantForeignKey(Category, on_delete=models.PROTECT, related_name="line_items")
+    # Made by spending on a category that the plan has no line for; the plan has 0 here until somebody plans for it.
+    is_unbudgeted = models.BooleanField(default=False, editable=False)
     section = models.CharField(max_length=200, blank=True, help_text="The part of the event that it belongs to.")
     name = models.CharField(max_length=200)
     description = models.TextField(blank=True)

@@ -89,6 +89,22 @@ def applies_to(rule: ApprovalRule, amount: Decimal, currency: str) -> bool:
     return not rule.above_amount or rule.currency != currency or amount > rule.above_amount
 
 
+def strongest_role(
+    subject: ApprovalSubject, amount: Decimal, currency: str, category_ids: Iterable[UUID]
+) -> Role | None:
+    """Return the strongest role that the rules about `subject` ask for, None where the amount is within all limits.
+
+    A rule with a category is about what touches it. One statement.
+    """
+    categories = set(category_ids)
+    roles = [
+        Role(rule.role)
+        for rule in ApprovalRule.objects.filter(subject=subject)
+        if (rule.category_id is None or rule.category_id in categories) and applies_to(rule, amount, currency)
+    ]
+    return max(roles, key=APPROVING_ROLES.index, default=None)
+
+
 def why(rule: ApprovalRule) -> str:
     """Say in words what a rule applies to; empty for one that always does."""
     above = f"above {format_amount(rule.above_amount, rule.currency, 'en')} {rule.currency}"

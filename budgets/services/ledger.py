@@ -72,7 +72,8 @@ _UPDATE_BUDGET = f"""
             WHERE l.tenant_id = %(tenant)s AND l.id = %(line)s AND l.budget_id = b.id AND l.deleted_at IS NULL
                 AND l.kind = %(line_kind)s
                 AND l.committed_amount + %(committed)s >= 0
-                AND (NOT %(stops)s OR {LINE_IN_FORCE} - l.committed_amount - l.actual_amount >= %(amount)s)
+                AND (NOT %(stops)s OR l.is_unbudgeted AND {LINE_IN_FORCE} = 0
+                     OR {LINE_IN_FORCE} - l.committed_amount - l.actual_amount >= %(amount)s)
                 AND abs({LINE_IN_FORCE} - l.actual_amount - %(line_actual)s) <= %(largest)s
                 AND abs(l.actual_amount + %(line_actual)s) <= %(largest)s))
     RETURNING {BUDGET_COLUMNS}
@@ -131,6 +132,7 @@ def post(
     description: str = "",
     occurred_at: datetime | None = None,
     on_overrun: str | None = None,
+    locked: bool = False,
 ) -> Posting:
     """Post one entry and move the totals of budget and line with it: all or nothing, inside the caller's transaction.
 
@@ -138,10 +140,11 @@ def post(
     `actual_delta` is what came in; what may be spent does not grow by it.
 
     `on_overrun` is by default `stop` for commitments (an amount that does not fit into the budget, or into the line
-    that it is posted to, raises `AmountDoesNotFit`) and `warn` for actuals: an invoice that has arrived is a fact. The
-    acting user is the scope's. A repeated `idempotency_key` posts nothing and returns the first posting, or raises
-    `IdempotencyMismatch` when it was for something else. Locks the budget, then the line. A refusal has written
-    nothing.
+    that it is posted to, raises `AmountDoesNotFit`) and `warn` for actuals: an invoice that has arrived is a fact. A
+    line that spending made beside the plan has no limit of its own. `locked` says that the caller holds the budget's
+    lock. The acting user is the scope's. A repeated `idempotency_key` posts nothing and returns the first posting, or
+    raises `IdempotencyMismatch` when it was for something else. Locks the budget, then the line. A refusal has
+    written nothing.
     """
     committed_delta = parse_amount(committed_delta, currency)
     actual_delta = parse_amount(actual_delta, currency)
@@ -152,7 +155,7 @@ def post(
         raise ValueError("income is received, on a line of its own")
     if idempotency_key is not None and not 0 < len(idempotency_key) <= 200:
         raise ValueError("an idempotency key has 1 to 200 characters")
-    if line_item_id is not None or idempotency_key is not None:
+    if not locked and (line_item_id is not None or idempotency_key is not None):
         # PostgreSQL judges the other tables by the snapshot from before it waited for the budget's row: with the row
         # locked first, the line and the key are judged as they are now.
         lock_budget_row(budget_id)
@@ -256,7 +259,7 @@ def _refusal(wanted: dict[str, Any]) -> Exception:
         if line.kind != wanted["line_kind"]:
             return WrongKindOfLine(line.name, is_income=line.is_income)
         committed = min(committed, line.committed_amount)
-        if line.available_amount < available:
+        if line.available_amount < available and (line.in_force_amount or not line.is_unbudgeted):
             available, line_name = line.available_amount, line.name
     if committed + wanted["committed"] < 0:
         return ReleaseExceedsCommitted(released=-wanted["committed"], committed=committed, currency=budget.currency)

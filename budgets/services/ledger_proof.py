@@ -7,6 +7,7 @@ from typing import Any
 from django.db import IntegrityError, connection, transaction
 
 from budgets.services.discrepancy import Discrepancy
+from budgets.services.expense_proof import wrong_expenses
 from budgets.services.figures import LINE_IN_FORCE, TOTAL_IN_FORCE, variance_percentage_sql
 from budgets.services.plan_proof import wrong_plans
 from budgetsite.money.ratios import PERCENTAGE_LIMIT
@@ -114,12 +115,20 @@ class Rebuilt:
 
 
 def verify_ledger() -> list[Discrepancy]:
-    """Recompute every total and every hash of the current tenant, and compare the plans in force with those approved.
+    """Recompute every total and every hash of the current tenant, compare the plans in force with those approved, and
+    each expense with its entries, bills and payments.
 
-    Return what differs: entries first, then figures, then plans.
+    Return what differs: entries first, then figures, plans and expenses.
     """
     with transaction.atomic(), deleted_rows_visible():
-        return [*_broken_links(), *_wrong_currencies(), *_wrong_budgets(), *_wrong_lines(), *wrong_plans()]
+        return [
+            *_broken_links(),
+            *_wrong_currencies(),
+            *_wrong_budgets(),
+            *_wrong_lines(),
+            *wrong_plans(),
+            *wrong_expenses(),
+        ]
 
 
 def rebuild_totals() -> Rebuilt:

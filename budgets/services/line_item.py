@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Max
 
-from budgets.models import BudgetLineItem, Category, EntryKind, EntrySource, EventBudget
+from budgets.models import BudgetLineItem, Category, EntryKind, EntrySource, EventBudget, Expense
 from budgets.services import ledger
 from budgets.services.categories import CategoryFinder, hold_categories
 from budgets.services.guards import lock_budget, refuse_fixed_plan, refuse_locked
@@ -289,6 +289,9 @@ def _ordered(budget_id: UUID) -> Any:
 def _refuse_to_lose(line: BudgetLineItem) -> None:
     answers = line_leaving.send(sender=BudgetLineItem, line=line)
     reasons = [reason for _receiver, reason in answers if reason]
+    expenses = Expense.objects.filter(line_item=line).count()
+    if expenses:
+        reasons.append(f"{expenses} expense(s) are charged to it: move them to another line first.")
     if reasons:
         raise LineInUse(line.name, reasons)
 

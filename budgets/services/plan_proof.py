@@ -29,7 +29,8 @@ _WRONG_TOTALS = f"""
     WHERE total IS DISTINCT FROM kept_total ORDER BY id LIMIT {_NAMED}
 """
 
-# A line that went to another budget while the plan was revised is in the plan in force all the same.
+# Spending beside the plan makes a line that no revision has; only what transfers gave it is in force there. A line that
+# went to another budget while the plan was revised is in the plan in force all the same.
 _WRONG_LINES = f"""
     WITH in_force AS ({_IN_FORCE}),
     transferred AS (
@@ -48,9 +49,11 @@ _WRONG_LINES = f"""
         LEFT JOIN transferred t ON t.budget_id = b.id AND t.revision = b.number AND t.line_id = p.line_item_id
     ),
     stored AS (
-        SELECT b.id AS budget_id, l.id, CASE WHEN b.revised THEN l.approved_amount ELSE l.budgeted_amount END AS amount
+        SELECT b.id AS budget_id, l.id, CASE WHEN b.revised THEN l.approved_amount ELSE l.budgeted_amount END AS amount,
+               CASE WHEN l.is_unbudgeted THEN coalesce(t.amount, 0) END AS beside_the_plan
         FROM in_force b
         JOIN budgets_budgetlineitem l ON l.tenant_id = b.tenant_id AND l.budget_id = b.id
+        LEFT JOIN transferred t ON t.budget_id = b.id AND t.revision = b.number AND t.line_id = l.id
         WHERE b.revision_id IS NOT NULL
             AND (l.deleted_at IS NOT DISTINCT FROM b.deleted_at OR b.revised AND l.approved_amount IS NOT NULL)
     )
@@ -61,6 +64,7 @@ _WRONG_LINES = f"""
         WHEN s.id IS NULL THEN NOT b.revised OR NOT EXISTS (
             SELECT FROM budgets_budgetlineitem l
             WHERE l.tenant_id = b.tenant_id AND l.id = p.id AND l.budget_id <> b.id)
+        WHEN p.id IS NULL AND s.beside_the_plan IS NOT NULL THEN s.amount IS DISTINCT FROM s.beside_the_plan
         WHEN p.id IS NULL THEN NOT b.revised OR s.amount IS DISTINCT FROM 0
         ELSE s.amount IS DISTINCT FROM p.amount
     END

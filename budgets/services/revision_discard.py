@@ -16,6 +16,7 @@ from budgets.models import (
     EntryKind,
     EntrySource,
     EventBudget,
+    Expense,
     PlanDriver,
     PlanLine,
 )
@@ -76,8 +77,8 @@ class AddedLinesCarryMoney(BudgetProblem):
         ]
         more = f" and {len(lines) - _NAMED} more" if len(lines) > _NAMED else ""
         super().__init__(
-            f"Money is spent or promised on what this revision added: {', '.join(told)}{more}. "
-            "Correct the actual to 0 or release the promise there first, then discard the revision."
+            f"Money is planned, spent or promised on what this revision added: {', '.join(told)}{more}. Move its "
+            "expenses to other lines, correct the actual to 0 or release the promise, then discard the revision."
         )
 
 
@@ -141,6 +142,18 @@ _RESTORE_LINES = f"""
     RETURNING l.id
 """
 
+# Spending made these beside the plan: they stay, with what transfers had given them when the plan was opened.
+_RESTORE_UNBUDGETED = """
+    UPDATE budgets_budgetlineitem l SET
+        budgeted_amount = coalesce(l.approved_amount, 0), driver_id = NULL, quantity = NULL, unit_price = NULL,
+        version = %(version)s
+    WHERE l.tenant_id = %(tenant)s AND l.budget_id = %(budget)s AND l.deleted_at IS NULL AND l.is_unbudgeted
+        AND NOT EXISTS (SELECT FROM budgets_planline p
+            WHERE p.tenant_id = l.tenant_id AND p.revision_id = %(revision)s AND p.line_item_id = l.id)
+        AND l.budgeted_amount <> coalesce(l.approved_amount, 0)
+    RETURNING l.id
+"""
+
 _DELETE_ADDED = """
     UPDATE budgets_budgetlineitem l SET deleted_at = %(now)s, version = %(version)s
     WHERE l.tenant_id = %(tenant)s AND l.budget_id = %(budget)s AND l.deleted_at IS NULL AND l.id = ANY (%(added)s)
@@ -197,9 +210,10 @@ def discard_revision(
         lines = list(BudgetLineItem.objects.filter(pk__in=in_plan)) + list(
             BudgetLineItem.objects.filter(budget=budget, deleted_at=None).exclude(pk__in=in_plan)
         )
-    added = [line for line in lines if line.pk not in in_plan]
+    added = [line for line in lines if line.pk not in in_plan and not line.is_unbudgeted]
     _refuse_moved(budget, lines, added)
-    carrying = [line for line in added if line.committed_amount or line.actual_amount]
+    charged = set(Expense.objects.filter(line_item__in=added).values_list("line_item_id", flat=True))
+    carrying = [line for line in added if line.committed_amount or line.actual_amount or line.pk in charged]
     if carrying:
         raise AddedLinesCarryMoney(carrying)
     hold_categories(set(PlanLine.objects.filter(revision=kept).values_list("category_id", flat=True)))
@@ -262,6 +276,8 @@ def _restore_rows(parameters: dict[str, Any]) -> None:
         drivers = [row[0] for row in cursor.fetchall()]
         cursor.execute(_RESTORE_LINES, parameters)
         lines = [row[0] for row in cursor.fetchall()]
+        cursor.execute(_RESTORE_UNBUDGETED, parameters)
+        lines += [row[0] for row in cursor.fetchall()]
         cursor.execute(_DELETE_ADDED, parameters)
         lines += [row[0] for row in cursor.fetchall()]
         cursor.execute(_RESTORE_BUDGET, parameters)

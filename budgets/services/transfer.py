@@ -9,8 +9,6 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from budgets.models import (
-    APPROVING_ROLES,
-    ApprovalRule,
     ApprovalSubject,
     BudgetLineItem,
     BudgetStatus,
@@ -19,7 +17,7 @@ from budgets.models import (
     LineKind,
     TransferStatus,
 )
-from budgets.services.approval import applies_to, roles_that_may
+from budgets.services.approval import roles_that_may, strongest_role
 from budgets.services.figures import LINE_COLUMNS, LINE_IN_FORCE, LineFigures
 from budgets.services.guards import lock_budget, refuse_locked, role_under_lock
 from budgets.services.problems import BudgetProblem, LineNotFound, ReasonRequired, TotalOutOfRange
@@ -250,14 +248,7 @@ def required_role(amount: Decimal, currency: str, category_ids: Iterable[UUID]) 
 
     A rule with a category is about transfers that touch it at either end. One statement.
     """
-    categories = set(category_ids)
-    rules = ApprovalRule.objects.filter(subject=ApprovalSubject.TRANSFER)
-    roles = [
-        Role(rule.role)
-        for rule in rules
-        if (rule.category_id is None or rule.category_id in categories) and applies_to(rule, amount, currency)
-    ]
-    return max(roles, key=APPROVING_ROLES.index, default=None)
+    return strongest_role(ApprovalSubject.TRANSFER, amount, currency, category_ids)
 
 
 def _request(transfer: BudgetTransfer) -> BudgetTransfer:

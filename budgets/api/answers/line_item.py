@@ -15,6 +15,7 @@ class LineItemAnswer(serializers.Serializer):
     kind = serializers.ChoiceField(choices=LineKind.choices)
     category = serializers.CharField(help_text="The category's name.")
     category_id = serializers.UUIDField()
+    is_unbudgeted = serializers.BooleanField(help_text="Made by spending that the plan has no line for.")
     section = serializers.CharField()
     name = serializers.CharField()
     description = serializers.CharField()
@@ -43,6 +44,7 @@ def line_answer(line: BudgetLineItem) -> dict[str, Any]:
         "kind": line.kind,
         "category": line.category.name,
         "category_id": str(line.category_id),
+        "is_unbudgeted": line.is_unbudgeted,
         "section": line.section,
         "name": line.name,
         "description": line.description,

@@ -1,0 +1,430 @@
+"""Recording, changing and deleting what is bought for an event."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+
+from budgets.models import (
+    ApprovalSubject,
+    EventBudget,
+    Expense,
+    ExpenseApproval,
+    ExpensePolicy,
+    ExpenseStage,
+)
+from budgets.services import expense_money
+from budgets.services.approval import roles_that_may, strongest_role
+from budgets.services.exchange_rate import Conversion, conversion
+from budgets.services.expense_access import lock_expense, refuse_cancelled, store
+from budgets.services.expense_invoice import NewBill, enter_bill, mark_cancelled
+from budgets.services.expense_line import clear_unbudgeted, line_for
+from budgets.services.expense_payments import derive_payments, live_invoices, live_payments, refuse_paid
+from budgets.services.expense_policy import expense_policy
+from budgets.services.expense_problems import (
+    AmountBelowBilled,
+    AmountTooLarge,
+    ClientsMayNot,
+    CurrencyOfBilled,
+    DueBeforeBilled,
+    NoBudgetToSpend,
+    OverrideNotYours,
+    RaiseNeedsApproval,
+    RefundWithoutBill,
+    SeveralBills,
+)
+from budgets.services.guards import refuse_locked, role_under_lock
+from budgets.services.problems import ReasonRequired
+from budgets.services.texts import one_line, plain_breaks
+from budgets.services.vendor import find_or_make_vendor
+from budgetsite.accounts.models import Account, User
+from budgetsite.accounts.permissions import may
+from budgetsite.accounts.roles import Role
+from budgetsite.money.amounts import InvalidAmount, parse_amount
+from budgetsite.tenancy.deletion import soft_delete
+from events.models import Event
+
+ZERO = Decimal(0)
+# What a change may set. Amount and currency are the expense's own; `line_item_id` and `category` say what it is for.
+CHANGEABLE = frozenset(
+    {
+        "description",
+        "vendor",
+        "amount",
+        "currency",
+        "exchange_rate",
+        "rate_source",
+        "line_item_id",
+        "category",
+        "expense_date",
+        "due_date",
+        "invoice_number",
+        "notes",
+    }
+)
+
+
+@transaction.atomic
+def record_expense(
+    *,
+    event: Event,
+    acting_user: User,
+    acting_role: Role,
+    account: Account,
+    now: datetime,
+    description: str,
+    amount: Decimal,
+    line_item_id: UUID | None = None,
+    category: str | UUID | None = None,
+    vendor: str | UUID | None = None,
+    currency: str | None = None,
+    exchange_rate: Decimal | None = None,
+    rate_source: str = "",
+    expense_date: date | None = None,
+    due_date: date | None = None,
+    stage: str = ExpenseStage.PLANNED,
+    invoice_number: str = "",
+    notes: str = "",
+    confirm_duplicate: bool = False,
+    override: bool = False,
+    reason: str = "",
+) -> Expense:
+    """Record an expense of an event, and take it to `stage` (planned, committed or invoiced). All effects:
+
+    - a committed one promises its amount on its line, an invoiced one posts it as the bill's actual;
+    - a category without a line gets one that is marked as unbudgeted; a vendor whose name is new is made;
+    - above the account's limits, and whenever a client records it, it waits for approval with no money moved, and goes
+      as far as was wanted once it is approved; the outbox is told.
+
+    `override` promises more than is available, for those who may, with a `reason`. Raises `NoBudgetToSpend`,
+    `BudgetLocked`, `InvalidAmount`, `AmountTooLarge`, `RefundWithoutBill`, `WhatItIsFor`, `LineNotFound`,
+    `WrongKindOfLine`, `UnknownCategory`, `VendorNotFound`, `RateMissing`, `RateOutOfRange`, `DueBeforeBilled`,
+    `DuplicateInvoice`, `AmountDoesNotFit`, `ClientsMayNot`, `OverrideNotYours`, `ReasonRequired`.
+    """
+    policy = expense_policy()
+    if acting_role == Role.CLIENT and not policy.clients_add_expenses:
+        raise ClientsMayNot("expenses")
+    budget = _lock_budget_of(event)
+    refuse_locked(budget)
+    refuse_override(override, reason, acting_user=acting_user, acting_role=acting_role)
+    expense = Expense(
+        pk=uuid4(),
+        event=event,
+        budget=budget,
+        description=one_line(description).strip(),
+        currency=currency or budget.currency,
+        due_date=due_date,
+        invoice_number=invoice_number.strip(),
+        notes=plain_breaks(notes),
+        created_by=acting_user,
+        wanted_stage=stage,
+    )
+    _set_dates(expense, expense_date, now)
+    expense.amount = _checked_amount(amount, expense.currency, policy)
+    if expense.amount < 0 and stage != ExpenseStage.INVOICED:
+        raise RefundWithoutBill
+    converted = _convert(expense, rate=exchange_rate, source=rate_source)
+    expense.line_item = line_for(budget, line_item_id=line_item_id, category=category, amount=expense.budget_amount)
+    expense.vendor = find_or_make_vendor(vendor)
+    role = _role_needed(expense, acting_role)
+    if role is not None:
+        expense.approval, expense.needs_role = ExpenseApproval.PENDING, role
+        derive_payments(expense, [], [])
+        store(expense, kind="expense.requested", moved_money=False, wanted_stage=stage)
+        return expense
+    take_to(expense, stage, converted, confirm_duplicate=confirm_duplicate, override=override, now=now)
+    return expense
+
+
+def take_to(
+    expense: Expense,
+    stage: str,
+    converted: Conversion,
+    *,
+    confirm_duplicate: bool = False,
+    override: bool = False,
+    now: datetime,
+    kind: str = "expense.recorded",
+) -> None:
+    """Take a planned expense of a locked budget as far as `stage`, and store it."""
+    invoice = None
+    if stage == ExpenseStage.COMMITTED:
+        expense_money.promise(expense, override=override, now=now)
+    elif stage == ExpenseStage.INVOICED:
+        wanted = NewBill(
+            amount=expense.amount,
+            invoice_number=expense.invoice_number,
+            invoice_date=expense.expense_date,
+            due_date=expense.due_date,
+        )
+        invoice = enter_bill(expense, wanted, converted, confirm_duplicate=confirm_duplicate, now=now)
+    derive_payments(expense, [invoice] if invoice else [], [])
+    store(expense, kind=kind, moved_money=stage != ExpenseStage.PLANNED)
+    if invoice is not None:
+        invoice.save(force_insert=True)
+
+
+@transaction.atomic
+def change_expense(
+    *,
+    expense_id: UUID,
+    version: int | None,
+    acting_user: User,
+    acting_role: Role,
+    account: Account,
+    now: datetime,
+    override: bool = False,
+    reason: str = "",
+    **fields: Any,
+) -> Expense:
+    """Change fields of `CHANGEABLE`; what moved money is corrected by further entries. All effects:
+
+    - another amount: the promise grows or shrinks; of an expense with one bill, the bill is corrected;
+    - another line or category: what is promised and billed moves there;
+    - one that waits for approval, or was refused, is judged by the account's limits anew.
+
+    `version` is what the writer has read; None is for those who read it in this transaction. Raises as
+    `record_expense`, and `ExpenseNotFound`, `StaleVersion`, `InvalidStep`, `AmountBelowBilled`, `SeveralBills`,
+    `PaidAlready`, `CurrencyOfBilled`, `RaiseNeedsApproval`.
+    """
+    unknown = fields.keys() - CHANGEABLE
+    if unknown:
+        raise TypeError(f"not fields of an expense: {', '.join(sorted(unknown))}")
+    expense = lock_expense(expense_id, version=version)
+    refuse_cancelled(expense, "change")
+    _refuse_strangers_change(expense, acting_user, acting_role)
+    refuse_override(override, reason, acting_user=acting_user, acting_role=acting_role)
+    if "description" in fields:
+        expense.description = one_line(fields["description"]).strip()
+    if "notes" in fields:
+        expense.notes = plain_breaks(fields["notes"])
+    if "vendor" in fields:
+        expense.vendor = find_or_make_vendor(fields["vendor"])
+    if "invoice_number" in fields:
+        expense.invoice_number = fields["invoice_number"].strip()
+    if "due_date" in fields:
+        expense.due_date = fields["due_date"]
+    if "expense_date" in fields:
+        expense.expense_date = fields["expense_date"]
+    if expense.due_date is not None and {"due_date", "expense_date"} & fields.keys():
+        _refuse_due_before(expense.due_date, expense.expense_date)
+    posted = expense.committed_amount, expense.actual_amount, expense.line_item_id
+    left_line_id = expense.line_item_id
+    if fields.keys() & {"amount", "currency", "exchange_rate"}:
+        _change_amount(expense, fields, acting_user=acting_user, acting_role=acting_role, override=override, now=now)
+    if fields.get("line_item_id") or fields.get("category"):
+        _change_line(expense, fields, override=override, now=now)
+    invoices = live_invoices(expense)
+    _follow_only_bill(expense, invoices, fields)
+    derive_payments(expense, invoices, live_payments(expense))
+    refuse_paid(expense)
+    store(
+        expense,
+        kind="expense.changed",
+        moved_money=posted != (expense.committed_amount, expense.actual_amount, expense.line_item_id),
+        fields=sorted(fields),
+    )
+    if expense.line_item_id != left_line_id:
+        clear_unbudgeted(left_line_id, now=now)
+    return expense
+
+
+@transaction.atomic
+def delete_expense(
+    *, expense_id: UUID, acting_user: User, acting_role: Role, now: datetime, version: int | None = None
+) -> None:
+    """Soft-delete an expense; entries that take its promise and its actual back are posted.
+
+    Raises `PaidAlready` while payments are on it, `ExpenseNotFound`, `StaleVersion`, `BudgetLocked`.
+    """
+    expense = lock_expense(expense_id, version=version)
+    _refuse_strangers_change(expense, acting_user, acting_role)
+    moved = bool(expense.committed_amount or expense.actual_amount)
+    if moved:
+        refuse_locked(expense.budget)
+    expense_money.take_back_all(expense, description=f"Deleted: {expense.description}", now=now)
+    derive_payments(expense, [], live_payments(expense))
+    refuse_paid(expense)
+    for invoice in live_invoices(expense):
+        mark_cancelled(invoice, acting_user, "deleted", now)
+    expense.stage = ExpenseStage.CANCELLED
+    derive_payments(expense, [], [])
+    store(expense, kind="expense.deleted", moved_money=moved)
+    soft_delete(expense, now=now)
+    clear_unbudgeted(expense.line_item_id, now=now)
+
+
+def refuse_override(override: bool, reason: str, *, acting_user: User, acting_role: Role) -> None:
+    """Raise unless nothing is overridden, or by someone who may, with a reason."""
+    if override and not may(role_under_lock(acting_user, acting_role), "expenses.override"):
+        raise OverrideNotYours
+    if override and not reason.strip():
+        raise ReasonRequired
+
+
+def _refuse_strangers_change(expense: Expense, acting_user: User, acting_role: Role) -> None:
+    """A client changes what they recorded themselves, as long as the team has not agreed to it."""
+    if acting_role == Role.CLIENT and (
+        expense.created_by_id != acting_user.pk or expense.approval == ExpenseApproval.APPROVED
+    ):
+        raise ClientsMayNot("changes of what is agreed")
+
+
+def _lock_budget_of(event: Event) -> EventBudget:
+    budget: EventBudget | None = (
+        EventBudget.objects.filter(event=event, deleted_at=None).select_for_update(no_key=True).first()
+    )
+    if budget is None:
+        raise NoBudgetToSpend(event.name)
+    return budget
+
+
+def _set_dates(expense: Expense, expense_date: date | None, now: datetime) -> None:
+    """An expense without a date is of today, where the event is; one that was due before is of that day."""
+    today = now.astimezone(ZoneInfo(expense.event.timezone)).date()
+    if expense_date is not None and expense.due_date is not None:
+        _refuse_due_before(expense.due_date, expense_date)
+    expense.expense_date = expense_date or min(today, expense.due_date or today)
+
+
+def _refuse_due_before(due_date: date, billed_on: date) -> None:
+    if due_date < billed_on:
+        raise DueBeforeBilled(billed_on)
+
+
+def _checked_amount(amount: Decimal, currency: str, policy: ExpensePolicy) -> Decimal:
+    checked = parse_amount(amount, currency)
+    if not checked:
+        raise InvalidAmount("zero", "Say how much it is: an amount other than 0.")
+    if abs(checked) > policy.largest_amount:
+        raise AmountTooLarge(policy.largest_amount, currency)
+    return checked
+
+
+def _convert(expense: Expense, *, rate: Decimal | None, source: str) -> Conversion:
+    """Set what the expense is in its budget's currency, by the rate of its day."""
+    converted = conversion(
+        currency=expense.currency,
+        budget_currency=expense.budget.currency,
+        on_date=expense.expense_date,
+        rate=rate,
+        source=source,
+    )
+    expense.exchange_rate, expense.rate_date, expense.rate_source = converted.rate, converted.on_date, converted.source
+    expense.budget_amount = converted.to_budget(expense.amount)
+    return converted
+
+
+def _role_needed(expense: Expense, acting_role: Role) -> Role | None:
+    """Return who has to agree; what a client records always waits. A refund brings money back and needs nobody."""
+    if expense.amount < 0 and acting_role != Role.CLIENT:
+        return None
+    role = strongest_role(
+        ApprovalSubject.EXPENSE, expense.budget_amount, expense.budget.currency, [expense.line_item.category_id]
+    )
+    return role or (Role.MANAGER if acting_role == Role.CLIENT else None)
+
+
+def _change_amount(
+    expense: Expense,
+    fields: dict[str, Any],
+    *,
+    acting_user: User,
+    acting_role: Role,
+    override: bool,
+    now: datetime,
+) -> None:
+    refuse_locked(expense.budget)
+    currency = fields.get("currency") or expense.currency
+    has_money = bool(expense.committed_amount or expense.invoiced_amount)
+    if has_money and (currency != expense.currency or fields.get("exchange_rate") is not None):
+        raise CurrencyOfBilled
+    before = expense.budget_amount
+    expense.amount = _checked_amount(fields.get("amount", expense.amount), currency, expense_policy())
+    if not has_money:
+        expense.currency = currency
+        if expense.amount < 0:
+            raise RefundWithoutBill
+        _convert(expense, rate=fields.get("exchange_rate"), source=fields.get("rate_source", ""))
+        _judge_anew(expense, acting_role)
+        return
+    expense.budget_amount = expense_money.rate_of(expense).to_budget(expense.amount)
+    if expense.budget_amount > before:
+        _refuse_raise(expense, acting_user, acting_role)
+    _correct_posted(expense, override=override, now=now)
+
+
+def _judge_anew(expense: Expense, acting_role: Role) -> None:
+    role = _role_needed(expense, acting_role)
+    expense.approval = ExpenseApproval.APPROVED if role is None else ExpenseApproval.PENDING
+    expense.needs_role = role or ""
+    expense.decided_by = expense.decided_at = None
+    expense.decision_reason = ""
+    # Nobody waits any more: it stays planned, and whoever recorded it takes the next step.
+    expense.wanted_stage = expense.wanted_stage if role else ExpenseStage.PLANNED
+
+
+def _refuse_raise(expense: Expense, acting_user: User, acting_role: Role) -> None:
+    """Above the limits only someone who could approve it, and did not record it, raises what has moved money."""
+    role = _role_needed(expense, acting_role)
+    if role is None:
+        return
+    strong_enough = role_under_lock(acting_user, acting_role) in roles_that_may(role)
+    if not strong_enough or expense.created_by_id == acting_user.pk:
+        raise RaiseNeedsApproval(role)
+
+
+def _correct_posted(expense: Expense, *, override: bool, now: datetime) -> None:
+    """Let the ledger follow another amount of an expense that was promised or billed."""
+    if expense.stage == ExpenseStage.INVOICED:
+        invoices = live_invoices(expense)
+        if len(invoices) != 1:
+            raise SeveralBills(len(invoices))
+        if expense.amount * invoices[0].amount < 0:
+            raise RefundWithoutBill
+        expense_money.correct_bill(expense, invoices[0], expense.amount, now=now)
+        invoices[0].save()
+        return
+    if expense.amount < expense.invoiced_amount:
+        raise AmountBelowBilled(expense.invoiced_amount, expense.currency)
+    if expense.stage == ExpenseStage.COMMITTED:
+        expense_money.promise(expense, override=override, description=f"Changed: {expense.description}", now=now)
+
+
+def _change_line(expense: Expense, fields: dict[str, Any], *, override: bool, now: datetime) -> None:
+    if not fields.get("line_item_id") and _is_of(expense, fields["category"]):
+        return
+    line = line_for(
+        expense.budget,
+        line_item_id=fields.get("line_item_id"),
+        category=fields.get("category"),
+        amount=expense.committed_amount + expense.actual_amount or expense.budget_amount,
+    )
+    if line.pk == expense.line_item_id:
+        return
+    refuse_locked(expense.budget)
+    expense_money.move_money(expense, line, override=override, now=now)
+
+
+def _is_of(expense: Expense, category: str | UUID) -> bool:
+    """Whether the expense's line has this category already: whoever names it again moves nothing."""
+    own = expense.line_item.category
+    return str(category).strip().lower() in {str(own.pk), own.name.strip().lower()}
+
+
+def _follow_only_bill(expense: Expense, invoices: list[Any], fields: dict[str, Any]) -> None:
+    """The number and the due date of an expense with one bill are the bill's."""
+    if len(invoices) != 1 or expense.stage != ExpenseStage.INVOICED:
+        return
+    changed = {"vendor", "invoice_number", "due_date"} & fields.keys()
+    if changed:
+        bill = invoices[0]
+        bill.vendor = expense.vendor
+        bill.invoice_number = expense.invoice_number
+        bill.due_date = expense.due_date
+        if bill.due_date is not None and "due_date" in fields:
+            _refuse_due_before(bill.due_date, min(bill.invoice_date, expense.expense_date))
+        bill.save()
