@@ -14,6 +14,7 @@ from budgets.services.event_budget import create_event_budget
 from budgetsite.accounts.models import User
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.benchmarks.scenery import TOTAL, Scene
+from events.models import Event
 from events.services import create_event
 from registrations.models import EventOption, EventRegistration
 from registrations.services.option import create_option
@@ -54,8 +55,9 @@ class Crowd:
             )
         ]
         with self._transaction():
-            # Beside the crowd's event one with ever more options, where one person may ask again and again.
-            self.event, self.asked = (
+            # Beside the crowd's event one with ever more options, where one person may ask again and again; and one
+            # with the options that an event has, where everybody wants the same.
+            self.event, self.asked, self.rushed = (
                 create_event(
                     account=scene.account,
                     acting_user=scene.user,
@@ -64,12 +66,14 @@ class Crowd:
                     registration_start_date=now - timedelta(days=1),
                     registration_end_date=now + timedelta(days=30),
                 )
-                for _ in range(2)
+                for _ in range(3)
             )
-            self.budget_id, _other = (
+            self.budget_id, *_others = (
                 create_event_budget(event=event, acting_user=scene.user, total_budget_amount=TOTAL, line_items=[]).pk
-                for event in (self.event, self.asked)
+                for event in (self.event, self.asked, self.rushed)
             )
+            for name in ("Balcony", "Stalls", "Box"):
+                self._option(name, cost_per_unit=PRICE, event=self.rushed)
             self.free = self._option("Badge", cost_per_unit=Decimal(0))
             self.codes = self._fill(self.free, "APPROVED", self._users)
 
@@ -108,9 +112,9 @@ class Crowd:
             moment: datetime = rows.values_list("created_at", flat=True)[number]
             return moment
 
-    def _option(self, name: str, *, cost_per_unit: Decimal) -> EventOption:
+    def _option(self, name: str, *, cost_per_unit: Decimal, event: Event | None = None) -> EventOption:
         return create_option(
-            event=self.event,
+            event=event or self.event,
             acting_user=self.scene.user,
             option_name=name,
             total_available=PLACES,

@@ -27,6 +27,30 @@ _TAKE = """
         AND total_available - committed_count - held_count >= 1
     RETURNING cost_per_unit
 """
+_LOOK = """
+    SELECT o.option_type, o.total_available - o.committed_count - o.held_count AS available, o.cost_per_unit,
+        (SELECT coalesce(b.approved_total_amount, b.total_budget_amount) - b.total_committed_amount
+                - b.total_actual_amount
+            FROM budgets_eventbudget b
+            WHERE b.tenant_id = o.tenant_id AND b.event_id = o.event_id AND b.deleted_at IS NULL
+                AND b.status NOT IN ('finalized', 'archived')) AS money_left,
+        (SELECT r.id FROM registrations_eventregistration r
+            WHERE r.tenant_id = o.tenant_id AND r.event_id = o.event_id AND r.user_id = %(user)s
+                AND coalesce(r.event_option_id, r.event_id) = o.id
+                AND r.status IN ('PENDING', 'APPROVED') AND r.deleted_at IS NULL) AS live_id,
+        EXISTS (SELECT FROM registrations_waitlistentry w
+            WHERE w.tenant_id = o.tenant_id AND w.event_id = o.event_id AND w.status = 'OFFERED'
+                AND w.offer_expires_at <= now() AND w.deleted_at IS NULL) AS offers_have_run_out
+    FROM registrations_eventoption o
+    WHERE o.tenant_id = %(tenant)s AND o.id = %(option)s AND o.event_id = %(event)s AND o.deleted_at IS NULL
+"""
+_ALTERNATIVES = """
+    SELECT id, option_name, total_available - committed_count - held_count AS available
+    FROM registrations_eventoption
+    WHERE tenant_id = %(tenant)s AND event_id = %(event)s AND option_type = %(type)s AND id <> %(option)s
+        AND total_available - committed_count - held_count >= 1 AND deleted_at IS NULL
+    ORDER BY sort_order, option_name, id LIMIT 10
+"""
 _OUTBOX = """
     INSERT INTO outbox_outboxevent (id, tenant_id, kind, subject_type, subject_id, payload, actor_id)
     VALUES (%s, %s, %s, 'registration', %s, %s, %s)
@@ -90,9 +114,36 @@ _SCAN = """
 class PlainRegistrations(PlainSql):
     def register(self, event_id: UUID, option_id: UUID, price: Decimal, currency: str) -> None:
         """Ask for one place, which is held."""
-        registration = uuid4()
-        values = {
-            "id": registration,
+        with self._transaction():
+            self._check_membership()
+            self._one(_EVENT, [self.tenant_id, event_id])
+            self._take_place(self._wish(event_id, option_id, price, currency))
+
+    def try_to_register(self, event_id: UUID, option_id: UUID, price: Decimal, currency: str) -> bool:
+        """Ask for one place; False, and nothing stored, when there is none: what else has room is read then.
+
+        As the site does: looked at first, so that a queue at a sold-out option writes nothing; a place that goes away
+        meanwhile takes the attempt back.
+        """
+        wish = self._wish(event_id, option_id, price, currency)
+        with self._transaction():
+            self._check_membership()
+            self._one(_EVENT, [self.tenant_id, event_id])
+            look = self._one(_LOOK, wish)
+            if look["available"] >= 1:
+                try:
+                    with self.connection.transaction():
+                        self._take_place(wish)
+                    return True
+                except LookupError:
+                    # Sold while we wrote.
+                    look = self._one(_LOOK, wish)
+            json.dumps(self._all(_ALTERNATIVES, {**wish, "type": look["option_type"]}), default=str)
+        return False
+
+    def _wish(self, event_id: UUID, option_id: UUID, price: Decimal, currency: str) -> dict[str, Any]:
+        return {
+            "id": uuid4(),
             "tenant": self.tenant_id,
             "event": event_id,
             "user": self.user_id,
@@ -101,20 +152,11 @@ class PlainRegistrations(PlainSql):
             "currency": currency,
             "code": secrets.token_urlsafe(24),
         }
-        with self._transaction():
-            self._check_membership()
-            self._one(_EVENT, [self.tenant_id, event_id])
-            self.connection.execute(_INSERT, values)
-            self._one(_TAKE, values)
-            self._tell("registration.requested", registration)
 
-    def try_to_register(self, event_id: UUID, option_id: UUID, price: Decimal, currency: str) -> bool:
-        """Ask for one place; False, and nothing stored, when there is none."""
-        try:
-            self.register(event_id, option_id, price, currency)
-        except LookupError:
-            return False
-        return True
+    def _take_place(self, wish: dict[str, Any]) -> None:
+        self.connection.execute(_INSERT, wish)
+        self._one(_TAKE, wish)
+        self._tell("registration.requested", wish["id"])
 
     def approve(self, event_id: UUID, budget_id: UUID, registration: UUID, price: Decimal, currency: str) -> None:
         """Promise the place and its price."""

@@ -87,7 +87,7 @@ def _many(run: Run, supply: Supply, sites: list[Site], count: int) -> Iterator[R
 
 def _rush(run: Run, crowd: Crowd, sites: list[Site]) -> Iterator[Row]:
     """Let everybody ask at once, all requests on their way before the first answer is read, round by round."""
-    scene, event_id = crowd.scene, crowd.asked.pk
+    scene, event_id = crowd.scene, crowd.rushed.pk
     tokens = _add_people(scene)
     count = min(run.extent.clients, PEOPLE)
     # Each is long enough to be told from noise, and one more warms up.
@@ -164,11 +164,11 @@ def _add_people(scene: Scene) -> dict[UUID, str]:
 def _option(crowd: Crowd) -> UUID:
     with tenant_scope(crowd.scene.tenant_id, user_id=crowd.scene.user.pk), transaction.atomic():
         option = EventOption.objects.create(
-            event=crowd.asked,
+            event=crowd.rushed,
             option_name="Seat",
             total_available=PLACES,
             cost_per_unit=PRICE,
-            currency=crowd.asked.currency,
+            currency=crowd.rushed.currency,
         )
         option_id: UUID = option.pk
         return option_id
