@@ -14,6 +14,7 @@ from django.views.decorators.debug import sensitive_variables
 from budgetsite.encryption.keys import KEY_ID, EncryptionKey
 
 NONCE_BYTES = 12
+TAG_BYTES = 16
 
 
 class CannotDecrypt(Exception):
@@ -97,7 +98,8 @@ def decrypt(stored: str, place: Place) -> str:
     except (binascii.Error, ValueError):
         raise (NotEncrypted(place) if secret is None else Tampered(place, key_id)) from None
     if secret is None:
-        raise UnknownKey(place, key_id)
+        # Plain text may look like a key's id and a short word behind it.
+        raise UnknownKey(place, key_id) if len(sealed) >= NONCE_BYTES + TAG_BYTES else NotEncrypted(place)
     try:
         return AESGCM(secret).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place.bound_to(key_id)).decode()
     except (InvalidTag, ValueError):
