@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.text import capfirst
 
+from budgetsite.encryption.model_fields import EncryptedTextField
 from budgetsite.money.model_fields import AmountField, PercentageField
 from budgetsite.pages.amounts import NOTHING, format_money, format_percentage
 
@@ -111,6 +112,9 @@ def _changes(row: Any, previous: Any, currency: str, names: dict[tuple[type, Any
 def _in_words(field: Any, value: Any, currency: str, names: dict[tuple[type, Any], str]) -> str:
     if value is None or value == "":
         return NOTHING
+    if isinstance(field, EncryptedTextField):
+        # That it changed is history; what it said stays between those who may open the row.
+        return "not shown"
     if isinstance(field, AmountField):
         return format_money(value, currency) if currency else str(value)
     if isinstance(field, PercentageField):
