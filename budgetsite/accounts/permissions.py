@@ -70,6 +70,10 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "registrations.report": _ORGANIZERS,
     "people.view": BACK_OFFICE,
     "people.change": _MANAGERS,
+    "privacy.view_log": _MANAGERS,
+    "privacy.view_retention": BACK_OFFICE,
+    # What is let go does not come back.
+    "privacy.change_retention": frozenset({Role.OWNER}),
     "account.view": BACK_OFFICE,
     "account.change": frozenset({Role.OWNER}),
     "admin.enter": BACK_OFFICE,

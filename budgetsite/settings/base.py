@@ -49,6 +49,7 @@ INSTALLED_APPS = [
     "simple_history",
     "budgetsite.accounts",
     "budgetsite.encryption",
+    "budgetsite.privacy",
     "budgetsite.outbox",
     "budgetsite.api",
     "budgetsite.pages",

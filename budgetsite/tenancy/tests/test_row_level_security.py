@@ -5,6 +5,7 @@ from django.db import DatabaseError, connection, connections, transaction
 
 from budgets.models import BudgetDecision, BudgetLineItem, BudgetRevision, EventBudget, LedgerEntry, PlanLine
 from budgetsite.outbox.models import OutboxEvent
+from budgetsite.privacy.models import ConsentRecord, PersonalDataAccess
 from budgetsite.tenancy.isolation import isolation_problems, tenant_models
 from budgetsite.tenancy.scope import NoTenant, Scope, deleted_rows_visible, scope, tenant_scope
 from budgetsite.testing.budgets import make_budget, make_event, make_line
@@ -13,7 +14,16 @@ from events.models import Event, Venue
 from registrations.models import CheckIn
 
 # What is written once and never changed; so is every history.
-APPEND_ONLY = {BudgetDecision, CheckIn, BudgetRevision, LedgerEntry, OutboxEvent, PlanLine}
+APPEND_ONLY = {
+    BudgetDecision,
+    BudgetRevision,
+    CheckIn,
+    ConsentRecord,
+    LedgerEntry,
+    OutboxEvent,
+    PersonalDataAccess,
+    PlanLine,
+}
 
 
 def rows(query, parameters=()):
