@@ -16,7 +16,7 @@ from budgetsite.money.api_fields import MoneyField, PercentageField
 from events.models import Event
 from registrations.api.event_views import EventPartViewSet
 from registrations.models import EventRegistration, RegistrationDesk
-from registrations.selectors.registrations import visible_registration
+from registrations.selectors.one_registration import visible_registration
 from registrations.services.desk import MOST_CANCEL_HOURS, MOST_OFFER_MINUTES, change_policy
 from registrations.services.policy import cancellation_terms, free_until
 from registrations.services.problems import InvalidPolicy

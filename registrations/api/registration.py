@@ -7,7 +7,7 @@ from uuid import UUID
 
 import django_filters
 from django.db.models import QuerySet
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -23,6 +23,7 @@ from registrations.api import answers
 from registrations.api.event_views import EventPartViewSet
 from registrations.models import MAX_PARTY, EventRegistration, RegistrationStatus
 from registrations.qr import qr_png, qr_svg
+from registrations.selectors.one_registration import visible_registration
 from registrations.selectors.registrations import matching, registrations_of, with_slot
 from registrations.selectors.variance import variance_of
 from registrations.services import problems
@@ -189,10 +190,7 @@ class RegistrationViewSet(EventPartViewSet):
         return registrations_of(event.pk, user_id=self.user.pk, role=self.role)
 
     def _find(self, event: Event, registration_id: UUID) -> EventRegistration:
-        found: EventRegistration | None = self._of(event).filter(pk=registration_id).first()
-        if found is None:
-            raise Http404
-        return found
+        return visible_registration(registration_id, event.pk, user_id=self.user.pk, role=self.role)
 
     def _answer(self, event: Event, registration_id: UUID, *, status: int = 200) -> Response:
         return Response(answers.registration_answer(self._find(event, registration_id), event), status=status)

@@ -16,7 +16,7 @@ from events.models import Event
 from registrations.api import answers
 from registrations.api.event_views import EventPartViewSet
 from registrations.models import MAX_PARTY, WaitlistEntry, WaitlistStatus
-from registrations.selectors.registrations import registrations_of
+from registrations.selectors.one_registration import visible_registration
 from registrations.selectors.waitlist import waitlist_of
 from registrations.services.conflicts import slot_label
 from registrations.services.slot import find_slot_id
@@ -171,7 +171,7 @@ class WaitlistViewSet(EventPartViewSet):
             may_decide=self.allows("registrations.decide"),
             now=timezone.now(),
         )
-        stored = registrations_of(event.pk, user_id=self.user.pk, role=self.role).get(pk=made.pk)
+        stored = visible_registration(made.pk, event.pk, user_id=self.user.pk, role=self.role)
         return Response(answers.registration_answer(stored, event), status=201)
 
     def _of(self, event: Event, *, over: bool = True) -> QuerySet[Any]:

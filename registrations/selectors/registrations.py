@@ -20,14 +20,6 @@ def registrations_of(event_id: UUID, *, user_id: UUID, role: Role) -> QuerySet[E
     return visible
 
 
-def visible_registration(registration_id: UUID, event_id: UUID, *, user_id: UUID, role: Role) -> EventRegistration:
-    """Return one of `registrations_of`. Raises `DoesNotExist`: somebody else's is not there."""
-    found = registrations_of(event_id, user_id=user_id, role=role).filter(pk=registration_id).first()
-    if found is None:
-        raise EventRegistration.DoesNotExist
-    return found
-
-
 def matching(registrations: QuerySet[Any], search: str) -> QuerySet[Any]:
     """Narrow down by a person's name or address, in any place and case."""
     return registrations.filter(Q(user__name__icontains=search) | Q(user__email__icontains=search))

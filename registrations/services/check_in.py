@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import IntegrityError, transaction
@@ -12,7 +11,8 @@ from budgetsite.outbox.services import INSERT_EVENT, record_event
 from budgetsite.tenancy.scope import current_scope, require_tenant_id
 from events.holding import HOLD_EVENT, event_lock
 from events.models import Event
-from registrations.models import CheckIn, CheckInResult, EventOption, EventRegistration, PickupSlot
+from registrations.models import CheckIn, CheckInResult, EventRegistration
+from registrations.selectors.one_registration import SHOWN_COLUMNS, SHOWN_JOINS, first_shown
 from registrations.services.holding import keep_event
 from registrations.services.places import move_places
 from registrations.services.problems import (
@@ -48,15 +48,7 @@ _COLLECT = f"""
         SELECT %(told)s, c.tenant_id, 'registration.collected', 'registration', c.id, '{{}}', %(told_by)s
         FROM collected c
     )
-    SELECT c.*, u.name AS person_name, u.email AS person_email, o.option_name,
-        preferred.starts_at AS preferred_start, preferred.ends_at AS preferred_end,
-        assigned.starts_at AS assigned_start, assigned.ends_at AS assigned_end
-    FROM collected c
-    JOIN accounts_user u ON u.id = c.user_id
-    LEFT JOIN registrations_eventoption o ON o.tenant_id = c.tenant_id AND o.id = c.event_option_id
-    LEFT JOIN registrations_pickupslot preferred
-        ON preferred.tenant_id = c.tenant_id AND preferred.id = c.preferred_slot_id
-    LEFT JOIN registrations_pickupslot assigned ON assigned.tenant_id = c.tenant_id AND assigned.id = c.assigned_slot_id
+    SELECT {SHOWN_COLUMNS} FROM collected r {SHOWN_JOINS}
 """
 
 
@@ -128,9 +120,10 @@ def _scan(event: Event, qr_token: str, actor: User, nonce: str | None, *, now: d
         "told": uuid4(),
         "told_by": current_scope().user_id,
     }
-    collected: Any = next(iter(EventRegistration.objects.raw(_COLLECT, parameters)), None)
+    collected = first_shown(_COLLECT, parameters)
     if collected is not None:
-        return _as_scan(CheckInResult.SUCCESS, _with_what_was_read(collected, actor))
+        collected.collected_by = actor
+        return _as_scan(CheckInResult.SUCCESS, collected)
     found = EventRegistration.objects.filter(event_id=event.pk, qr_token=qr_token)
     registration: EventRegistration | None = found.select_related("user", "event_option", "collected_by").first()
     if registration is None:
@@ -141,28 +134,6 @@ def _scan(event: Event, qr_token: str, actor: User, nonce: str | None, *, now: d
         result = CheckInResult.NOT_APPROVED
     _note(event, registration.pk if registration else None, result, actor, nonce=nonce)
     return _as_scan(result, registration)
-
-
-def _with_what_was_read(row: Any, actor: User) -> EventRegistration:
-    """Give a row of `_COLLECT` the people, the option and the slots that were read with it.
-
-    `from_db` takes values in the order of the model's fields, and reads what is missing only when it is asked for.
-    """
-    registration: EventRegistration = row
-    registration.user = User.from_db(None, ["id", "email", "name"], [row.user_id, row.person_email, row.person_name])
-    registration.collected_by = actor
-    if row.event_option_id is not None:
-        registration.event_option = EventOption.from_db(
-            None, ["id", "option_name"], [row.event_option_id, row.option_name]
-        )
-    times = ["id", "starts_at", "ends_at"]
-    if row.preferred_slot_id is not None:
-        values = [row.preferred_slot_id, row.preferred_start, row.preferred_end]
-        registration.preferred_slot = PickupSlot.from_db(None, times, values)
-    if row.assigned_slot_id is not None:
-        values = [row.assigned_slot_id, row.assigned_start, row.assigned_end]
-        registration.assigned_slot = PickupSlot.from_db(None, times, values)
-    return registration
 
 
 def _scanned_before(event: Event, nonce: str, qr_token: str) -> Scan | None:

@@ -38,6 +38,12 @@ _MOVE_OPTION = """
     RETURNING cost_per_unit, currency, line_item_id
 """
 
+# With the budget that pays: who approves posts to it next.
+_BUDGET_OF_EVENT = """, (
+        SELECT b.id FROM budgets_eventbudget b
+        WHERE b.tenant_id = %(tenant)s AND b.event_id = %(event)s AND b.deleted_at IS NULL)
+"""
+
 _MOVE_DESK = """
     UPDATE registrations_registrationdesk SET
         pending_count = pending_count + %(pending)s,
@@ -78,11 +84,15 @@ _MOVE_BOTH = f"""
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What one place costs the event's budget, and the line that pays; None for the budget itself."""
+    """What one place costs the event's budget, and the line that pays; None for the budget itself.
+
+    `budget_id` is None without a budget, and where nothing was promised.
+    """
 
     cost_per_unit: Decimal
     currency: str
     line_item_id: UUID | None
+    budget_id: UUID | None = None
 
 
 FREE = Price(cost_per_unit=Decimal(0), currency="", line_item_id=None)
@@ -123,7 +133,7 @@ def move_places(
         if option_id is None:
             cursor.execute(_MOVE_DESK, parameters)
             return FREE if cursor.rowcount == 1 else None
-        cursor.execute(_MOVE_OPTION, parameters)
+        cursor.execute(_MOVE_OPTION + _BUDGET_OF_EVENT if committed > 0 else _MOVE_OPTION, parameters)
         row = cursor.fetchone()
     return None if row is None else Price(*row)
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from budgets.models import EntryKind, EntrySource, EventBudget
+from budgets.models import EntryKind, EntrySource
 from budgets.services import ledger
 from budgets.services.problems import (
     AmountDoesNotFit,
@@ -24,14 +24,11 @@ def commit(registration: EventRegistration, price: Price, amount: Decimal) -> UU
     Return the budget's id, None when it has not that much left, is closed, or when there is none. Raises
     `OptionLineGone` when the line is no longer one that pays.
     """
-    budget_id: UUID | None = (
-        EventBudget.objects.filter(event_id=registration.event_id).values_list("pk", flat=True).first()
-    )
-    if budget_id is None:
+    if price.budget_id is None:
         return None
     try:
         ledger.post(
-            budget_id=budget_id,
+            budget_id=price.budget_id,
             line_item_id=price.line_item_id,
             kind=EntryKind.COMMIT,
             committed_delta=amount,
@@ -44,7 +41,7 @@ def commit(registration: EventRegistration, price: Price, amount: Decimal) -> UU
         return None
     except (LineNotFound, WrongKindOfLine) as error:
         raise OptionLineGone from error
-    return budget_id
+    return price.budget_id
 
 
 def release(registration: EventRegistration, *, kept: Decimal) -> None:

@@ -37,7 +37,7 @@ from registrations.services.problems import (
     RegistrationNotFound,
 )
 from registrations.services.promise import commit, release
-from registrations.services.request import one_live_per_person, store_request, tell
+from registrations.services.request import keep_and_tell, one_live_per_person, store_request, tell
 from registrations.services.waitlist import expire_offers_of
 from registrations.services.wish import NoRoom, Wish, look_at_option, why_refused
 
@@ -125,7 +125,6 @@ def approve(
             if registration is None:
                 return _undecided(registration_id, event, wanted=APPROVED, actor=acting_user)
             _promise(registration, event, acting_user, assigned_slot_id, now=now)
-            tell(registration, "approved")
             return Decided(registration=registration, changed=True)
     except NoRoom as refusal:
         raise why_refused(refusal, now=now) from refusal
@@ -306,9 +305,9 @@ def _promise(
         "approved_by_id": actor.pk,
         "holds": False,
     }
-    EventRegistration.objects.filter(pk=registration.pk).update(**changes)
     for name, value in changes.items():
         setattr(registration, name, value)
+    keep_and_tell(registration, changes, "approved")
 
 
 def _leave(registration_id: UUID, event: Event, *, to: str, actor: User, now: datetime, reason: str) -> Decided:
@@ -342,10 +341,9 @@ def _leave(registration_id: UUID, event: Event, *, to: str, actor: User, now: da
             kept = kept_when_cancelled(before, event, desk, now=now) if desk else kept
         release(before, kept=kept)
     changes: dict[str, Any] = {"amount_committed": Decimal(0), "amount_kept": kept, "holds": False}
-    EventRegistration.objects.filter(pk=before.pk).update(**changes)
     for name, value in changes.items():
         setattr(left, name, value)
-    tell(left, "rejected" if to == REJECTED else "cancelled")
+    keep_and_tell(left, changes, "rejected" if to == REJECTED else "cancelled")
     return Decided(registration=left, changed=True)
 
 

@@ -3,16 +3,19 @@ and a second request of the same person waits here, holding nothing that the fir
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
-from uuid import UUID
+from typing import Any
+from uuid import UUID, uuid4
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from psycopg.types.json import Jsonb
 
 from budgetsite.accounts.models import User
-from budgetsite.outbox.services import record_event
+from budgetsite.outbox.services import INSERT_EVENT, record_event
+from budgetsite.tenancy.scope import current_scope
 from events.models import Event
 from registrations.models import LIVE_STATUSES, EventRegistration
 from registrations.services.problems import RegisteredAlready
@@ -70,14 +73,44 @@ def tell(registration: EventRegistration, happened: str) -> None:
         kind=f"registration.{happened}",
         subject_type="registration",
         subject_id=registration.pk,
-        payload={
-            "event_id": str(registration.event_id),
-            "event_option_id": str(registration.event_option_id) if registration.event_option_id else None,
-            "status": str(registration.status),
-            "party_size": registration.party_size,
-            "amount_committed": str(registration.amount_committed),
-        },
+        payload=_facts(registration),
     )
+
+
+def keep_and_tell(registration: EventRegistration, changes: Mapping[str, Any], happened: str) -> None:
+    """Store these columns of a registration that has them already, and record what happened. One statement."""
+    assignments = ", ".join(f"{column} = %({column})s" for column in changes)
+    parameters = {
+        **changes,
+        "tenant": registration.tenant_id,
+        "registration": registration.pk,
+        "told": uuid4(),
+        "kind": f"registration.{happened}",
+        "facts": Jsonb(_facts(registration)),
+        "told_by": current_scope().user_id,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH kept AS (
+                UPDATE registrations_eventregistration SET {assignments}
+                WHERE tenant_id = %(tenant)s AND id = %(registration)s RETURNING tenant_id, id
+            )
+            {INSERT_EVENT}
+            SELECT %(told)s, tenant_id, %(kind)s, 'registration', id, %(facts)s, %(told_by)s FROM kept
+            """,
+            parameters,
+        )
+
+
+def _facts(registration: EventRegistration) -> dict[str, Any]:
+    return {
+        "event_id": str(registration.event_id),
+        "event_option_id": str(registration.event_option_id) if registration.event_option_id else None,
+        "status": str(registration.status),
+        "party_size": registration.party_size,
+        "amount_committed": str(registration.amount_committed),
+    }
 
 
 def _live_one(event: Event, user: User, option_id: UUID | None) -> UUID | None:
