@@ -1,5 +1,6 @@
 """What deciding on all who wait and match would come to, before anything is saved."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -8,6 +9,7 @@ from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet, Sum
 
+from budgets.models import EventBudget
 from registrations.models import EventOption, EventRegistration, RegistrationStatus
 from registrations.selectors.desk_page import desk_rows
 from registrations.selectors.variance import ZERO, EventVariance, variance_of
@@ -49,6 +51,24 @@ class BatchPreview:
     @property
     def short_by(self) -> Decimal:
         return max(ZERO, self.cost - self.available)
+
+
+def cost_of_approving(registrations: Iterable[EventRegistration]) -> Decimal:
+    """Return what approving these would commit at today's prices; those that are approved already cost nothing more."""
+    return sum(
+        (
+            row.event_option.cost_per_unit * row.party_size
+            for row in registrations
+            if row.event_option and row.status == RegistrationStatus.PENDING
+        ),
+        ZERO,
+    )
+
+
+def available_to(event_id: UUID) -> Decimal:
+    """Return what the event's budget has left; nothing where there is none."""
+    budget: EventBudget | None = EventBudget.objects.filter(event_id=event_id).first()
+    return budget.available_amount if budget else ZERO
 
 
 def waiting(event_id: UUID, narrowing: dict[str, Any], *, asked_by: datetime) -> QuerySet[EventRegistration]:

@@ -15,7 +15,8 @@ from budgets.services.problems import BudgetProblem
 from budgetsite.pages.access import PageRequest, page
 from events.models import Event
 from registrations.forms.registration import ReasonForm
-from registrations.models import RegistrationStatus
+from registrations.models import EventRegistration, RegistrationStatus
+from registrations.selectors.batch_preview import available_to, cost_of_approving
 from registrations.selectors.desk_page import desk_rows
 from registrations.services.decision import Outcome, change_registration, decide_many
 from registrations.services.problems import RegistrationNotFound, RegistrationProblem
@@ -106,13 +107,17 @@ def decide_on_many(request: PageRequest, event_id: UUID) -> HttpResponse:
         if refused:
             messages.error(request, f"{len(refused)} not {done}: {refused[0].error}")
         return redirect(back)
+    rows = desk_rows(event.pk).in_bulk(ids)
     context = desk_context(request, event, "desk") | {
         "form": form,
         "wanted": wanted,
         "verb": verb,
         "done": done,
-        "fitting": _with_rows(event, fitting),
-        "refused": _with_rows(event, refused),
+        "fitting": _with_rows(fitting, rows),
+        "refused": _with_rows(refused, rows),
+        "approves": wanted == RegistrationStatus.APPROVED,
+        "cost": cost_of_approving([rows[outcome.registration_id] for outcome in fitting]),
+        "available": available_to(event.pk),
         "here": back,
     }
     return render(request, "registrations/decide_many.html", context)
@@ -129,8 +134,7 @@ def _ids(request: PageRequest) -> list[UUID]:
     return list(dict.fromkeys(found))
 
 
-def _with_rows(event: Event, outcomes: list[Outcome]) -> list[dict[str, Any]]:
-    rows = desk_rows(event.pk).in_bulk([outcome.registration_id for outcome in outcomes])
+def _with_rows(outcomes: list[Outcome], rows: dict[UUID, EventRegistration]) -> list[dict[str, Any]]:
     return [
         {"registration": rows.get(outcome.registration_id), "outcome": outcome, "id": outcome.registration_id}
         for outcome in outcomes

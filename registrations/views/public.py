@@ -100,7 +100,8 @@ def _in_buttons(
     slots: list[PickupSlot],
 ) -> Refusal:
     """Turn the alternatives of each tier into wishes that can be sent at one press."""
-    known: dict[str, EventOption | PickupSlot] = {str(row.pk): row for row in (*options, *slots)}
+    known: dict[str, EventOption | PickupSlot] = {str(option.pk): option for option in options}
+    known |= {str(slot.pk): slot for slot in slots}
     wish = {
         "option": form.cleaned_data["option"] or NO_OPTION,
         "slot": form.cleaned_data.get("slot", ""),
