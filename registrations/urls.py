@@ -14,6 +14,7 @@ from registrations.views import (
     queue,
     sheets,
     slot,
+    taking_away,
     waiting,
 )
 
@@ -41,11 +42,13 @@ registration_patterns = [
     path("events/<uuid:event_id>/options", option.option_list, name="options"),
     path("events/<uuid:event_id>/options/new", option.option_new, name="option_new"),
     path("events/<uuid:event_id>/options/<uuid:option_id>", option.option_edit, name="option_edit"),
-    path("events/<uuid:event_id>/options/<uuid:option_id>/delete", option.option_delete, name="option_delete"),
+    path("events/<uuid:event_id>/options/<uuid:option_id>/delete", taking_away.option_delete, name="option_delete"),
+    path("events/<uuid:event_id>/options/<uuid:option_id>/restore", taking_away.option_restore, name="option_restore"),
     path("events/<uuid:event_id>/slots", slot.slot_list, name="slots"),
     path("events/<uuid:event_id>/slots/generate", slot.slots_generate, name="slots_generate"),
     path("events/<uuid:event_id>/slots/<uuid:slot_id>", slot.slot_edit, name="slot_edit"),
-    path("events/<uuid:event_id>/slots/<uuid:slot_id>/delete", slot.slot_delete, name="slot_delete"),
+    path("events/<uuid:event_id>/slots/<uuid:slot_id>/delete", taking_away.slot_delete, name="slot_delete"),
+    path("events/<uuid:event_id>/slots/<uuid:slot_id>/restore", taking_away.slot_restore, name="slot_restore"),
     path("events/<uuid:event_id>/registration-rules", policy.policy, name="policy"),
     path("events/<uuid:event_id>/lower-budget", capacity.lower_budget, name="lower_budget"),
     path("events/<uuid:event_id>/check-in", check_in.door, name="check_in"),

@@ -18,6 +18,7 @@ from budgetsite.money.amounts import InvalidAmount
 from budgetsite.money.form_fields import AmountFormField
 from budgetsite.pages.back_office.amount_widget import AmountWidget
 from budgetsite.pages.back_office.displays import amount_cell, badge, percentage_cell
+from budgetsite.pages.back_office.filters import DeletedFilter
 from budgetsite.pages.back_office.model_admin import StaffModelAdmin
 from budgetsite.pages.back_office.refusals import ChangeRefused, refused
 from budgetsite.pages.back_office.requests import StaffRequest
@@ -26,6 +27,7 @@ from registrations.admin.filters import EventFilter, PlacesLeftFilter, registrat
 from registrations.models import MOST_PLACES, EventOption
 from registrations.services.option import create_option, delete_option, update_option
 from registrations.services.problems import LineOfAnotherBudget, RegistrationProblem, TooFewPlaces
+from registrations.services.restoring import restore_option
 
 
 class OptionForm(forms.ModelForm):
@@ -74,19 +76,18 @@ class OptionForm(forms.ModelForm):
 @admin.register(EventOption)
 class EventOptionAdmin(StaffModelAdmin):
     view_action = "options.view"
-    add_action = change_action = delete_action = "options.change"
+    add_action = change_action = delete_action = restore_action = "options.change"
     refusals = (RegistrationProblem, InvalidAmount)
 
     form = OptionForm
     autocomplete_fields = ("event",)
     list_display = ("option_name", "event_name", "kind", "use", "utilization", "places", "waiting", "cost", "line")
     list_select_related = ("event", "line_item")
-    list_filter = (("event", EventFilter), "option_type", PlacesLeftFilter)
+    list_filter = (("event", EventFilter), "option_type", PlacesLeftFilter, DeletedFilter)
     search_fields = ("option_name", "event__name")
     search_help_text = "Search by the option's or the event's name"
     ordering = ("-event__event_date", "event_id", "sort_order", "option_name", "id")
-    actions: tuple[str, ...] = ()
-    actions_row: tuple[str, ...] = ()
+    actions = ("restore_rows",)
 
     def get_queryset(self, request: StaffRequest) -> models.QuerySet[EventOption]:
         found: models.QuerySet[EventOption] = super().get_queryset(request).select_related("event", "line_item")
@@ -185,8 +186,12 @@ class EventOptionAdmin(StaffModelAdmin):
     def remove(self, request: StaffRequest, obj: EventOption) -> None:
         delete_option(event=obj.event, option_id=obj.pk, acting_user=request.user, now=self.now())
 
+    def bring_back(self, request: StaffRequest, obj: EventOption) -> None:
+        restore_option(event=obj.event, option_id=obj.pk, acting_user=request.user)
+
     def deletion_consequences(self, request: StaffRequest, obj: EventOption) -> list[str]:
         return [
             "Nobody can register for it any more. It stays while somebody waits, is approved or queues for it.",
             "What was rejected or cancelled before stays in the list of registrations.",
+            *super().deletion_consequences(request, obj),
         ]

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
+from budgetsite.pages.back_office.filters import DeletedFilter
 from budgetsite.pages.back_office.model_admin import StaffModelAdmin
 from budgetsite.pages.back_office.refusals import ChangeRefused, refused
 from budgetsite.pages.back_office.requests import StaffRequest
@@ -18,6 +19,7 @@ from registrations.admin.filters import EventFilter, RoomFilter, registrations_u
 from registrations.models import MOST_PLACES, PickupSlot
 from registrations.services.conflicts import slot_label
 from registrations.services.problems import InvalidPlan, RegistrationProblem, SlotTooSmall
+from registrations.services.restoring import restore_slot
 from registrations.services.slot import delete_slot, update_slot
 
 
@@ -44,20 +46,19 @@ class PickupSlotAdmin(StaffModelAdmin):
     """Made with the event and on its desk; here their room is changed, and those that nobody wants are removed."""
 
     view_action = "options.view"
-    change_action = delete_action = "options.change"
+    change_action = delete_action = restore_action = "options.change"
     refusals = (RegistrationProblem,)
 
     form = SlotCapacityForm
     list_display = ("times", "event_name", "location", "use", "booked_of")
     list_select_related = ("event",)
-    list_filter = (("event", EventFilter), RoomFilter)
+    list_filter = (("event", EventFilter), RoomFilter, DeletedFilter)
     search_fields = ("location", "event__name")
     search_help_text = "Search by the place or the event's name"
     ordering = ("-event__event_date", "event_id", "starts_at", "location", "id")
     fields = ("event_page", ("times", "location"), ("use", "booked_of"), "capacity")
     readonly_fields = ("event_page", "times", "location", "use", "booked_of")
-    actions: tuple[str, ...] = ()
-    actions_row: tuple[str, ...] = ()
+    actions = ("restore_rows",)
 
     def get_queryset(self, request: StaffRequest) -> models.QuerySet[PickupSlot]:
         found: models.QuerySet[PickupSlot] = super().get_queryset(request).select_related("event")
@@ -101,8 +102,14 @@ class PickupSlotAdmin(StaffModelAdmin):
     def remove(self, request: StaffRequest, obj: PickupSlot) -> None:
         delete_slot(event=obj.event, slot_id=obj.pk, acting_user=request.user, now=self.now())
 
+    def bring_back(self, request: StaffRequest, obj: PickupSlot) -> None:
+        restore_slot(event=obj.event, slot_id=obj.pk, acting_user=request.user)
+
     def deletion_consequences(self, request: StaffRequest, obj: PickupSlot) -> list[str]:
-        return ["Nobody can choose it any more. A slot that somebody has, wants or waits for stays."]
+        return [
+            "Nobody can choose it any more. A slot that somebody has, wants or waits for stays.",
+            *super().deletion_consequences(request, obj),
+        ]
 
     def name_of(self, obj: PickupSlot) -> str:
         return slot_words(obj, obj.event)

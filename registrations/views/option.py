@@ -4,9 +4,8 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -17,9 +16,9 @@ from registrations.forms.offer import OptionForm, values_of
 from registrations.models import EventOption
 from registrations.selectors.options import options_of
 from registrations.services.capacity_cut import cut_of_option
-from registrations.services.option import create_option, delete_option, update_option
-from registrations.services.problems import LineOfAnotherBudget, OptionInUse, TooFewPlaces
-from registrations.views.page_parts import desk_context, event_or_404
+from registrations.services.option import create_option, update_option
+from registrations.services.problems import LineOfAnotherBudget, TooFewPlaces
+from registrations.views.page_parts import desk_context, event_or_404, option_or_404
 
 
 @page("registrations.decide")
@@ -53,7 +52,7 @@ def option_new(request: PageRequest, event_id: UUID) -> HttpResponse:
 def option_edit(request: PageRequest, event_id: UUID, option_id: UUID) -> HttpResponse:
     """Save, or look first who would no longer fit; fewer places than are taken show that too."""
     event = event_or_404(request, event_id)
-    option = _option_or_404(event, option_id)
+    option = option_or_404(event, option_id)
     form = _form(request, event, option)
     cut, status = None, 422 if form.is_bound else 200
     if form.is_bound and form.is_valid():
@@ -81,31 +80,6 @@ def option_edit(request: PageRequest, event_id: UUID, option_id: UUID) -> HttpRe
     return render(request, "registrations/option_form.html", context, status=status)
 
 
-@page("registrations.decide")
-@require_http_methods(["GET", "HEAD", "POST"])
-def option_delete(request: PageRequest, event_id: UUID, option_id: UUID) -> HttpResponse:
-    event = event_or_404(request, event_id)
-    option = _option_or_404(event, option_id)
-    if request.method == "POST":
-        try:
-            delete_option(event=event, option_id=option.pk, acting_user=request.user, now=timezone.now())
-        except OptionInUse as problem:
-            messages.error(request, str(problem))
-        else:
-            messages.success(request, f"{option.option_name} is deleted.")
-        return redirect("registrations:options", event.pk)
-    context = {
-        "event": event,
-        "what": option.option_name,
-        "consequence": "Nobody can register for it any more. What was cancelled or rejected stays in the list.",
-        "confirm_title": f"Delete {option.option_name}?",
-        "confirm_label": "Delete the option",
-        "confirm_tone": "danger",
-        "cancel_url": reverse("registrations:options", args=[event.pk]),
-    }
-    return render(request, "registrations/delete.html", context)
-
-
 def _form(request: PageRequest, event: Event, option: EventOption | None = None) -> OptionForm:
     lines = BudgetLineItem.objects.filter(budget__event_id=event.pk, budget__deleted_at=None, kind=LineKind.COST)
     return OptionForm(
@@ -123,10 +97,3 @@ def _place(form: OptionForm, error: ValidationError | LineOfAnotherBudget) -> No
         return
     for name, problems in error.error_dict.items():
         form.add_error(name if name in form.fields else None, problems)
-
-
-def _option_or_404(event: Event, option_id: UUID) -> EventOption:
-    option = options_of(event.pk).filter(pk=option_id).first()
-    if option is None:
-        raise Http404
-    return option

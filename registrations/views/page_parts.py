@@ -16,7 +16,9 @@ from budgetsite.pages.access import PageRequest, visible
 from budgetsite.pages.budget_tabs import budget_tabs
 from events.models import Event
 from events.selectors import event_for_page
-from registrations.models import PickupSlot
+from registrations.models import EventOption, PickupSlot
+from registrations.selectors.options import options_of
+from registrations.selectors.slots import slots_of
 
 SECTIONS = (
     ("desk", "Registrations", "registrations:desk"),
@@ -33,6 +35,25 @@ def event_or_404(request: PageRequest, event_id: UUID) -> Event:
     if event is None:
         raise Http404
     return event
+
+
+def option_or_404(event: Event, option_id: UUID) -> EventOption:
+    option = options_of(event.pk).filter(pk=option_id).first()
+    if option is None:
+        raise Http404
+    return option
+
+
+def slot_or_404(event: Event, slot_id: UUID) -> PickupSlot:
+    slot = slots_of(event.pk).filter(pk=slot_id).first()
+    if slot is None:
+        raise Http404
+    return slot
+
+
+def slots_url(event: Event, day: date) -> str:
+    """Return the address of the slots of a day."""
+    return f"{reverse('registrations:slots', args=[event.pk])}?day={day:%Y-%m-%d}"
 
 
 def desk_context(request: PageRequest, event: Event, current: str) -> dict[str, Any]:

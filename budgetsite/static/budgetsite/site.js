@@ -276,4 +276,11 @@
   watchMessages();
   // A form that came back with errors on a whole page: begin at the summary.
   document.querySelector("[data-take-focus]")?.focus();
+
+  /* On a narrow screen a row of tabs is longer than the page: it begins at the view that is open. */
+  for (const current of document.querySelectorAll(".tabs [aria-current]")) {
+    const row = current.closest(".tabs");
+    const [tab, seen] = [current.getBoundingClientRect(), row.getBoundingClientRect()];
+    row.scrollLeft += tab.left - seen.left - (seen.width - tab.width) / 2;
+  }
 })();
