@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from budgets.models.expense import Expense
+from budgetsite.tenancy.history import TenantHistory
 from budgetsite.tenancy.models import TenantForeignKey, TenantModel
 
 
@@ -29,11 +30,14 @@ class Receipt(TenantModel):
     stored_as = models.CharField(max_length=255, blank=True, editable=False)
     thumbnail_as = models.CharField(max_length=255, blank=True, editable=False)
     size = models.PositiveIntegerField(default=0, editable=False)
+    # Of the file as it was sent, before anything was taken out of it: how the same one is noticed.
     sha256 = models.CharField(max_length=64, blank=True, editable=False)
     link = models.URLField(max_length=2000, blank=True)
     uploaded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, editable=False, related_name="+", db_index=False
     )
+
+    history = TenantHistory()
 
     class Meta(TenantModel.Meta):
         constraints: ClassVar[list[models.BaseConstraint]] = [

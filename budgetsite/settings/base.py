@@ -10,6 +10,7 @@ from csp.constants import NONE, SELF
 from budgetsite.encryption.keys import parse_keys
 from budgetsite.settings.databases import database_settings
 from budgetsite.settings.staff_admin import *  # noqa: F403  (the admin's settings are settings)
+from budgetsite.settings.storages import receipt_storage
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 env = environ.Env()
@@ -64,6 +65,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "budgetsite.api.body_limit.BodyLimitMiddleware",
     "budgetsite.tenancy.middleware.TransactionMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -140,6 +142,10 @@ CELERY_BEAT_SCHEDULE = {
     "pass on what the waitlists' offers leave": {
         "task": "registrations.tasks.mind_waitlists",
         "schedule": timedelta(minutes=1),
+    },
+    "sweep receipts that belong to no expense": {
+        "task": "budgets.tasks.sweep_receipts",
+        "schedule": crontab(hour=4, minute=15),
     },
     "count every account's registrations anew": {
         "task": "registrations.tasks.verify_all_registrations",
@@ -226,6 +232,7 @@ REST_FRAMEWORK = {
 }
 THROTTLE_USER = env.str("THROTTLE_USER", default="1200/min")
 THROTTLE_SIGN_IN = env.str("THROTTLE_SIGN_IN", default="60/min")
+THROTTLE_CALENDAR = env.str("THROTTLE_CALENDAR", default="60/min")
 # How many proxies of our own add to X-Forwarded-For. 0: nobody's word but the connection's own is taken.
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 
@@ -293,7 +300,10 @@ STATICFILES_DIRS = [BASE_DIR / "budgetsite" / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "receipts": receipt_storage(env, folder=BASE_DIR / ".local" / "receipts"),
 }
+# A request longer than this is 413 before anything of it is read: several receipts at once, and what is around them.
+MAX_REQUEST_BYTES = 25 * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
 # A form with the 1,000 lines of a template has eight fields for each.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000

@@ -17,6 +17,8 @@ WHITENOISE_AUTOREFRESH = False
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "receipts": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
 }
 # The whole suite signs in from one address; the tests of throttling set the rates that they are about.
 THROTTLE_SIGN_IN = "100000/min"
+THROTTLE_CALENDAR = "100000/min"
