@@ -12,13 +12,14 @@ from django.views.decorators.http import require_http_methods
 from budgets.forms.plan_import import ImportForm
 from budgets.services.plan_import import ImportRefused, ImportReport, OnExisting, import_plan
 from budgets.services.problems import BudgetProblem, StaleVersion
-from budgets.views.kept_upload import KeptUpload, find_upload, forget_upload, keep_upload
 from budgetsite.accounts.permissions import may
 from budgetsite.money.amounts import InvalidAmount
 from budgetsite.pages.access import PageRequest, page, visible
+from budgetsite.pages.kept_upload import KeptUpload, find_upload, forget_upload, keep_upload
 from budgetsite.sheets.columns import UnreadableSheet
 from events.models import Event
 
+PURPOSE = "plan-import"
 _VERSION = re.compile(r"[0-9]{1,9}", re.ASCII)
 # So many lines of the file are shown before it is imported; problems are shown all.
 PREVIEWED = 200
@@ -34,7 +35,7 @@ def import_plan_page(request: PageRequest) -> HttpResponse:
             events=events, may_make_categories=makes_categories, initial={"event": request.GET.get("event", "")}
         )
         return _answer(request, form)
-    kept = find_upload(request, request.POST.get("kept", ""))
+    kept = find_upload(request, request.POST.get("kept", ""), purpose=PURPOSE)
     form = ImportForm(
         request.POST, request.FILES, events=events, may_make_categories=makes_categories, kept_file=kept is not None
     )
@@ -44,7 +45,7 @@ def import_plan_page(request: PageRequest) -> HttpResponse:
         return _answer(request, form, kept=kept, status=422)
     new_file = form.cleaned_data["file"]
     if new_file is not None:
-        kept = keep_upload(request, filename=new_file.name, content=new_file.read())
+        kept = keep_upload(request, purpose=PURPOSE, filename=new_file.name, content=new_file.read())
     assert kept is not None
     # Whatever was chosen anew is looked at first.
     does_import = "import" in request.POST and new_file is None
@@ -62,7 +63,7 @@ def import_plan_page(request: PageRequest) -> HttpResponse:
         form.add_error(None, str(problem))
     else:
         if does_import and report.budget is not None:
-            forget_upload(request, kept.token)
+            forget_upload(request, kept.token, purpose=PURPOSE)
             messages.success(request, f"{len(report.lines)} lines imported from {kept.filename}.")
             return redirect("budgets:detail", report.budget.pk)
         return _answer(request, form, kept=kept, report=report, status=422 if report.problems else 200)

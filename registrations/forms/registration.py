@@ -116,6 +116,8 @@ class PriorityForm(forms.Form):
 
 
 class StatusImportForm(forms.Form):
+    """A table of decisions; the file need not be chosen again while the one that was looked at is kept."""
+
     file = forms.FileField(
         label="File",
         allow_empty_file=True,
@@ -123,3 +125,9 @@ class StatusImportForm(forms.Form):
         error_messages={"required": "Choose a file first."},
         widget=forms.ClearableFileInput(attrs={"accept": ".csv,.xlsx"}),
     )
+
+    def __init__(self, *args: Any, has_kept: bool = False, was_kept: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["file"].required = not has_kept
+        if was_kept and not has_kept:
+            self.fields["file"].error_messages["required"] = "The file is no longer here. Choose it once more."
