@@ -8,8 +8,13 @@ settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
 
 
+FIXTURES = [f"budgetsite.testing.{module}" for module in ("background", "browser", "database", "mail", "people")]
+# A folder's conftest.py that imports one of them is read before they are brought in.
+pytest.register_assert_rewrite(*FIXTURES)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Bring the fixtures in once pytest-django has set Django up: they import models."""
-    for module in ("background", "browser", "database", "mail", "people"):
-        config.pluginmanager.import_plugin(f"budgetsite.testing.{module}")
+    for module in FIXTURES:
+        config.pluginmanager.import_plugin(module)
