@@ -19,7 +19,7 @@ from budgets.api.event_budget import BudgetViewSet
 from budgets.api.filters import LedgerFilter
 from budgets.models import LedgerEntry
 from budgets.selectors.budget_history import BUDGET, LINE_ITEM, Place, changes_of
-from budgetsite.api.pagination import MAX_LIMIT, CursorPagination, bad_cursor, limit_of
+from budgetsite.api.pagination import MAX_LIMIT, CursorPagination, bad_cursor, limit_of, refuse_offset
 
 
 class LedgerViewSet(BudgetViewSet):
@@ -62,6 +62,7 @@ class HistoryViewSet(BudgetViewSet):
     )
     def list(self, request: Request, budget_id: UUID) -> Response:
         budget = self.find(budget_id)
+        refuse_offset(request)
         limit = limit_of(request)
         changes = changes_of(budget, before=_place(request.query_params.get("cursor")), limit=limit + 1)
         shown = changes[:limit]

@@ -86,6 +86,7 @@ class CursorPagination(pagination.CursorPagination):
     template = None
 
     def get_page_size(self, request: Request) -> int:
+        refuse_offset(request)
         return limit_of(request, highest=self.max_page_size)
 
     def get_ordering(self, request: Request, queryset: Any, view: Any) -> tuple[str, ...]:
@@ -115,6 +116,14 @@ class CursorPagination(pagination.CursorPagination):
                 "schema": {"type": "string"},
             },
         ]
+
+
+def refuse_offset(request: Request) -> None:
+    """Refuse to count rows off where that would be ignored, so that nobody reads the first page for ever."""
+    for name in ("offset", "skip"):
+        if name in request.query_params:
+            detail = f"This list has no “{name}”. Start without “cursor” and follow “next” from page to page."
+            raise field_refusal(name, "unsupported", detail)
 
 
 def bad_cursor() -> Exception:

@@ -100,6 +100,7 @@ class SlotViewSet(EventPartViewSet):
             capacity=values["capacity"],
             locations=values["locations"],
             acting_user=self.user,
+            now=timezone.now(),
         )
         results = [slot_answer(slot, event) for slot in slots]
         return Response({"count": len(results), "next": None, "previous": None, "results": results}, status=201)

@@ -100,14 +100,32 @@ class MayNotDecide(RegistrationProblem):
     code = "permission_denied"
 
 
+# What a registration can't do any more, by the status that somebody wants for it; and what can be done instead.
+_IMPOSSIBLE = {
+    RegistrationStatus.PENDING: "be put back to waiting",
+    RegistrationStatus.APPROVED: "be approved",
+    RegistrationStatus.REJECTED: "be rejected",
+    RegistrationStatus.CANCELLED: "be cancelled",
+}
+_POSSIBLE = {
+    RegistrationStatus.APPROVED: "approve",
+    RegistrationStatus.REJECTED: "reject",
+    RegistrationStatus.CANCELLED: "cancel",
+}
+
+
 class InvalidStatusChange(RegistrationProblem):
+    """`wanted` is a status, None for another slot; `allowed` are the statuses that it can still get."""
+
     code = "invalid_transition"
 
-    def __init__(self, *, status: str, wanted: str, allowed: Sequence[str]) -> None:
+    def __init__(self, *, status: str, wanted: str | None, allowed: Sequence[str]) -> None:
         self.status, self.wanted, self.allowed = status, wanted, list(allowed)
         now = RegistrationStatus(status).label.lower()
-        then = f"Possible now: {', '.join(allowed)}." if allowed else "Nothing can be changed any more."
-        super().__init__(f"A registration that is {now} can't become {wanted}. {then}")
+        wish = _IMPOSSIBLE[RegistrationStatus(wanted)] if wanted else "get another slot"
+        ways = " or ".join(_POSSIBLE[RegistrationStatus(way)] for way in allowed)
+        then = f"You can {ways} it." if allowed else "The person can register again."
+        super().__init__(f"This registration is {now} and can't {wish}. {then}")
 
 
 class CollectedAlready(RegistrationProblem):

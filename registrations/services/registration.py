@@ -156,7 +156,7 @@ def assign(
     keep_event(event)
     registration = _read(registration_id, event, lock=True)
     if registration.status not in LIVE_STATUSES:
-        raise InvalidStatusChange(status=registration.status, wanted="assigned a slot", allowed=[])
+        raise InvalidStatusChange(status=registration.status, wanted=None, allowed=[])
     if registration.collected_at is not None:
         raise CollectedAlready
     approved = registration.status == APPROVED

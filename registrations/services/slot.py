@@ -102,11 +102,13 @@ def generate_slots(
     capacity: int,
     locations: Sequence[str],
     acting_user: User,
+    now: datetime,
 ) -> list[PickupSlot]:
     """Make the slots of a day in the event's time zone, the last one cut at the end, at each of the locations.
 
     Slots that are there already (same time and place) stay as they are. 10:00 to 18:00 in steps of 15 minutes at two
-    locations makes 64. Returns the day's slots. Raises `InvalidPlan`, which names the value that is wrong.
+    locations makes 64. Returns the day's slots. Raises `InvalidPlan`, which names the value that is wrong; a time that
+    is over is, because nobody could come any more.
     """
     if not SHORTEST_MINUTES <= minutes <= LONGEST_MINUTES:
         raise InvalidPlan("minutes", f"A slot lasts {SHORTEST_MINUTES} to {LONGEST_MINUTES} minutes.")
@@ -123,6 +125,8 @@ def generate_slots(
     stops = datetime.combine(last_day, ends, tzinfo=zone).astimezone(UTC)
     if stops <= starts:
         raise InvalidPlan("from", "The clocks are put forward then: these times do not exist on that day.")
+    if stops <= now:
+        raise InvalidPlan("date", _why_over(event, now=now))
     places = list(dict.fromkeys(location.strip() for location in locations)) or [""]
     times = list(_steps(starts, stops, timedelta(minutes=minutes)))
     if len(times) * len(places) > MOST_SLOTS:
@@ -190,6 +194,17 @@ def find_slot(event: Event, text: str | None, *, party_size: int = 1) -> PickupS
 def find_slot_id(event: Event, text: str | None, *, party_size: int = 1) -> UUID | None:
     slot = find_slot(event, text, party_size=party_size)
     return None if slot is None else slot.pk
+
+
+def _why_over(event: Event, *, now: datetime) -> str:
+    """Say what to do instead of making slots for a time that is over."""
+    if event.event_date > now:
+        return "This time is over, and nobody could come. Choose a day that is still to come."
+    day = event.event_date.astimezone(ZoneInfo(event.timezone))
+    return (
+        f"This event took place on {day:%d %B %Y}, and this time is over. "
+        "Choose a day that is still to come, or give the event a new date first."
+    )
 
 
 def _slots(

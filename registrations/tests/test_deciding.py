@@ -126,6 +126,18 @@ def test_an_approved_one_never_waits_again(client, pending):
     put(client, pending, {"status": "APPROVED"})
     answer = put(client, pending, {"status": "PENDING"})
     assert (answer.status, answer.json["allowed"]) == (409, ["REJECTED", "CANCELLED"])
+    assert answer.json["errors"][0]["detail"] == (
+        "This registration is approved and can't be put back to waiting. You can reject or cancel it."
+    )
+
+
+def test_what_is_over_gets_no_slot(client, event, pending):
+    put(client, pending, {"status": "CANCELLED"})
+    answer = put(client, pending, {"assigned_pickup_slot": str(slots_of(event)[0].pk)})
+    assert (answer.status, answer.codes) == (409, ["invalid_transition"])
+    assert answer.json["errors"][0]["detail"] == (
+        "This registration is cancelled and can't get another slot. The person can register again."
+    )
 
 
 def test_nobody_approves_their_own(client, owner, event, option):

@@ -55,7 +55,7 @@ def generate(event, owner, **fields):
         "locations": [],
         **fields,
     }
-    return generate_slots(event=event, acting_user=owner, **values)
+    return generate_slots(event=event, acting_user=owner, **{"now": datetime(2026, 1, 1, tzinfo=UTC), **values})
 
 
 # --- Options
@@ -188,9 +188,10 @@ def test_quarters_of_an_hour_at_two_places_make_64(event, client):
         "date": "2026-07-16", "from": "10:00", "to": "18:00", "minutes": 15, "capacity": 5,
         "locations": ["North", "South"],
     }  # fmt: skip
-    answer = client.post(f"/events/{event.pk}/pickup-slots/generate", body)
+    with at(NOW):
+        answer = client.post(f"/events/{event.pk}/pickup-slots/generate", body)
+        again = client.post(f"/events/{event.pk}/pickup-slots/generate", body)
     assert (answer.status, answer.json["count"]) == (201, 64)
-    again = client.post(f"/events/{event.pk}/pickup-slots/generate", body)
     assert {slot["id"] for slot in again.json["results"]} == {slot["id"] for slot in answer.json["results"]}
     assert PickupSlot.objects.filter(event=event).count() == 74
 
@@ -231,6 +232,26 @@ def test_plans_that_can_not_be(event, owner, fields, name):
         generate(event, owner, **fields)
     assert refusal.value.name == name
     assert starts(event) == before
+
+
+def test_no_slots_for_a_time_that_is_over(client, event):
+    body = {"date": "2026-06-20", "from": "02:00", "to": "05:00"}
+    path, before = f"/events/{event.pk}/pickup-slots/generate", starts(event)
+    # 9:00 in UTC is 5:00 in the event's time zone: the last slot has just ended.
+    with at(NOW):
+        soon = client.post(path, body)
+    with at(event.event_date + timedelta(days=1)):
+        after_it = client.post(path, body)
+    for answer in (soon, after_it):
+        assert (answer.status, answer.fields) == (400, {"date": "invalid"})
+    assert "Choose a day that is still to come." in soon.json["errors"][0]["detail"]
+    assert after_it.json["errors"][0]["detail"] == (
+        "This event took place on 15 July 2026, and this time is over. "
+        "Choose a day that is still to come, or give the event a new date first."
+    )
+    assert starts(event) == before
+    with at(NOW):
+        assert client.post(path, {**body, "to": "06:00"}).status == 201
 
 
 def test_room_is_made_smaller_only_down_to_who_is_booked(account, client, event):

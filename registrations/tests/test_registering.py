@@ -245,3 +245,27 @@ def test_the_code_is_a_picture_of_the_check_in_address(account, owner, event, op
     assert png.headers["Content-Type"] == "image/png"
     assert png.content.startswith(b"\x89PNG")
     assert png.headers["Cache-Control"] == "private, no-store"
+    assert "Accept" in png.headers["Vary"]
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("image/png;q=0.5, image/svg+xml", "image/svg+xml"),
+        ("image/svg+xml;q=0.2, image/png;q=0.9, */*;q=0.1", "image/png"),
+        ("image/svg+xml;q=0, image/png;q=0.1", "image/png"),
+        ("*/*", "image/svg+xml"),
+    ],
+)
+def test_the_code_is_the_picture_that_is_preferred(account, event, option, accept, kind):
+    row = ask(event, guest(account), option)
+    path = f"/api/v1/events/{event.pk}/registrations/{row.pk}/qr"
+    answer = client_of(row.user, account).client.get(path, headers={"Accept": accept})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, kind)
+
+
+@pytest.mark.parametrize("name", ["offset", "skip"])
+def test_a_list_that_is_read_by_cursor_refuses_to_count_rows_off(account, owner, event, name):
+    answer = client_of(owner, account).get(f"/events/{event.pk}/registrations?{name}=20")
+    assert (answer.status, answer.fields) == (400, {name: "unsupported"})
+    assert "follow “next”" in answer.json["errors"][0]["detail"]
