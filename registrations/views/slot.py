@@ -1,25 +1,33 @@
-"""When people come to collect: the event's slots, made for a day at once."""
+"""When people come to collect: the event's slots, a day at a time, made for a day at once."""
 
-from itertools import groupby
+from datetime import date
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import timezone
+from django.utils.dateparse import parse_date
+from django.utils.formats import date_format
 from django.views.decorators.http import require_http_methods, require_safe
 
 from budgetsite.pages.access import PageRequest, page
 from events.models import Event
 from registrations.forms.offer import CapacityForm, SlotsForm
-from registrations.models import PickupSlot
-from registrations.selectors.slots import slots_of
+from registrations.selectors.slots import days_with_slots, slots_of_day
 from registrations.services.capacity_cut import cut_of_slot
-from registrations.services.problems import InvalidPlan, SlotInUse, SlotTooSmall
-from registrations.services.slot import delete_slot, generate_slots, update_slot
-from registrations.views.page_parts import desk_context, event_or_404, slot_in_words
+from registrations.services.problems import InvalidPlan, SlotTooSmall
+from registrations.services.slot import generate_slots, update_slot
+from registrations.views.page_parts import (
+    day_of_slot,
+    desk_context,
+    event_or_404,
+    slot_in_words,
+    slot_or_404,
+    slots_url,
+)
 
 # What the service calls the values of a plan, and what the form calls them.
 PLAN_FIELDS = {"date": "date", "from": "begins", "to": "ends", "minutes": "minutes", "capacity": "capacity"}
@@ -29,9 +37,13 @@ PLAN_FIELDS = {"date": "date", "from": "begins", "to": "ends", "minutes": "minut
 @require_safe
 def slot_list(request: PageRequest, event_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)
-    zone = ZoneInfo(event.timezone)
-    by_day = groupby(slots_of(event.pk), key=lambda slot: slot.starts_at.astimezone(zone).date())
-    context = desk_context(request, event, "slots") | {"days": [(day, list(slots)) for day, slots in by_day]}
+    days = days_with_slots(event)
+    day = _day_shown(request, event, [row["day"] for row in days])
+    context = desk_context(request, event, "slots") | {
+        "day": day,
+        "slots": list(slots_of_day(event, day)) if day else [],
+        "days": [_day_tab(event, row, current=row["day"] == day) for row in days],
+    }
     return render(request, "registrations/slots.html", context)
 
 
@@ -53,7 +65,7 @@ def slots_generate(request: PageRequest, event_id: UUID) -> HttpResponse:
             form.add_error(PLAN_FIELDS.get(problem.name), str(problem))
         else:
             messages.success(request, f"{len(slots)} slots between these times.")
-            return redirect("registrations:slots", event.pk)
+            return redirect(slots_url(event, form.cleaned_data["date"]))
     context = desk_context(request, event, "slots") | {"form": form}
     return render(request, "registrations/slots_form.html", context, status=422 if form.is_bound else 200)
 
@@ -62,7 +74,8 @@ def slots_generate(request: PageRequest, event_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def slot_edit(request: PageRequest, event_id: UUID, slot_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)
-    slot = _slot_or_404(event, slot_id)
+    slot = slot_or_404(event, slot_id)
+    back = slots_url(event, day_of_slot(slot, event))
     form = CapacityForm(request.POST if request.method == "POST" else None, initial={"capacity": slot.capacity})
     cut, status = None, 422 if form.is_bound else 200
     if form.is_bound and form.is_valid():
@@ -83,44 +96,31 @@ def slot_edit(request: PageRequest, event_id: UUID, slot_id: UUID) -> HttpRespon
                 cut, status = cut_of_slot(event=event, slot_id=slot.pk, capacity=capacity), 409
             else:
                 messages.success(request, f"{slot_in_words(slot, event)} has room for {capacity} now.")
-                return redirect("registrations:slots", event.pk)
+                return redirect(back)
     context = desk_context(request, event, "slots") | {
         "form": form,
         "slot": slot,
         "when": slot_in_words(slot, event),
         "cut": cut,
+        "back": back,
     }
     return render(request, "registrations/slot_form.html", context, status=status)
 
 
-@page("registrations.decide")
-@require_http_methods(["GET", "HEAD", "POST"])
-def slot_delete(request: PageRequest, event_id: UUID, slot_id: UUID) -> HttpResponse:
-    event = event_or_404(request, event_id)
-    slot = _slot_or_404(event, slot_id)
-    when = slot_in_words(slot, event)
-    if request.method == "POST":
-        try:
-            delete_slot(event=event, slot_id=slot.pk, acting_user=request.user, now=timezone.now())
-        except SlotInUse as problem:
-            messages.error(request, str(problem))
-        else:
-            messages.success(request, f"{when} is deleted.")
-        return redirect("registrations:slots", event.pk)
-    context = {
-        "event": event,
-        "what": when,
-        "consequence": "Nobody can choose it any more.",
-        "confirm_title": f"Delete the slot {when}?",
-        "confirm_label": "Delete the slot",
-        "confirm_tone": "danger",
-        "cancel_url": reverse("registrations:slots", args=[event.pk]),
-    }
-    return render(request, "registrations/delete.html", context)
+def _day_shown(request: PageRequest, event: Event, days: list[date]) -> date | None:
+    """Return the day that the address asks for; else the next one with slots, or the last there was."""
+    try:
+        asked = parse_date(request.GET.get("day", ""))
+    except ValueError:
+        asked = None
+    if asked in days:
+        return asked
+    today = timezone.now().astimezone(ZoneInfo(event.timezone)).date()
+    return next((day for day in days if day >= today), days[-1] if days else None)
 
 
-def _slot_or_404(event: Event, slot_id: UUID) -> PickupSlot:
-    slot = slots_of(event.pk).filter(pk=slot_id).first()
-    if slot is None:
-        raise Http404
-    return slot
+def _day_tab(event: Event, row: dict[str, Any], *, current: bool) -> dict[str, Any]:
+    label = date_format(row["day"], "D j M Y")
+    if row["full"] == row["slots"]:
+        label += ", full"
+    return {"label": label, "url": slots_url(event, row["day"]), "current": current}
