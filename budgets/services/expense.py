@@ -390,8 +390,12 @@ def _correct_posted(expense: Expense, *, override: bool, now: datetime) -> None:
         return
     if expense.amount < expense.invoiced_amount:
         raise AmountBelowBilled(expense.invoiced_amount, expense.currency)
+    if expense.amount < 0:
+        raise RefundWithoutBill
     if expense.stage == ExpenseStage.COMMITTED:
         expense_money.promise(expense, override=override, description=f"Changed: {expense.description}", now=now)
+    if expense.amount == expense.invoiced_amount:
+        expense.stage = ExpenseStage.INVOICED
 
 
 def _change_line(expense: Expense, fields: dict[str, Any], *, override: bool, now: datetime) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Value
+from django.db.models.functions import Lower
 
 from budgets.models import Expense, Vendor
 from budgets.services.expense_problems import VendorExists, VendorInUse, VendorNotFound
@@ -28,7 +30,7 @@ def find_or_make_vendor(name_or_id: str | UUID | None) -> Vendor | None:
     name = one_line(name_or_id or "").strip()
     if not name:
         return None
-    known: Vendor | None = Vendor.objects.filter(name__iexact=name).first()
+    known: Vendor | None = _named(name).first()
     if known is not None:
         return known
     with connection.cursor() as cursor:
@@ -42,7 +44,7 @@ def find_or_make_vendor(name_or_id: str | UUID | None) -> Vendor | None:
             {"tenant": require_tenant_id(), "name": name},
         )
         made = cursor.fetchone()
-    vendor: Vendor = Vendor.objects.get(name__iexact=name)
+    vendor: Vendor = _named(name).get()
     if made is not None:
         record_history(Vendor.objects.filter(pk=vendor.pk), reason="named in an expense")
     return vendor
@@ -79,6 +81,11 @@ def restore_vendor(*, vendor: Vendor, acting_user: User) -> None:
             restore(vendor)
     except IntegrityError as error:
         raise _translated(error, vendor) from error
+
+
+def _named(name: str) -> Any:
+    """By the unique index: lower case is what PostgreSQL makes of it, on both sides."""
+    return Vendor.objects.alias(lower_name=Lower("name")).filter(lower_name=Lower(Value(name)))
 
 
 def _save(vendor: Vendor, fields: dict[str, Any]) -> Vendor:
