@@ -6,7 +6,10 @@ class AlertsConfig(AppConfig):
 
     def ready(self) -> None:
         from alerts import receivers  # noqa: F401  (connects the signals)
+        from alerts.personal_data import register
         from alerts.selectors import alerts_open
         from budgetsite.pages.navigation import register_counter
+
+        register()
 
         register_counter("alerts_open", alerts_open)

@@ -6,3 +6,6 @@ class RegistrationsConfig(AppConfig):
 
     def ready(self) -> None:
         from registrations import receivers  # noqa: F401  (connects them)
+        from registrations.personal_data import register
+
+        register()

@@ -155,6 +155,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "budgetsite.api.tasks.prune_kept_answers",
         "schedule": timedelta(hours=1),
     },
+    "let go of what the retention rules no longer keep": {
+        "task": "budgetsite.privacy.tasks.apply_retention_everywhere",
+        "schedule": crontab(hour=2, minute=45),
+    },
     "clear expired sign-ins": {
         "task": "budgetsite.accounts.tasks.clear_expired_sign_ins",
         "schedule": timedelta(days=1),
