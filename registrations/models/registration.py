@@ -99,6 +99,8 @@ class EventRegistration(TenantModel):
             ),
         ]
         indexes: ClassVar[list[models.Index]] = [
+            # The back office's list over all events, newest first.
+            models.Index("tenant", F("created_at").desc(), F("id").desc(), name="registrations_newest"),
             # The desk's list, newest first, by keyset.
             models.Index(
                 "tenant", "event", F("created_at").desc(), F("id").desc(), name="registrations_of_event_newest"
