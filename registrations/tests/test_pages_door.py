@@ -1,4 +1,6 @@
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from budgetsite.accounts.roles import Role
 from budgetsite.testing.people import make_member, sign_in
@@ -131,6 +133,23 @@ def test_the_list_for_paper_has_everybody_approved(client, account, event, guest
     assert "Guest 1" in page
     assert "Guest 2" in page
     assert "Vera" not in page
+
+
+def test_the_list_for_paper_tells_namesakes_apart_and_costs_the_same_however_long(
+    client, account, event, guests, owner
+):
+    assert guests[0].user.email not in words(client.get(address("manual_list", event)))
+    with CaptureQueriesContext(connection) as two:
+        client.get(address("manual_list", event))
+    namesake = make_member(account, Role.ATTENDEE, name="Guest 1").user
+    approve_now(ask_now(event, namesake), event, owner)
+
+    with CaptureQueriesContext(connection) as three:
+        page = words(client.get(address("manual_list", event)))
+
+    assert len(three) == len(two)
+    emails = [guests[0].user.email, namesake.email, guests[1].user.email]
+    assert [email in page for email in emails] == [True, True, False]
 
 
 def test_an_empty_door_says_what_to_do(client, event):

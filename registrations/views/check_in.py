@@ -14,13 +14,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 from budgetsite.pages.access import PageRequest, page
 from events.models import Event
 from registrations.forms.registration import ReasonForm
-from registrations.models import EventRegistration
-from registrations.selectors.desk_page import desk_rows
 from registrations.selectors.door_page import MOST_FOUND, expected_at_the_door, found_by_name
 from registrations.selectors.variance import variance_of
 from registrations.services.check_in import Scan, check_in, undo_check_in
 from registrations.services.problems import NonceUsed, NotCollected, RegistrationNotFound
-from registrations.views.page_parts import desk_context, event_or_404
+from registrations.views.page_parts import desk_context, event_or_404, registration_or_404
 
 # The address in a code ends with its token; a scanner that knows tokens types them bare.
 _IN_ADDRESS = re.compile(r"/check-in/([A-Za-z0-9_-]{16,64})/?$")
@@ -56,7 +54,7 @@ def door(request: PageRequest, event_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def undo(request: PageRequest, event_id: UUID, registration_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)
-    registration = _row_or_404(event, registration_id)
+    registration = registration_or_404(event, registration_id)
     form = ReasonForm(request.POST if request.method == "POST" else None, is_required=True)
     if form.is_bound and form.is_valid():
         try:
@@ -109,7 +107,7 @@ def scan_at(request: PageRequest, event: Event, token: str) -> Scan:
 def _scan_or_search(request: PageRequest, event: Event) -> dict[str, Any]:
     chosen = request.POST.get("registration", "")
     if chosen:
-        return {"scan": scan_at(request, event, _row_or_404(event, _uuid_or_404(chosen)).qr_token)}
+        return {"scan": scan_at(request, event, registration_or_404(event, _uuid_or_404(chosen)).qr_token)}
     typed = request.POST.get("code", "").strip()[:300]
     if not typed:
         return {}
@@ -120,13 +118,6 @@ def _scan_or_search(request: PageRequest, event: Event) -> dict[str, Any]:
     if not found and _BARE.fullmatch(typed):
         return {"scan": scan_at(request, event, typed)}
     return {"typed": typed, "found": found}
-
-
-def _row_or_404(event: Event, registration_id: UUID) -> EventRegistration:
-    registration = desk_rows(event.pk).filter(pk=registration_id).first()
-    if registration is None:
-        raise Http404
-    return registration
 
 
 def _uuid_or_404(text: str) -> UUID:

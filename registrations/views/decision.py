@@ -20,8 +20,8 @@ from registrations.selectors.batch_preview import available_to, cost_of_approvin
 from registrations.selectors.desk_page import desk_rows
 from registrations.services.decision import Outcome, change_registration, decide_many
 from registrations.services.problems import RegistrationNotFound, RegistrationProblem
-from registrations.views.desk import figures, row_or_404
-from registrations.views.page_parts import desk_context, event_or_404
+from registrations.views.desk import figures
+from registrations.views.page_parts import desk_context, event_or_404, registration_or_404
 
 DECISIONS = {
     RegistrationStatus.APPROVED: ("Approve", "approved"),
@@ -58,13 +58,13 @@ def decide_on_one(request: PageRequest, event_id: UUID, registration_id: UUID) -
     back = _way_back(request, event)
     if request.htmx:
         context = figures(event) | {
-            "registration": row_or_404(event, registration_id),
+            "registration": registration_or_404(event, registration_id),
             "problem": problem,
             "here": back,
             "is_swap": True,
         }
         return render(request, "registrations/parts/decided.html", context, status=409 if problem else 200)
-    person = row_or_404(event, registration_id).user
+    person = registration_or_404(event, registration_id).user
     if problem:
         messages.error(request, f"{person}: {problem}")
     else:

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
@@ -13,7 +13,7 @@ from budgetsite.pages.access import PageRequest, page
 from budgetsite.pages.keyset import address, keyset_page
 from events.models import Event
 from registrations.forms.registration import AssignSlotForm, DeskFilterForm, ReasonForm
-from registrations.models import LIVE_STATUSES, CheckIn, EventRegistration, RegistrationStatus
+from registrations.models import LIVE_STATUSES, CheckIn, RegistrationStatus
 from registrations.selectors.batch_preview import matching_count
 from registrations.selectors.desk_page import desk_rows
 from registrations.selectors.slots import slots_of
@@ -21,7 +21,7 @@ from registrations.selectors.variance import EventVariance, variance_of
 from registrations.services.decision import change_registration
 from registrations.services.problems import RegistrationProblem
 from registrations.views.batch_run import narrowing_of_waiting, preview_url
-from registrations.views.page_parts import desk_context, event_or_404, slot_choices
+from registrations.views.page_parts import desk_context, event_or_404, registration_or_404, slot_choices
 
 ROWS_PER_PAGE = 50
 # A registration's scans are few; these are the last of them.
@@ -63,7 +63,7 @@ def desk(request: PageRequest, event_id: UUID) -> HttpResponse:
 def registration_page(request: PageRequest, event_id: UUID, registration_id: UUID) -> HttpResponse:
     """One registration with all that is known of it; its slot is given out here."""
     event = event_or_404(request, event_id)
-    registration = row_or_404(event, registration_id)
+    registration = registration_or_404(event, registration_id)
     choices = slot_choices(slots_of(event.pk).filter(ends_at__gt=timezone.now()), event)
     has = registration.assigned_slot or registration.preferred_slot
     initial = {"slot": str(has.pk) if has else ""}
@@ -103,13 +103,6 @@ def registration_page(request: PageRequest, event_id: UUID, registration_id: UUI
 def figures(event: Event, variance: EventVariance | None = None) -> dict[str, Any]:
     """What stands above the rows; from counters, however many rows there are."""
     return {"event": event, "currency": event.currency, "variance": variance or variance_of(event.pk)}
-
-
-def row_or_404(event: Event, registration_id: UUID) -> EventRegistration:
-    registration = desk_rows(event.pk).filter(pk=registration_id).first()
-    if registration is None:
-        raise Http404
-    return registration
 
 
 def _with_alternatives(problem: RegistrationProblem) -> str:

@@ -16,7 +16,8 @@ from budgetsite.pages.access import PageRequest, visible
 from budgetsite.pages.budget_tabs import budget_tabs
 from events.models import Event
 from events.selectors import event_for_page
-from registrations.models import EventOption, PickupSlot
+from registrations.models import EventOption, EventRegistration, PickupSlot
+from registrations.selectors.desk_page import desk_rows
 from registrations.selectors.options import options_of
 from registrations.selectors.slots import slots_of
 
@@ -49,6 +50,13 @@ def slot_or_404(event: Event, slot_id: UUID) -> PickupSlot:
     if slot is None:
         raise Http404
     return slot
+
+
+def registration_or_404(event: Event, registration_id: UUID) -> EventRegistration:
+    registration = desk_rows(event.pk).filter(pk=registration_id).first()
+    if registration is None:
+        raise Http404
+    return registration
 
 
 def slots_url(event: Event, day: date) -> str:
