@@ -9,7 +9,7 @@ from django.db import transaction
 from budgetsite.accounts.models import Account, User
 from budgetsite.accounts.roles import Role
 from budgetsite.testing.people import PASSWORD, make_member
-from budgetsite.testing.registrations import make_option
+from budgetsite.testing.registrations import make_attendees, make_option
 from registrations.models import EventOption, EventRegistration, WaitlistEntry
 from registrations.tests.pages import address, approve_now, ask_now, open_now
 
@@ -110,6 +110,27 @@ def test_the_desk_approves_in_place_and_many_after_a_look(
 
     with transaction.atomic():
         assert EventOption.objects.get().approved_count == 2
+
+
+def test_more_than_a_hundred_are_approved_without_a_second_press(
+    open_page: Callable[..., Any], account: Account, people: dict[str, User]
+) -> None:
+    with transaction.atomic():
+        event = open_now(account, people["organizer"])
+        for guest in make_attendees(account, 101):
+            ask_now(event, guest)
+    page = open_page(width=375, height=800)
+    sign_in(page, people["organizer"], address("desk", event))
+
+    page.get_by_role("link", name="Approve all 101 waiting").click()
+    assert fits(page)
+    # Nothing is pressed after this: the page that says "100 of 101" goes on by itself.
+    page.get_by_role("button", name="Approve all 101").press("Enter")
+    page.get_by_role("heading", name="101 approved").wait_for()
+
+    assert page.locator("#run :focus").inner_text() == "101 approved"
+    with transaction.atomic():
+        assert EventRegistration.objects.filter(status="APPROVED").count() == 101
 
 
 def test_at_the_door_a_scanner_types_again_and_again_and_a_name_is_found_on_a_phone(
