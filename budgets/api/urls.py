@@ -1,6 +1,7 @@
 from typing import Any
 
 from budgets.api import problems  # noqa: F401  (says what the services' refusals mean)
+from budgets.api.analytics import AnalyticsViewSet
 from budgets.api.approval_rules import ApprovalRuleViewSet
 from budgets.api.category import CategoryViewSet
 from budgets.api.driver import DriverViewSet
@@ -23,6 +24,15 @@ ONE: dict[str, Any] = {"get": "retrieve", "patch": "partial_update", "delete": "
 ALL: dict[str, Any] = {"get": "list", "post": "create"}
 
 urlpatterns = [
+    *(
+        api_path(f"analytics/{name}", AnalyticsViewSet.as_view({"get": name}), name=f"api-analytics-{name}")
+        for name in ("overview", "trends", "categories", "payments", "clients", "events", "accuracy", "overspend")
+    ),
+    api_path(
+        "analytics/events/<uuid:event_id>/profit-and-loss",
+        AnalyticsViewSet.as_view({"get": "profit_and_loss"}),
+        name="api-profit-and-loss",
+    ),
     api_path("approval-rules", ApprovalRuleViewSet.as_view(ALL), name="api-approval-rules"),
     api_path("approval-rules/<uuid:rule_id>", ApprovalRuleViewSet.as_view(ONE), name="api-approval-rule"),
     api_path("categories", CategoryViewSet.as_view(ALL), name="api-categories"),

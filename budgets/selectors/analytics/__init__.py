@@ -1,0 +1,1 @@
+"""What the events' money teaches: one file for each question, all asked with an `Inquiry`."""

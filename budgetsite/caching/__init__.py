@@ -1,0 +1,1 @@
+"""Figures that are kept for a while, and how often that spared computing them."""
