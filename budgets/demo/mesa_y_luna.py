@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from budgets.demo.papers import keep_papers, record_line
 from budgets.demo.people import Cast, House, Person
 from budgets.demo.plans_in_motion import keep_rules, set_in_motion
-from budgets.demo.steps import promise, settle, spend, take_steps
+from budgets.demo.steps import take_steps
 from budgets.models import BudgetLineItem, EventBudget
 from budgets.services.categories import WEDDING_BENCHMARKS
 from budgets.services.event_budget import create_event_budget
@@ -248,10 +249,10 @@ def tell(cast: Cast, *, now: datetime) -> None:
                 ],
             )
         take_steps(cast, budget, *plan.steps, now=now, reason=plan.reason)
-        with cast.acting(Role.STAFF):
-            _post_lines(budget, plan, now=now)
+        _post_lines(cast, budget, plan, now=now)
         take_steps(cast, budget, *plan.steps_after, now=now)
     set_in_motion(cast, now=now)
+    keep_papers(cast, now=now)
 
 
 def _open_event(cast: Cast, plan: EventPlan, venue: Venue | None, *, now: datetime) -> Event:
@@ -270,16 +271,22 @@ def _open_event(cast: Cast, plan: EventPlan, venue: Venue | None, *, now: dateti
     )
 
 
-def _post_lines(budget: EventBudget, plan: EventPlan, *, now: datetime) -> None:
-    """Post what was promised, billed and spent on each line, in the weeks before the event or before now."""
-    latest = min(now, now + timedelta(days=plan.days))
-    stored = BudgetLineItem.objects.filter(budget=budget).order_by("sort_order", "id")
+def _post_lines(cast: Cast, budget: EventBudget, plan: EventPlan, *, now: datetime) -> None:
+    """Record what was promised, billed and spent on each line, in the weeks before the event or before now."""
+    latest = min(now, now + timedelta(days=plan.days)).astimezone(MADRID).date()
+    with cast.acting(Role.STAFF):
+        stored = list(
+            BudgetLineItem.objects.filter(budget=budget)
+            .select_related("category", "budget__event")
+            .order_by("sort_order", "id")
+        )
     for position, (line, planned) in enumerate(zip(stored, plan.lines, strict=True)):
-        signed_at = latest - timedelta(days=45 - position)
-        paid_at = latest - timedelta(days=20 - position)
-        if Decimal(planned.promised):
-            promise(line, Decimal(planned.promised), description=f"Contract: {line.name}", occurred_at=signed_at)
-        if Decimal(planned.billed):
-            settle(line, Decimal(planned.billed), description=f"First invoice: {line.name}", occurred_at=paid_at)
-        if Decimal(planned.spent):
-            spend(line, Decimal(planned.spent), description=f"Invoice: {line.name}", occurred_at=paid_at)
+        record_line(
+            cast,
+            line,
+            spent=planned.spent,
+            promised=planned.promised,
+            billed=planned.billed,
+            signed=latest - timedelta(days=45 - position),
+            billed_on=latest - timedelta(days=20 - position),
+        )

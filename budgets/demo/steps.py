@@ -74,32 +74,3 @@ def receive(line: BudgetLineItem, amount: Decimal, *, description: str, occurred
         occurred_at=occurred_at,
         **{"source": EntrySource.MANUAL, **options},
     )
-
-
-def promise(line: BudgetLineItem, amount: Decimal, *, description: str, occurred_at: datetime) -> None:
-    """Post a commitment on a line, as whoever acts."""
-    ledger.post(
-        budget_id=line.budget_id,
-        line_item_id=line.pk,
-        kind=EntryKind.COMMIT,
-        committed_delta=amount,
-        currency=line.currency,
-        source=EntrySource.MANUAL,
-        description=description,
-        occurred_at=occurred_at,
-    )
-
-
-def settle(line: BudgetLineItem, amount: Decimal, *, description: str, occurred_at: datetime) -> None:
-    """Post the invoice of what was promised: the promise is gone, the same amount is spent."""
-    ledger.post(
-        budget_id=line.budget_id,
-        line_item_id=line.pk,
-        kind=EntryKind.SETTLE,
-        committed_delta=-amount,
-        actual_delta=amount,
-        currency=line.currency,
-        source=EntrySource.MANUAL,
-        description=description,
-        occurred_at=occurred_at,
-    )

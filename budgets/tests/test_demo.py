@@ -25,6 +25,7 @@ from budgets.models import (
     BudgetTemplate,
     BudgetTransfer,
     EventBudget,
+    Expense,
     LedgerEntry,
 )
 from budgets.services.ledger_proof import verify_ledger
@@ -237,9 +238,17 @@ def test_the_rivals_figures_show_every_case(rival):
     budgets = {budget.event.name: budget for budget in EventBudget.objects.select_related("event")}
     wedding = budgets["Boda de Zoë y Mateo"]
     assert (wedding.lines_total_amount, wedding.total_budget_amount) == (Decimal(26000), Decimal(26000))
-    # 15,590.00 promised, of which 4,650.00 are billed; 2,528.50 spent besides.
-    assert (wedding.total_committed_amount, wedding.total_actual_amount) == (Decimal(10940), Decimal("7178.5"))
-    assert budgets["Sommerfest der Käfer & Söhne GmbH"].overrun_amount == Decimal("1775.40")
+    # 15,590.00 promised, of which 4,650.00 are billed, and a band for 640.00 GBP at 1.148; 2,528.50 spent besides,
+    # and 980.00 for flowers. What a client noted, and a film above the limit, wait for a manager.
+    assert (wedding.total_committed_amount, wedding.total_actual_amount) == (Decimal("11674.72"), Decimal("8158.5"))
+    waiting = Expense.objects.filter(budget=wedding, approval="pending").order_by("amount")
+    assert [expense.amount for expense in waiting] == [310, 1650]
+    assert [e.description for e in Expense.objects.overdue(now=NOW)] == [
+        "Contract: Masía, one day and the evening before"
+    ]
+    beside = BudgetLineItem.objects.get(is_unbudgeted=True)
+    assert (beside.name, beside.actual_amount) == ("Flowers", 185)
+    assert budgets["Sommerfest der Käfer & Söhne GmbH"].overrun_amount == Decimal("1960.40")
     assert budgets["花見の会"].total_budget_amount == 0
     assert {budget.currency for budget in budgets.values()} == {"EUR"}
     assert BudgetAlert.objects.filter(alert_type=AlertType.OVER_BUDGET, resolved=False).count() == 2
