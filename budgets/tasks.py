@@ -1,15 +1,19 @@
-"""What runs by itself, account by account: ledgers are proven, budgets become active on their day, and who has to
-approve is reminded.
+"""What runs by itself, account by account: ledgers are proven, budgets become active on their day, who has to
+approve is reminded, and receipts are drawn and swept.
 """
 
 import logging
+from uuid import UUID
 
 from celery import shared_task
+from django.db import transaction
 from django.utils import timezone
 
 from budgets.services.activation import activate_due
 from budgets.services.approval_reminders import remind_of_waiting
 from budgets.services.ledger_audit import audit_ledger
+from budgets.services.receipt_sweep import sweep_orphans
+from budgets.services.receipt_thumbnail import draw_thumbnail_of
 from budgetsite.accounts.selectors import all_accounts
 from budgetsite.tenancy.scope import require_tenant_id
 
@@ -60,3 +64,30 @@ def remind_of_waiting_approvals_of_account() -> None:
     reminded = remind_of_waiting(now=timezone.now())
     if reminded:
         logger.info("account %s: reminded of %d budget(s)", require_tenant_id(), len(reminded))
+
+
+def draw_thumbnail_soon(receipt_id: UUID) -> None:
+    """Let a worker draw a receipt once the present transaction is committed. With the queue away it has an icon."""
+    kwargs = {"receipt_id": str(receipt_id), "tenant_id": str(require_tenant_id())}
+    transaction.on_commit(lambda: draw_thumbnail.apply_async(kwargs=kwargs) and None, robust=True)
+
+
+# A PDF that takes longer is not worth its picture.
+@shared_task(typing=False, soft_time_limit=20, time_limit=30)
+def draw_thumbnail(*, receipt_id: str) -> None:
+    if not draw_thumbnail_of(UUID(receipt_id)):
+        logger.info("receipt %s has no thumbnail", receipt_id)
+
+
+@shared_task
+def sweep_receipts() -> None:
+    """Remove the files that no receipt names. Safe to run twice, and in parallel."""
+    for account in all_accounts():
+        sweep_receipts_of_account.apply_async(kwargs={"tenant_id": str(account.pk)})
+
+
+@shared_task(typing=False)
+def sweep_receipts_of_account() -> None:
+    swept = sweep_orphans(now=timezone.now())
+    if swept:
+        logger.info("account %s: %d file(s) that no receipt names removed", require_tenant_id(), swept)

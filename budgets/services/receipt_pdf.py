@@ -1,0 +1,57 @@
+"""PDF receipts: what is a PDF by its structure, and a picture of its first page.
+
+A PDF is kept as it came, whatever it holds: its scripts run nowhere here, for it is only ever handed out to be saved.
+"""
+
+import io
+import logging
+import zipfile
+
+import pypdfium2
+from pypdf import PdfReader
+from pypdf.errors import PyPdfError
+
+from budgets.services.receipt_picture import THUMBNAIL_SIDE, thumbnail_of
+from budgets.services.receipt_problems import DamagedReceipt, ProtectedReceipt, TwoKindsAtOnce
+
+_HEADER, _END = b"%PDF-", b"%%EOF"
+_BLANKS = b"\x00\t\n\x0c\r "
+# What pypdf raises over content that is broken: its own errors, and whatever a wrong type in a file leads to.
+_BROKEN = (PyPdfError, ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError)
+
+# It tells the log of every oddity in a file; the person who sent it is told the one thing that matters.
+logging.getLogger("pypdf").setLevel(logging.ERROR)
+
+
+def check_pdf(content: bytes, name: str) -> None:
+    """Raise `DamagedReceipt`, `ProtectedReceipt` or `TwoKindsAtOnce` unless this is a whole PDF and nothing more.
+
+    A PDF that opens without a password is not protected, whatever it forbids its readers.
+    """
+    end = content.rfind(_END)
+    if not content.startswith(_HEADER) or end < 0:
+        raise DamagedReceipt(name)
+    if content[end + len(_END) :].strip(_BLANKS) or zipfile.is_zipfile(io.BytesIO(content)):
+        raise TwoKindsAtOnce(name)
+    try:
+        reader = PdfReader(io.BytesIO(content))
+        is_open = not reader.is_encrypted or reader.decrypt("")
+        pages = len(reader.pages) if is_open else 0
+    except _BROKEN as error:
+        raise DamagedReceipt(name) from error
+    if not is_open:
+        raise ProtectedReceipt(name)
+    if not pages:
+        raise DamagedReceipt(name, "It has no page.")
+
+
+def first_page(content: bytes) -> bytes | None:
+    """Return a small JPEG of the first page; None where it can't be drawn. PDFium here runs no scripts."""
+    try:
+        with pypdfium2.PdfDocument(content) as document:
+            page = document[0]
+            width, height = page.get_size()
+            drawn = page.render(scale=THUMBNAIL_SIDE / max(width, height, 1))
+            return thumbnail_of(drawn.to_pil())
+    except (pypdfium2.PdfiumError, ValueError, ZeroDivisionError):
+        return None
