@@ -42,7 +42,7 @@ from budgetsite.privacy.registry import (
 ERASED_TEXT = "(erased)"
 
 _DECISION = ("id", "created_at", "budget__event__name", "action", "from_status", "to_status", "role", "reason")
-_REVISION = ("id", "created_at", "budget__event__name", "revision", "notes", "reason", "submitted_by", "approved_by")
+_REVISION = ("id", "created_at", "budget__event__name", "number", "notes", "reason", "submitted_by", "approved_by")
 _TRANSFER = (
     "id", "created_at", "budget__event__name", "amount", "currency", "status", "reason", "requested_by", "decided_by",
     "decided_at", "decision_reason",

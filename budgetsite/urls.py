@@ -19,6 +19,7 @@ urlpatterns = [
     re_path(r"^api/docs/?$", DocsView.as_view(), name="api-docs"),
     path("admin/", admin.site.urls),
     path("", include("budgetsite.accounts.urls")),
+    path("", include("budgetsite.privacy.urls")),
     path("", include("events.urls")),
     path("", include("budgets.urls")),
     path("", include("registrations.urls")),

@@ -24,12 +24,12 @@ from budgetsite.privacy.registry import (
 from registrations.models import CheckIn, EventRegistration, RegistrationStatus, WaitlistEntry
 
 _REGISTRATION = (
-    "id", "created_at", "event__name", "event__event_date", "event_option__name", "status", "party_size",
+    "id", "created_at", "event__name", "event__event_date", "event_option__option_name", "status", "party_size",
     "requested_at", "preferred_slot__starts_at", "assigned_slot__starts_at", "quoted_cost", "currency",
     "amount_committed", "amount_kept", "notes", "reason", "decided_at", "approved_at", "collected_at", "deleted_at",
 )  # fmt: skip
 _WAITING = (
-    "id", "created_at", "event__name", "event_option__name", "preferred_slot__starts_at", "party_size", "status",
+    "id", "created_at", "event__name", "event_option__option_name", "preferred_slot__starts_at", "party_size", "status",
     "priority", "notes", "offered_at", "offer_expires_at", "decided_at", "deleted_at",
 )  # fmt: skip
 _CHECK_IN = ("id", "created_at", "registration_id", "event__name", "result", "reason")

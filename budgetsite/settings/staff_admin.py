@@ -107,6 +107,8 @@ UNFOLD: dict[str, Any] = {
                     _item("People", "group", "accounts_membership_changelist", "people.view"),
                     _item("Teams", "groups", "accounts_team_changelist", "people.view"),
                     _item("Settings", "settings", "accounts_account_changelist", "account.view"),
+                    _item("Retention", "auto_delete", "privacy_retentionrule_changelist", "privacy.view_retention"),
+                    _item("Access log", "visibility", "privacy_personaldataaccess_changelist", "privacy.view_log"),
                 ],
             },
         ],

@@ -26,6 +26,8 @@ from budgets.services.approval_rules import create_approval_rule
 from budgetsite.accounts.models import Account, Membership, Team, User
 from budgetsite.accounts.roles import BACK_OFFICE, Role
 from budgetsite.accounts.services import create_team
+from budgetsite.privacy.models import PersonalDataAccess, RetentionRule
+from budgetsite.privacy.services.retention import create_retention_rule
 from budgetsite.tenancy.deletion import soft_delete
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.budgets import make_budget, make_event, make_line, move
@@ -89,8 +91,12 @@ def fill(account: Account, user: User) -> dict[type, Any]:
             EventRegistration: registration,
             LedgerEntry: LedgerEntry.objects.first(),
             Membership: Membership.objects.get(user=user),
+            PersonalDataAccess: PersonalDataAccess.objects.create(
+                action="viewed", kind="members", list_id=account.pk, people=7, place=SECRET
+            ),
             PickupSlot: PickupSlot.objects.filter(event=door).first(),
             RegistrationDesk: RegistrationDesk.objects.get(event=door),
+            RetentionRule: create_retention_rule(kind="access_log", months=12, acting_user=user),
             Team: team,
             Venue: venue,
             WaitlistEntry: queued,
@@ -142,8 +148,10 @@ def test_every_registered_model_belongs_to_a_tenant_or_is_the_account():
         "EventRegistration",
         "LedgerEntry",
         "Membership",
+        "PersonalDataAccess",
         "PickupSlot",
         "RegistrationDesk",
+        "RetentionRule",
         "Team",
         "Venue",
         "WaitlistEntry",

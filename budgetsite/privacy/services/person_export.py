@@ -6,10 +6,11 @@ import os
 import shutil
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryFile
 from typing import IO, Any, Protocol
 from uuid import UUID
 
@@ -86,6 +87,17 @@ def export_person(
                 archive.add(path, content)
     record_access(action=AccessAction.EXPORTED, kind="person", place=place, subject=person, actor_id=actor_id)
     return ExportedPerson(rows={table: count for table, count in rows.items() if count}, files=len(files))
+
+
+def zipped_person(*, person: User, account: Account, place: str, now: datetime) -> IO[bytes]:
+    """Return `export_person` as a zip archive in a file without a name, at its start. Who takes it closes it."""
+    with ExitStack() as stack:
+        file = stack.enter_context(TemporaryFile())
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            export_person(person=person, account=account, archive=ZipArchive(archive), place=place, now=now)
+        file.seek(0)
+        stack.pop_all()
+    return file
 
 
 def _path(section: str, file: PersonalFile, number: int) -> str:
