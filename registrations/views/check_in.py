@@ -17,8 +17,8 @@ from registrations.forms.registration import ReasonForm
 from registrations.selectors.door_page import MOST_FOUND, expected_at_the_door, found_by_name
 from registrations.selectors.variance import variance_of
 from registrations.services.check_in import Scan, check_in, undo_check_in
-from registrations.services.problems import NonceUsed, NotCollected, RegistrationNotFound
-from registrations.views.page_parts import desk_context, event_or_404, registration_or_404
+from registrations.services.problems import NonceUsed
+from registrations.views.page_parts import desk_context, event_or_404, refusals_told, registration_or_404
 
 # The address in a code ends with its token; a scanner that knows tokens types them bare.
 _IN_ADDRESS = re.compile(r"/check-in/([A-Za-z0-9_-]{16,64})/?$")
@@ -57,18 +57,13 @@ def undo(request: PageRequest, event_id: UUID, registration_id: UUID) -> HttpRes
     registration = registration_or_404(event, registration_id)
     form = ReasonForm(request.POST if request.method == "POST" else None, is_required=True)
     if form.is_bound and form.is_valid():
-        try:
+        with refusals_told(request):
             undo_check_in(
                 event=event,
                 registration_id=registration.pk,
                 acting_user=request.user,
                 reason=form.cleaned_data["reason"],
             )
-        except RegistrationNotFound as error:
-            raise Http404 from error
-        except NotCollected as problem:
-            messages.error(request, str(problem))
-        else:
             messages.success(request, f"The check-in of {registration.user} is taken back.")
         return redirect("registrations:check_in", event.pk)
     context = {

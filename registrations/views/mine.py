@@ -16,8 +16,8 @@ from registrations.models import LIVE_STATUSES, EventRegistration
 from registrations.qr import qr_svg
 from registrations.selectors.my_page import queue_entries_of_person, registrations_of_person
 from registrations.services.policy import cancellation_terms
-from registrations.services.problems import RegistrationProblem
 from registrations.services.registration import cancel
+from registrations.views.page_parts import refusals_told
 
 # More queues than anybody stands in.
 MOST_QUEUES = 50
@@ -66,7 +66,7 @@ def cancel_own(request: PageRequest, registration_id: UUID) -> HttpResponse:
     event, now = registration.event, timezone.now()
     form = ReasonForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        try:
+        with refusals_told(request):
             cancel(
                 registration_id=registration.pk,
                 event=event,
@@ -74,9 +74,6 @@ def cancel_own(request: PageRequest, registration_id: UUID) -> HttpResponse:
                 now=now,
                 reason=form.cleaned_data["reason"],
             )
-        except RegistrationProblem as problem:
-            messages.error(request, str(problem))
-        else:
             messages.success(request, f"Your registration for {event.name} is cancelled.")
         return redirect("registrations:ticket", registration.pk)
     context = {

@@ -1,17 +1,20 @@
 """What the pages of one event's registrations share: the event, the rows of tabs, slots in words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from itertools import groupby
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.contrib import messages
 from django.http import Http404
 from django.urls import reverse
 from django.utils.formats import date_format
 
 from budgets.models import EventBudget
+from budgets.services.problems import BudgetProblem
 from budgetsite.pages.access import PageRequest, visible
 from budgetsite.pages.budget_tabs import budget_tabs
 from events.models import Event
@@ -20,6 +23,14 @@ from registrations.models import EventOption, EventRegistration, PickupSlot
 from registrations.selectors.desk_page import desk_rows
 from registrations.selectors.options import options_of
 from registrations.selectors.slots import slots_of
+from registrations.services.problems import (
+    EventGone,
+    OptionNotFound,
+    RegistrationNotFound,
+    RegistrationProblem,
+    SlotNotFound,
+    WaitlistEntryNotFound,
+)
 
 SECTIONS = (
     ("desk", "Registrations", "registrations:desk"),
@@ -36,6 +47,17 @@ def event_or_404(request: PageRequest, event_id: UUID) -> Event:
     if event is None:
         raise Http404
     return event
+
+
+@contextmanager
+def refusals_told(request: PageRequest) -> Iterator[None]:
+    """Say what a service refuses in a message of the next page; what is not there is answered as such."""
+    try:
+        yield
+    except (EventGone, OptionNotFound, RegistrationNotFound, SlotNotFound, WaitlistEntryNotFound) as error:
+        raise Http404 from error
+    except (RegistrationProblem, BudgetProblem) as problem:
+        messages.error(request, str(problem))
 
 
 def option_or_404(event: Event, option_id: UUID) -> EventOption:

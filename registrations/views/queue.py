@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
@@ -11,9 +11,8 @@ from django.views.decorators.http import require_POST, require_safe
 from budgetsite.pages.access import PageRequest, page
 from registrations.forms.registration import PriorityForm
 from registrations.selectors.waitlist import waitlist_of
-from registrations.services.problems import RegistrationProblem, WaitlistEntryNotFound
 from registrations.services.waitlist import leave_waitlist, prioritise
-from registrations.views.page_parts import desk_context, event_or_404
+from registrations.views.page_parts import desk_context, event_or_404, refusals_told
 
 # Who is further behind is told when those before have gone.
 MOST_SHOWN = 200
@@ -40,15 +39,10 @@ def set_priority(request: PageRequest, event_id: UUID, entry_id: UUID) -> HttpRe
     if not form.is_valid():
         messages.error(request, "Give a whole number from -1,000 to 1,000; higher goes first.")
         return redirect("registrations:queue", event.pk)
-    try:
+    with refusals_told(request):
         entry = prioritise(
             entry_id=entry_id, event=event, acting_user=request.user, priority=form.cleaned_data["priority"]
         )
-    except WaitlistEntryNotFound as error:
-        raise Http404 from error
-    except RegistrationProblem as problem:
-        messages.error(request, str(problem))
-    else:
         messages.success(request, f"{entry.user} has priority {entry.priority} now.")
     return redirect("registrations:queue", event.pk)
 
@@ -57,12 +51,7 @@ def set_priority(request: PageRequest, event_id: UUID, entry_id: UUID) -> HttpRe
 @require_POST
 def take_off(request: PageRequest, event_id: UUID, entry_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)
-    try:
+    with refusals_told(request):
         entry = leave_waitlist(entry_id=entry_id, event=event, user=None, now=timezone.now())
-    except WaitlistEntryNotFound as error:
-        raise Http404 from error
-    except RegistrationProblem as problem:
-        messages.error(request, str(problem))
-    else:
         messages.success(request, f"{entry.user} is off the queue.")
     return redirect("registrations:queue", event.pk)

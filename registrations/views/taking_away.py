@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -15,13 +15,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 from budgetsite.pages.access import PageRequest, page
 from events.models import Event
 from registrations.services.option import delete_option
-from registrations.services.problems import OptionNotFound, RegistrationProblem, SlotNotFound
 from registrations.services.restoring import restore_option, restore_slot
 from registrations.services.slot import delete_slot
 from registrations.views.page_parts import (
     day_of_slot,
     event_or_404,
     option_or_404,
+    refusals_told,
     slot_in_words,
     slot_or_404,
     slots_url,
@@ -66,13 +66,8 @@ def slot_delete(request: PageRequest, event_id: UUID, slot_id: UUID) -> HttpResp
 @require_POST
 def option_restore(request: PageRequest, event_id: UUID, option_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)
-    try:
+    with refusals_told(request):
         option = restore_option(event=event, option_id=option_id, acting_user=request.user)
-    except OptionNotFound as error:
-        raise Http404 from error
-    except RegistrationProblem as problem:
-        messages.error(request, str(problem))
-    else:
         messages.success(request, f"{option.option_name} is back.")
     return redirect("registrations:options", event.pk)
 
@@ -81,15 +76,12 @@ def option_restore(request: PageRequest, event_id: UUID, option_id: UUID) -> Htt
 @require_POST
 def slot_restore(request: PageRequest, event_id: UUID, slot_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)
-    try:
+    back = reverse("registrations:slots", args=[event.pk])
+    with refusals_told(request):
         slot = restore_slot(event=event, slot_id=slot_id, acting_user=request.user)
-    except SlotNotFound as error:
-        raise Http404 from error
-    except RegistrationProblem as problem:
-        messages.error(request, str(problem))
-        return redirect("registrations:slots", event.pk)
-    messages.success(request, f"{slot_in_words(slot, event)} is back.")
-    return redirect(slots_url(event, day_of_slot(slot, event)))
+        messages.success(request, f"{slot_in_words(slot, event)} is back.")
+        back = slots_url(event, day_of_slot(slot, event))
+    return redirect(back)
 
 
 def _ask_or_delete(
@@ -104,11 +96,8 @@ def _ask_or_delete(
     back: str,
 ) -> HttpResponse:
     if request.method == "POST":
-        try:
+        with refusals_told(request):
             delete()
-        except RegistrationProblem as problem:
-            messages.error(request, str(problem))
-        else:
             messages.success(request, f"{what} is deleted.", extra_tags=undo_url)
         return redirect(back)
     context: dict[str, Any] = {

@@ -3,8 +3,9 @@
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
@@ -12,9 +13,8 @@ from budgetsite.pages.access import PageRequest, page
 from registrations.forms.registration import RegisterForm
 from registrations.selectors.options import options_of
 from registrations.selectors.slots import slots_of
-from registrations.services.problems import RegistrationProblem, WaitlistEntryNotFound
 from registrations.services.waitlist import accept_offer, join_waitlist, leave_waitlist
-from registrations.views.page_parts import event_or_404, slot_choices
+from registrations.views.page_parts import event_or_404, refusals_told, slot_choices
 
 
 @page("registrations.register")
@@ -25,11 +25,8 @@ def join(request: PageRequest, event_id: UUID) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, "That could not be read. Choose once more what you would like, and for how many.")
         return redirect("registrations:event", event.pk)
-    try:
+    with refusals_told(request):
         join_waitlist(event=event, user=request.user, now=timezone.now(), **form.wish())
-    except RegistrationProblem as problem:
-        messages.error(request, str(problem))
-    else:
         messages.success(request, "You are in the queue. When a place becomes free it is offered to you here.")
     return redirect("registrations:event", event.pk)
 
@@ -38,27 +35,19 @@ def join(request: PageRequest, event_id: UUID) -> HttpResponse:
 @require_POST
 def accept(request: PageRequest, event_id: UUID, entry_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)
-    try:
+    back = reverse("registrations:event", args=[event.pk])
+    with refusals_told(request):
         registration = accept_offer(entry_id=entry_id, event=event, user=request.user, now=timezone.now())
-    except WaitlistEntryNotFound as error:
-        raise Http404 from error
-    except RegistrationProblem as problem:
-        messages.error(request, str(problem))
-        return redirect("registrations:event", event.pk)
-    messages.success(request, "The place is yours as soon as it is approved.")
-    return redirect("registrations:ticket", registration.pk)
+        messages.success(request, "The place is yours as soon as it is approved.")
+        back = reverse("registrations:ticket", args=[registration.pk])
+    return redirect(back)
 
 
 @page("registrations.register")
 @require_POST
 def leave(request: PageRequest, event_id: UUID, entry_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)
-    try:
+    with refusals_told(request):
         leave_waitlist(entry_id=entry_id, event=event, user=request.user, now=timezone.now())
-    except WaitlistEntryNotFound as error:
-        raise Http404 from error
-    except RegistrationProblem as problem:
-        messages.error(request, str(problem))
-    else:
         messages.success(request, "You left the queue.")
     return redirect("registrations:event", event.pk)
