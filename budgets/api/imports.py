@@ -43,6 +43,12 @@ class NoSpreadsheet(APIException):
     default_code = "not_a_spreadsheet"
 
 
+def refuse_large_upload(request: Request) -> None:
+    """Raise before anything is read: a file far too large is not even received."""
+    if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BYTES + _FORM_BYTES:
+        raise FileTooLarge
+
+
 def _unreadable(error: UnreadableSheet, view: Any) -> APIException:
     if error.code == "too_large":
         return FileTooLarge(error.message)
@@ -228,9 +234,7 @@ class PlanImportViewSet(BudgetViewSet):
     parser_classes = [MultiPartParser]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        # Before anything is read: a file far too large is not even received.
-        if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BYTES + _FORM_BYTES:
-            raise FileTooLarge
+        refuse_large_upload(request)
         super().initial(request, *args, **kwargs)
 
     @extend_schema(

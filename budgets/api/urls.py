@@ -1,25 +1,33 @@
 from typing import Any
 
-from budgets.api import problems  # noqa: F401  (says what the services' refusals mean)
+from budgets.api import expense_problems, problems  # noqa: F401  (say what the services' refusals mean)
 from budgets.api.analytics import AnalyticsViewSet
 from budgets.api.approval_rules import ApprovalRuleViewSet
 from budgets.api.category import CategoryViewSet
+from budgets.api.comment import BudgetCommentViewSet, ExpenseCommentViewSet
 from budgets.api.driver import DriverViewSet
 from budgets.api.event_budget import EventBudgetViewSet
+from budgets.api.exchange_rate import ExchangeRateViewSet, RateImportViewSet
+from budgets.api.expense import ExpenseViewSet
+from budgets.api.expense_invoice import ExpenseInvoiceViewSet
+from budgets.api.expense_policy import ExpensePolicyViewSet
 from budgets.api.exports import PlanExportViewSet
 from budgets.api.imports import PlanImportViewSet
 from budgets.api.last_year import LastYearViewSet
 from budgets.api.ledger_entry import HistoryViewSet, LedgerViewSet
 from budgets.api.line_item import LineItemViewSet
+from budgets.api.payment import PaymentViewSet
 from budgets.api.revision import RevisionViewSet
 from budgets.api.stages import StageViewSet
 from budgets.api.template import TemplateViewSet
 from budgets.api.transfer import TransferViewSet
+from budgets.api.vendor import VendorViewSet
 from budgets.api.workflow import DecisionViewSet, WorkflowViewSet
 from budgets.services.workflow import MOVES
 from budgetsite.api.routes import api_path
 
 BUDGET = "event-budgets/<uuid:budget_id>"
+EXPENSE = "expenses/<uuid:expense_id>"
 ONE: dict[str, Any] = {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
 ALL: dict[str, Any] = {"get": "list", "post": "create"}
 
@@ -78,6 +86,38 @@ urlpatterns = [
             name=f"api-transfer-{step}",
         )
         for step in ("approve", "reject", "reverse")
+    ),
+    api_path(f"{BUDGET}/comments", BudgetCommentViewSet.as_view(ALL), name="api-budget-comments"),
+    api_path(
+        f"{BUDGET}/comments/<uuid:comment_id>",
+        BudgetCommentViewSet.as_view({"delete": "destroy"}),
+        name="api-budget-comment",
+    ),
+    api_path("expenses", ExpenseViewSet.as_view(ALL), name="api-expenses"),
+    api_path("expenses/bulk", ExpenseViewSet.as_view({"post": "bulk"}), name="api-expenses-bulk"),
+    api_path(EXPENSE, ExpenseViewSet.as_view({**ONE, "put": "update"}), name="api-expense"),
+    *(
+        api_path(f"{EXPENSE}/{step}", ExpenseViewSet.as_view({"post": step}), name=f"api-expense-{step}")
+        for step in ("approve", "reject", "commit", "invoice", "cancel")
+    ),
+    api_path(f"{EXPENSE}/invoices", ExpenseInvoiceViewSet.as_view({"get": "list"}), name="api-expense-invoices"),
+    api_path(f"{EXPENSE}/payments", PaymentViewSet.as_view(ALL), name="api-expense-payments"),
+    api_path(f"{EXPENSE}/payments/<uuid:payment_id>", PaymentViewSet.as_view(ONE), name="api-expense-payment"),
+    api_path(f"{EXPENSE}/comments", ExpenseCommentViewSet.as_view(ALL), name="api-expense-comments"),
+    api_path(
+        f"{EXPENSE}/comments/<uuid:comment_id>",
+        ExpenseCommentViewSet.as_view({"delete": "destroy"}),
+        name="api-expense-comment",
+    ),
+    api_path("vendors", VendorViewSet.as_view(ALL), name="api-vendors"),
+    api_path("vendors/<uuid:vendor_id>", VendorViewSet.as_view(ONE), name="api-vendor"),
+    api_path("exchange-rates", ExchangeRateViewSet.as_view(ALL), name="api-exchange-rates"),
+    api_path("exchange-rates/import", RateImportViewSet.as_view({"post": "create"}), name="api-exchange-rates-import"),
+    api_path("exchange-rates/<uuid:exchange_rate_id>", ExchangeRateViewSet.as_view(ONE), name="api-exchange-rate"),
+    api_path(
+        "expense-policy",
+        ExpensePolicyViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
+        name="api-expense-policy",
     ),
     api_path(f"{BUDGET}/last-year", LastYearViewSet.as_view({"get": "retrieve"}), name="api-last-year"),
     api_path(f"{BUDGET}/ledger", LedgerViewSet.as_view({"get": "list"}), name="api-ledger"),

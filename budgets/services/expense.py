@@ -65,6 +65,7 @@ CHANGEABLE = frozenset(
         "notes",
     }
 )
+_MONEY = frozenset({"amount", "currency", "exchange_rate"})
 
 
 @transaction.atomic
@@ -197,6 +198,8 @@ def change_expense(
     refuse_cancelled(expense, "change")
     _refuse_strangers_change(expense, acting_user, acting_role)
     refuse_override(override, reason, acting_user=acting_user, acting_role=acting_role)
+    # What says what is there already changes nothing, and asks nobody to approve it again.
+    fields = {name: value for name, value in fields.items() if name not in _MONEY or value != getattr(expense, name)}
     if "description" in fields:
         expense.description = one_line(fields["description"]).strip()
     if "notes" in fields:
@@ -345,10 +348,13 @@ def _change_amount(
     before = expense.budget_amount
     expense.amount = _checked_amount(fields.get("amount", expense.amount), currency, expense_policy())
     if not has_money:
-        expense.currency = currency
         if expense.amount < 0:
             raise RefundWithoutBill
-        _convert(expense, rate=fields.get("exchange_rate"), source=fields.get("rate_source", ""))
+        if currency == expense.currency and fields.get("exchange_rate") is None:
+            expense.budget_amount = expense_money.rate_of(expense).to_budget(expense.amount)
+        else:
+            expense.currency = currency
+            _convert(expense, rate=fields.get("exchange_rate"), source=fields.get("rate_source", ""))
         _judge_anew(expense, acting_role)
         return
     expense.budget_amount = expense_money.rate_of(expense).to_budget(expense.amount)

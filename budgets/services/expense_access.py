@@ -56,18 +56,23 @@ def refuse_cancelled(expense: Expense, step: str) -> None:
 
 def possible_steps(expense: Expense) -> list[str]:
     """Return the steps that an expense may take now, as the API names them."""
-    if expense.stage == ExpenseStage.CANCELLED:
+    return steps_from(expense.stage, expense.approval)
+
+
+def steps_from(stage: str, approval: str) -> list[str]:
+    """Return the steps that are possible from a stage, with what was decided on the expense."""
+    if stage == ExpenseStage.CANCELLED:
         return []
-    if expense.approval == ExpenseApproval.PENDING:
+    if approval == ExpenseApproval.PENDING:
         return ["approve", "reject", "cancel"]
-    if expense.approval == ExpenseApproval.REJECTED:
+    if approval == ExpenseApproval.REJECTED:
         return ["cancel"]
     steps = {
         ExpenseStage.PLANNED: ["commit", "invoice"],
         ExpenseStage.COMMITTED: ["invoice"],
         ExpenseStage.INVOICED: ["invoice"],
     }
-    return [*steps[ExpenseStage(expense.stage)], "cancel"]
+    return [*steps[ExpenseStage(stage)], "cancel"]
 
 
 def store(expense: Expense, *, kind: str, moved_money: bool = True, **payload: Any) -> None:

@@ -8,7 +8,7 @@ from django.db.models import Max, Q
 
 from budgets.models import BudgetLineItem, Category, EventBudget, Expense, LineKind
 from budgets.services.categories import CategoryFinder, hold_categories
-from budgets.services.expense_problems import WhatItIsFor
+from budgets.services.expense_problems import LineOfOtherCategory, WhatItIsFor
 from budgets.services.problems import LineNotFound, WrongKindOfLine
 from budgetsite.tenancy.deletion import soft_delete
 from budgetsite.tenancy.history import acting_user_reference
@@ -23,10 +23,16 @@ def line_for(
 
     Of several with the category the first with room for all of it, in the plan's order, else the first. Where the plan
     has none, a line is made that plans nothing and says that it is unbudgeted. Raises `LineNotFound`,
-    `WrongKindOfLine`, `UnknownCategory`, `WhatItIsFor`.
+    `WrongKindOfLine`, `UnknownCategory`, `WhatItIsFor`, `LineOfOtherCategory`.
     """
     if line_item_id is not None:
-        return _named_line(budget, line_item_id)
+        line = _named_line(budget, line_item_id)
+        if category and str(category).strip().lower() not in {
+            str(line.category_id),
+            line.category.name.strip().lower(),
+        }:
+            raise LineOfOtherCategory(line.name, line.category.name)
+        return line
     if not category:
         raise WhatItIsFor
     found = CategoryFinder.load().find(category)

@@ -53,6 +53,15 @@ class WhatItIsFor(BudgetProblem):
         super().__init__("Say what it is for: a line of the budget, or a category.")
 
 
+class LineOfOtherCategory(BudgetProblem):
+    """A line and a category were named, and they contradict each other."""
+
+    code = "line_of_other_category"
+
+    def __init__(self, line: str, category: str) -> None:
+        super().__init__(f"“{line}” is a line of {category}. Name the line alone, or the category alone.")
+
+
 class RefundWithoutBill(BudgetProblem):
     code = "refund_without_bill"
 
@@ -224,7 +233,7 @@ class PaymentExceedsBilled(BudgetProblem):
     code = "payment_exceeds_invoiced"
 
     def __init__(self, *, invoiced: Decimal, open_amount: Decimal, currency: str) -> None:
-        self.open_amount = open_amount
+        self.open_amount, self.currency = open_amount, currency
         still = format_amount(open_amount, currency, "en")
         super().__init__(
             "No bill has come yet; enter it first, then what is paid."

@@ -64,13 +64,14 @@ def change_payment(
     acting_user: User,
     acting_role: Role,
     now: datetime,
+    version: int | None = None,
     **fields: object,
 ) -> ExpensePayment:
     """Correct a payment (`amount`, `due_date`, `paid_at`, `method`, `reference`), or note that an instalment was paid.
 
-    Raises as `add_payment`, and `PaymentNotFound`.
+    `version` is what the writer has read of the expense. Raises as `add_payment`, and `PaymentNotFound`.
     """
-    expense = _lock(expense_id, acting_role)
+    expense = _lock(expense_id, acting_role, version=version)
     payments = live_payments(expense)
     payment = _find(payments, payment_id)
     _refuse_others(payment, acting_user, acting_role)

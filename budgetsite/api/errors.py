@@ -108,9 +108,12 @@ def _details(error: ModelValidationError) -> list[ErrorDetail]:
     ]
 
 
-translate_problems(
-    {ModelValidationError: _invalid_by_field, InvalidAmount: field_error("non_field_errors")},
-)
+def _invalid_amount(error: Any, view: Any) -> APIException:
+    """At the field that a view names as its `amount_attr`: where it takes one amount, that is the one."""
+    return field_refusal(getattr(view, "amount_attr", "non_field_errors"), error.code, str(error))
+
+
+translate_problems({ModelValidationError: _invalid_by_field, InvalidAmount: _invalid_amount})
 
 
 def _translated(error: Exception, view: Any) -> Exception:

@@ -260,6 +260,8 @@ SPECTACULAR_SETTINGS = {
         "ApprovingRole": "budgets.models.approval.APPROVING_ROLE_CHOICES",
         "BudgetStatus": "budgets.models.BudgetStatus",
         "EventStatus": "events.querysets.EventStatus.ALL",
+        "ExpenseStage": "budgets.models.ExpenseStage",
+        "RecordedExpenseStage": "budgets.api.expense_inputs.RECORDED_STAGES",
         "RegistrationStatus": "registrations.models.RegistrationStatus",
         "CopyBasis": "budgets.services.budget_copy.CopyBasis",
         "LineKind": "budgets.models.LineKind",

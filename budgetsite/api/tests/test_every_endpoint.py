@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -15,13 +16,17 @@ from drf_spectacular.generators import SchemaGenerator
 from alerts.models import AlertRule, BudgetAlert
 from budgets.models import BudgetTemplate, BudgetTransfer, Category, TransferStatus
 from budgets.services.approval_rules import create_approval_rule
+from budgets.services.comment import add_comment
 from budgets.services.driver import create_driver
+from budgets.services.exchange_rate_table import create_rate
+from budgets.services.payment import add_payment
 from budgetsite.accounts.models import Account
 from budgetsite.accounts.permissions import may
 from budgetsite.accounts.roles import BACK_OFFICE, Role
 from budgetsite.api.permissions import ANY_MEMBER, RolePermission
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.budgets import make_budget, make_event, make_line
+from budgetsite.testing.expenses import NOW, make_expense
 from budgetsite.testing.people import make_member
 from budgetsite.testing.rest import RestClient, rest_client
 from events.models import Venue
@@ -99,6 +104,8 @@ def rows_of(account: Account) -> dict[str, Any]:
             qr_token=NOWHERE.hex,
             requested_at=budget.created_at,
         )
+        expense = make_expense(budget, owner, line_item=line, vendor=f"Florist of {account.slug}", stage="invoiced")
+        acting: dict[str, Any] = {"acting_user": owner, "acting_role": Role.OWNER, "now": NOW}
         return {
             "event_id": budget.event_id,
             "budget_id": budget.pk,
@@ -114,6 +121,13 @@ def rows_of(account: Account) -> dict[str, Any]:
             "category_id": Category.objects.get(name="Venue").pk,
             "budget-alerts": BudgetAlert.objects.filter(budget=budget)[0].pk,
             "alert-rules": rule.pk,
+            "expense_id": expense.pk,
+            "payment_id": add_payment(expense_id=expense.pk, amount=Decimal(100), **acting).pk,
+            "vendor_id": expense.vendor_id,
+            "comment_id": add_comment(budget=budget, expense=expense, acting_user=owner, text="Paid in part").pk,
+            "exchange_rate_id": create_rate(
+                acting_user=owner, base_currency="EUR", quote_currency="CAD", on_date=NOW.date(), rate=Decimal("1.6")
+            ).pk,
             "rule_id": create_approval_rule(acting_user=owner, role="owner", currency="CAD").pk,
         }
 
