@@ -273,6 +273,41 @@
     }
   });
 
+  /* Receipts: files that are dropped or chosen are sent at once, and how much has gone is shown. */
+
+  const uploadOf = (event) => event.target.closest?.("[data-upload-area]")?.querySelector("form[data-upload]");
+  const holdsFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+
+  for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
+    document.addEventListener(name, (event) => {
+      const form = holdsFiles(event) && uploadOf(event);
+      if (!form) return;
+      event.preventDefault();
+      form.classList.toggle("upload--over", name === "dragenter" || name === "dragover");
+      if (name === "drop" && event.dataTransfer.files.length) {
+        form.querySelector("input[type='file']").files = event.dataTransfer.files;
+        form.requestSubmit();
+      }
+    });
+  }
+
+  document.addEventListener("change", (event) => {
+    const form = event.target.closest?.("form[data-upload]");
+    if (form && event.target.type === "file" && event.target.files.length) form.requestSubmit();
+  });
+
+  document.addEventListener("htmx:xhr:progress", (event) => {
+    const bar = event.target.querySelector?.("form[data-upload] progress, progress.upload__progress");
+    if (!bar || !event.detail.lengthComputable) return;
+    bar.hidden = false;
+    bar.value = (100 * event.detail.loaded) / event.detail.total;
+  });
+
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const bar = event.target.querySelector?.("progress.upload__progress");
+    if (bar) bar.hidden = true;
+  });
+
   watchMessages();
   // A form that came back with errors on a whole page: begin at the summary.
   document.querySelector("[data-take-focus]")?.focus();
