@@ -67,5 +67,5 @@ def test_nothing_to_do_offers_no_button(worker, event, asked, owner):
 
     confirmation = page.context["confirmation"]
     assert confirmation.refusal == "None of these can be approved."
-    assert "Nothing can be changed any more." in confirmation.refused_rows[0][1]
+    assert "is cancelled and can't be approved" in confirmation.refused_rows[0][1]
     assert statuses(asked)[0] == "CANCELLED"
