@@ -48,13 +48,13 @@ class InquiryInput(serializers.Serializer):
         return value.upper()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        first, last = attrs.pop("from", None), attrs.pop("to", None)
+        first, last, client_id = (attrs.pop(name, None) for name in ("from", "to", "client"))
         for name, day in (("from", first), ("to", last)):
             if day is not None and not FIRST_YEAR <= day.year <= LAST_YEAR:
                 raise _at_field(name, "Give a date between the years 1900 and 2999.", "out_of_range")
         if first and last and first > last:
             raise _at_field("to", "This day is before “from”.", "out_of_range")
-        return {**attrs, "first": first, "last": last, "client_id": attrs.pop("client", None)}
+        return {**attrs, "first": first, "last": last, "client_id": client_id}
 
 
 def _at_field(name: str, message: str, code: str) -> serializers.ValidationError:
