@@ -17,6 +17,8 @@ from budgets.api.last_year import LastYearViewSet
 from budgets.api.ledger_entry import HistoryViewSet, LedgerViewSet
 from budgets.api.line_item import LineItemViewSet
 from budgets.api.payment import PaymentViewSet
+from budgets.api.payments_due import PaymentsDueViewSet
+from budgets.api.receipt import ReceiptViewSet
 from budgets.api.revision import RevisionViewSet
 from budgets.api.stages import StageViewSet
 from budgets.api.template import TemplateViewSet
@@ -103,6 +105,13 @@ urlpatterns = [
     api_path(f"{EXPENSE}/invoices", ExpenseInvoiceViewSet.as_view({"get": "list"}), name="api-expense-invoices"),
     api_path(f"{EXPENSE}/payments", PaymentViewSet.as_view(ALL), name="api-expense-payments"),
     api_path(f"{EXPENSE}/payments/<uuid:payment_id>", PaymentViewSet.as_view(ONE), name="api-expense-payment"),
+    api_path(f"{EXPENSE}/receipts", ReceiptViewSet.as_view(ALL), name="api-receipts"),
+    api_path(
+        f"{EXPENSE}/receipts/<uuid:receipt_id>",
+        ReceiptViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+        name="api-receipt",
+    ),
+    api_path("payments", PaymentsDueViewSet.as_view({"get": "list"}), name="api-payments"),
     api_path(f"{EXPENSE}/comments", ExpenseCommentViewSet.as_view(ALL), name="api-expense-comments"),
     api_path(
         f"{EXPENSE}/comments/<uuid:comment_id>",

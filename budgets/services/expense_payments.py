@@ -1,6 +1,6 @@
 """What the bills and payments of an expense add up to: how much is paid, and by when the rest is to be."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -51,19 +51,21 @@ def _next_due_date(
     days = [payment.due_date for payment in payments if payment.paid_at is None and payment.due_date is not None]
     if expense.stage != ExpenseStage.INVOICED and expense.due_date is not None:
         days.append(expense.due_date)
-    uncovered = _first_uncovered(expense, invoices)
-    if uncovered is not None and uncovered.due_date is not None:
-        days.append(uncovered.due_date)
+    uncovered = next(uncovered_bills(expense, invoices), None)
+    if uncovered is not None and uncovered[0].due_date is not None:
+        days.append(uncovered[0].due_date)
     return min(days, default=None)
 
 
-def _first_uncovered(expense: Expense, invoices: Sequence[ExpenseInvoice]) -> ExpenseInvoice | None:
-    """Payments and credit notes cover the bills that are due first."""
+def uncovered_bills(expense: Expense, invoices: Sequence[ExpenseInvoice]) -> Iterator[tuple[ExpenseInvoice, Decimal]]:
+    """Yield each bill that payments, made or planned, do not cover, with what is left of it.
+
+    Payments and credit notes cover the bills that are due first.
+    """
     bills = [invoice for invoice in invoices if invoice.amount > 0]
     returned = sum((-invoice.amount for invoice in invoices if invoice.amount < 0), ZERO)
-    covered = expense.paid_amount + expense.scheduled_amount + returned
+    left = expense.paid_amount + expense.scheduled_amount + returned
     for invoice in sorted(bills, key=lambda bill: (bill.due_date or date.max, bill.created_at)):
-        covered -= invoice.amount
-        if covered < 0:
-            return invoice
-    return None
+        left -= invoice.amount
+        if left < 0:
+            yield invoice, min(invoice.amount, -left)

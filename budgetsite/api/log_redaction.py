@@ -9,6 +9,8 @@ _SECRETS = (
     (re.compile(r"(?i)\b(bearer\s+|basic\s+)[\w.~+/=-]+"), r"\1[hidden]"),
     # The way to a new password: /password-reset/<person>/<token>
     (re.compile(r"(/password-reset/)[^/\s\"?]+/(?!set-password)[^\s\"?/]+"), r"\1[hidden]"),
+    # Where somebody's calendar reads what is to be paid: /calendar/<account>/<secret>.ics
+    (re.compile(r"(?i)((?:/|%2F)calendar(?:/|%2F)[\w-]+(?:/|%2F))[^/\s\"?&%]+"), r"\1[hidden]"),
     # What the code on a ticket opens: /check-in/<token>. The desk's own pages hang below /events/<event>/check-in.
     (re.compile(r"(?i)(?<![0-9a-f]{4})((?:/|%2F)check-in(?:/|%2F))[^/\s\"?&%]+"), r"\1[hidden]"),
 )

@@ -131,6 +131,11 @@ def sign_in_wait(request: HttpRequest) -> int | None:
     return seconds_to_wait("THROTTLE_SIGN_IN", _neighbourhood(client_address(request)))
 
 
+def calendar_wait(request: HttpRequest) -> int | None:
+    """Count one reading of a secret calendar address by this address. Returns as `seconds_to_wait`."""
+    return seconds_to_wait("THROTTLE_CALENDAR", _neighbourhood(client_address(request)))
+
+
 class UserThrottle(BaseThrottle):
     """`THROTTLE_USER` for each person in each account. Who is not signed in is refused before this."""
 
