@@ -46,6 +46,8 @@ from budgetsite.pages.back_office.filters import DeletedFilter
 from budgetsite.pages.back_office.model_admin import StaffModelAdmin
 from budgetsite.pages.back_office.refusals import ChangeRefused, refused
 from budgetsite.pages.back_office.requests import StaffRequest
+from budgetsite.privacy.models import AccessAction
+from budgetsite.privacy.services.access_log import record_access
 
 # Roles and actions stand in one table of our own; Django's groups belong to no account.
 admin.site.unregister(Group)
@@ -86,6 +88,34 @@ class MembershipAdmin(StaffModelAdmin):
     def get_queryset(self, request: StaffRequest) -> models.QuerySet[Membership]:
         found: models.QuerySet[Membership] = super().get_queryset(request).select_related("user", "team")
         return found
+
+    def changelist_view(self, request: StaffRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        page = super().changelist_view(request, extra_context)
+        shown = getattr(page, "context_data", None) or {}
+        if "cl" in shown:
+            record_access(
+                action=AccessAction.VIEWED,
+                kind="members",
+                list_id=request.account.pk,
+                people=len(shown["cl"].result_list),
+                place="Back office, people",
+            )
+        return page
+
+    def changeform_view(
+        self,
+        request: StaffRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        page = super().changeform_view(request, object_id, form_url, extra_context)
+        original = (getattr(page, "context_data", None) or {}).get("original")
+        if original is not None:
+            record_access(
+                action=AccessAction.VIEWED, kind="members", subject=original.user, place="Back office, a person"
+            )
+        return page
 
     def get_fields(self, request: StaffRequest, obj: Membership | None = None) -> Any:
         return (

@@ -22,9 +22,11 @@ def record_access(
     """Record that the scope's user (or `actor_id`) saw personal data at `place`: a page's name, or a command.
 
     It was about `subject`, or about everybody on a list: an event's or the account's `list_id`. A list with nobody
-    on it is not recorded.
+    on it is not recorded, nor is a look at oneself.
     """
-    if subject is None and not people:
+    actor_id = actor_id or current_scope().user_id
+    at_oneself = subject is not None and subject.pk == actor_id and action == AccessAction.VIEWED
+    if at_oneself or (subject is None and not people):
         return
     PersonalDataAccess.objects.create(
         action=action,
@@ -33,5 +35,5 @@ def record_access(
         subject=subject,
         list_id=list_id,
         people=1 if subject is not None else people,
-        actor_id=actor_id or current_scope().user_id,
+        actor_id=actor_id,
     )

@@ -5,7 +5,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from budgetsite.accounts.selectors import UnknownAccount, find_account
-from budgetsite.tenancy.export import MANIFEST, FolderNotEmpty, export_tenant
+from budgetsite.privacy.place import command_place
+from budgetsite.privacy.services.account_export import export_account
+from budgetsite.tenancy.export import MANIFEST, FolderNotEmpty
 
 
 class Command(BaseCommand):
@@ -18,7 +20,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             account = find_account(options["account"])
-            tables = export_tenant(account.pk, directory=options["out"], now=timezone.now())
+            tables = export_account(
+                account=account,
+                directory=options["out"],
+                place=command_place("export_account"),
+                now=timezone.now(),
+            )
         except (UnknownAccount, FolderNotEmpty, OSError) as error:
             raise CommandError(str(error)) from error
         for table in tables:
