@@ -73,6 +73,7 @@ class RetentionRuleForm(forms.ModelForm):
     class Meta:
         model = RetentionRule
         fields = ("kind", "months", "is_active")
+        labels = {"months": "Months", "is_active": "In force"}
         widgets = {"months": UnfoldAdminIntegerFieldWidget, "is_active": UnfoldBooleanWidget}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -42,7 +42,7 @@ class PersonalDataAccess(TenantRow):
 
     class Meta(TenantRow.Meta):
         verbose_name = "access to personal data"
-        verbose_name_plural = "access to personal data"
+        verbose_name_plural = "accesses to personal data"
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(
                 condition=Q(subject__isnull=False, people=1) | Q(list_id__isnull=False),

@@ -132,7 +132,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "access to personal data",
-                "verbose_name_plural": "access to personal data",
+                "verbose_name_plural": "accesses to personal data",
                 "abstract": False,
                 "base_manager_name": "objects",
             },
