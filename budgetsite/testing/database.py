@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 from django.core.management import call_command
-from django.db import OperationalError, connections
-from psycopg import sql
+from django.db import connections
+
+from budgetsite.testing.template_database import connect_to, drop_database, make_database, template_for
 
 _KEPT = ("django_migrations", "django_content_type", "auth_permission")
 
@@ -25,19 +26,13 @@ def django_db_setup(request: pytest.FixtureRequest, django_db_blocker) -> Iterat
     original = connections["owner"].settings_dict["NAME"]
     name = f"test_{original}_{worker}"
     with django_db_blocker.unblock():
-        _recreate(name)
-        for alias in connections:
-            connections[alias].close()
-            connections[alias].settings_dict["NAME"] = name
-        call_command("migrate", verbosity=0, interactive=False)
+        make_database(name, template=template_for(request.config))
         # The registered checks of isolation are only worth something if the tests' own role passes them.
         call_command("check", databases=["default"], tags=["database"], verbosity=0)
     yield
     with django_db_blocker.unblock():
-        for alias in connections:
-            connections[alias].close()
-            connections[alias].settings_dict["NAME"] = original
-        _drop(name)
+        connect_to(original)
+        drop_database(name)
         connections["owner"].close()
 
 
@@ -62,20 +57,3 @@ def empty_tables() -> None:
         names = ", ".join(f'"{table}"' for table in tables)
         cursor.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
         cursor.execute(guarded.format("ENABLE"))
-
-
-def _recreate(name: str) -> None:
-    _drop(name)
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)).as_string(None))
-    connections["owner"].close()
-
-
-def _drop(name: str) -> None:
-    statement = sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)).as_string(None)
-    with connections["owner"].cursor() as cursor:
-        try:
-            cursor.execute(statement)
-        except OperationalError:
-            # Somebody is still connected. Ending a session of another's, such as autovacuum's, may be refused at first.
-            cursor.execute(statement + " WITH (FORCE)")
