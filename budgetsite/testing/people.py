@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
+from django.contrib import auth
+from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
 from django.test import Client
 
@@ -29,12 +32,19 @@ def make_member(account: Account, role: Role, *, name: str = "") -> Membership:
 
 
 def sign_in(user: User, account: Account, client: Client | None = None) -> Client:
-    """Return a test client with a session as `user` in `account`."""
+    """Return a test client with a session as `user` in `account`, stored as signing in would leave it."""
     client = client or Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    session = client.session
-    session[SESSION_KEY] = str(account.pk)
-    session.save()
+    session = SessionStore()
+    session.update(
+        {
+            auth.SESSION_KEY: str(user.pk),
+            auth.BACKEND_SESSION_KEY: "django.contrib.auth.backends.ModelBackend",
+            auth.HASH_SESSION_KEY: user.get_session_auth_hash(),
+            SESSION_KEY: str(account.pk),
+        }
+    )
+    session.create()
+    client.cookies[settings.SESSION_COOKIE_NAME] = str(session.session_key)
     return client
 
 
