@@ -1,6 +1,7 @@
 """Servers for one run of the tests or the benchmarks, in a folder that goes away with it.
 
-They take free ports and a folder of their own, so that tests run beside `make run` and beside other tests.
+They take free ports and a folder of their own, so that tests run beside `make run` and beside other tests. Where the
+machine keeps files in memory, and has enough of it, that folder lies there: tests empty a hundred tables many times.
 """
 
 import os
@@ -13,6 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from .folder import CHECKOUT, DataFolder, FolderInUse, data_folder_path
 from .privileges import run_as
 from .problems import LocalProblem, StopRequested
@@ -22,6 +25,8 @@ from .signals import StopSignals
 
 PREFIX = "throwaway-"
 INTERRUPT_SECONDS = 20
+MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it, for its owner alone
+LEAST_FREE_BYTES = 3 * 1024**3
 Command = Sequence[str | Path]
 
 
@@ -58,18 +63,45 @@ def with_servers(
     commands: Sequence[Command], environ: Mapping[str, str], signals: StopSignals, *, durable: bool
 ) -> int:
     """Run the commands until one fails and return the last exit code; servers and folder are gone then."""
-    parent = data_folder_path(environ)
+    in_memory = None if durable else folder_in_memory(environ)
+    parent = data_folder_path(environ) if in_memory is None else in_memory
     with (
         throwaway_folder(parent) as folder,
         LocalServers(folder, signals, environ, durable=durable) as servers,
     ):
         command_environ = {**environ, **servers.environment()}
+        if in_memory is not None:
+            command_environ["TMPDIR"] = str(_temporary_folder(folder))
         exit_code = 0
         for command in commands:
             exit_code = run_in_foreground(command, command_environ, signals)
             if exit_code != 0:
                 break
         return exit_code
+
+
+def folder_in_memory(environ: Mapping[str, str], memory: Path = MEMORY) -> Path | None:
+    """Return the user's folder there, unless DATA_DIR names another place or there is too little memory."""
+    if environ.get("DATA_DIR") or not memory.is_dir():
+        return None
+    if min(shutil.disk_usage(memory).free, psutil.virtual_memory().available) < LEAST_FREE_BYTES:
+        return None
+    folder = memory / f"budgetsite-{os.geteuid()}"
+    try:
+        folder.mkdir(mode=0o711, exist_ok=True)
+        # Everybody may write in the folder above: what lies there under this name may be somebody else's.
+        ours = not folder.is_symlink() and folder.stat().st_uid == os.geteuid()
+    except OSError:
+        return None
+    return folder if ours else None
+
+
+def _temporary_folder(folder: DataFolder) -> Path:
+    """Make the folder of the commands' own temporary files, which goes away with the servers; all may pass through."""
+    path = folder.path / "tmp"
+    folder.path.chmod(0o711)
+    path.mkdir(mode=0o711)
+    return path
 
 
 @contextmanager

@@ -1,11 +1,13 @@
+import os
 import signal
 
 import psutil
 import pytest
 
+from budgetsite.local import throwaway
 from budgetsite.local.folder import DataFolder
 from budgetsite.local.tests.running import PATIENCE_SECONDS, eventually
-from budgetsite.local.throwaway import PREFIX, throwaway_folder
+from budgetsite.local.throwaway import PREFIX, folder_in_memory, throwaway_folder
 
 
 def throwaway_folders(stand_in):
@@ -65,3 +67,28 @@ def test_given_servers_are_used(stand_in, postgres):
     assert stand_in.run("throwaway", "0") == 0
 
     assert not (stand_in.folder.logs / "valkey.log").exists()
+
+
+def test_in_memory_the_folder_is_the_users_own(tmp_path):
+    folder = folder_in_memory({}, tmp_path)
+
+    assert folder == tmp_path / f"budgetsite-{os.geteuid()}"
+    # PostgreSQL of another user passes through; nobody else lists it.
+    assert folder.stat().st_mode & 0o777 == 0o711
+    assert folder_in_memory({}, tmp_path) == folder
+
+
+@pytest.mark.parametrize("reason", ["another place is named", "nothing is there", "somebody else's", "too little"])
+def test_data_stays_in_the_data_folder_when(reason, tmp_path, monkeypatch):
+    environ, memory = {}, tmp_path
+    if reason == "another place is named":
+        environ = {"DATA_DIR": str(tmp_path)}
+    elif reason == "nothing is there":
+        memory = tmp_path / "shm"
+    elif reason == "somebody else's":
+        (tmp_path / "theirs").mkdir()
+        (tmp_path / f"budgetsite-{os.geteuid()}").symlink_to(tmp_path / "theirs")
+    else:
+        monkeypatch.setattr(throwaway, "LEAST_FREE_BYTES", 10**18)
+
+    assert folder_in_memory(environ, memory) is None
