@@ -7,15 +7,16 @@ INSTALLED := $(VENV)/.installed
 # Named on the command line or in the environment; budgetsite/local reads them and knows the defaults.
 export PORT DATA_DIR DEMO
 
-# A run of everything reports coverage; a run of a few tests is for quick answers.
-COVERAGE = $(if $(PYTEST_ARGS),,--cov --cov-report=term:skip-covered)
+# Many processes are started in a run: each would compile the whole site again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench picture lint format install clean
+.PHONY: help run test coverage bench picture lint format install clean
 
 help:
 	@echo "make run      serve the site at http://127.0.0.1:8000/   (PORT=8123 DATA_DIR=/some/folder DEMO=0)"
 	@echo "make test     run all tests                              (PYTEST_ARGS='budgets -k ledger -n 0')"
+	@echo "make coverage run all tests and say which lines none of them reached; takes half as long again"
 	@echo "make bench    measure the hot paths against plain SQL    (BENCH_ARGS=...)"
 	@echo "make picture  take the README's picture from the demo"
 	@echo "make lint     check style, types, imports and templates"
@@ -29,7 +30,10 @@ run: $(INSTALLED)
 # Without Chromium the other tests are still worth running; the script has said what is missing.
 test: $(INSTALLED)
 	@budgetsite/testing/install_chromium.sh || echo "The tests in the browser will fail without it." >&2
-	@exec $(PYTHON) -m budgetsite.local test -- -n 2 --dist loadscope $(COVERAGE) $(PYTEST_ARGS)
+	@exec $(PYTHON) -m budgetsite.local test -- -n 2 --dist loadscope --no-loadscope-reorder $(COVERAGE) $(PYTEST_ARGS)
+
+coverage:
+	@$(MAKE) --no-print-directory test COVERAGE='--cov --cov-report=term:skip-covered'
 
 bench: $(INSTALLED)
 	@exec $(PYTHON) -m budgetsite.local bench -- $(BENCH_ARGS)

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,8 @@ from alerts.tests.figures import open_keys, promise, spend
 from budgets.models import BudgetLineItem, EventBudget
 from budgets.services.line_item import delete_line_item
 from budgetsite.testing.budgets import make_budget, make_line
+
+pytestmark = pytest.mark.slow
 
 NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
 TOTAL = Decimal(1000)

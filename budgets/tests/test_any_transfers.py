@@ -18,6 +18,8 @@ from budgetsite.accounts.roles import Role
 from budgetsite.money.amounts import InvalidAmount
 from budgetsite.testing.budgets import make_budget, move
 
+pytestmark = pytest.mark.slow
+
 CENTS = st.integers(min_value=-100, max_value=60_000).map(lambda cents: Decimal(cents) / 100)
 PICK = st.integers(min_value=0, max_value=1000)
 TOTAL = Decimal(1500)

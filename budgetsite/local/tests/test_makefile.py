@@ -10,6 +10,8 @@ from budgetsite.local.discovery import described
 from budgetsite.local.folder import CHECKOUT
 from budgetsite.local.tests.running import PATIENCE_SECONDS
 
+pytestmark = pytest.mark.slow
+
 
 def make(target, tmp_path, stand_in_mode):
     """The project's own Makefile with a Python that starts the stand-in; nothing has to be installed."""

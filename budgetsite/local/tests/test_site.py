@@ -14,6 +14,8 @@ from budgetsite.local.processes import port_is_free
 from budgetsite.local.site import budgetsite, run_site, with_demo
 from budgetsite.local.tests.running import PATIENCE_SECONDS, eventually
 
+pytestmark = pytest.mark.slow
+
 
 def test_it_serves_says_where_and_is_found_by_others(stand_in):
     stand_in.serve()

@@ -28,6 +28,8 @@ from budgetsite.local.valkey import Valkey
 from budgetsite.testing.visitor import Reply, Visitor
 from budgetsite.testing.web_process import PATIENCE_SECONDS, THREADS, WebProcess, eventually
 
+pytestmark = pytest.mark.slow
+
 EMAIL, PASSWORD = "ana@example.org", "correct horse battery"
 DATE = "2026-07-15T14:00:00-04:00"
 PAGES = ["/", "/healthz", "/sign-in"]
