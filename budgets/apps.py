@@ -8,9 +8,11 @@ class BudgetsConfig(AppConfig):
         from budgets import receivers  # noqa: F401  (connects the signals)
         from budgets.personal_data import register
         from budgets.selectors.approvals import approvals_waiting
+        from budgets.selectors.expense_approvals import expenses_to_decide
         from budgets.selectors.transfers import transfers_to_decide
         from budgetsite.pages.navigation import register_counter
 
         register()
         register_counter("approvals_waiting", approvals_waiting)
         register_counter("transfers_waiting", transfers_to_decide)
+        register_counter("expenses_waiting", expenses_to_decide)

@@ -10,7 +10,11 @@ from budgetsite.money.form_fields import AmountFormField
 
 STAGES = [(str(number), str(number)) for number in range(1, MAX_STAGES + 1)]
 ROLES = [(role.value, who_decides(role).capitalize()) for role in APPROVING_ROLES]
-SUBJECTS = [(ApprovalSubject.PLAN, "A plan"), (ApprovalSubject.TRANSFER, "A transfer between two lines")]
+SUBJECTS = [
+    (ApprovalSubject.PLAN, "A plan"),
+    (ApprovalSubject.TRANSFER, "A transfer between two lines"),
+    (ApprovalSubject.EXPENSE, "An expense"),
+]
 
 
 class ApprovalRuleForm(forms.Form):
@@ -29,11 +33,13 @@ class ApprovalRuleForm(forms.Form):
     category = forms.ChoiceField(
         label="Category",
         required=False,
-        help_text="With a category the amount is that of its largest line, not of the total.",
+        help_text="With a category the amount of a plan is that of its largest line, not of the total.",
     )
     role = forms.ChoiceField(label="Who decides", choices=ROLES)
     stage = forms.ChoiceField(
-        label="Stage", choices=STAGES, help_text="Stages are taken in this order. A transfer has one stage."
+        label="Stage",
+        choices=STAGES,
+        help_text="Stages are taken in this order. A transfer or an expense has one stage.",
     )
 
     def __init__(

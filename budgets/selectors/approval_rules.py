@@ -14,10 +14,11 @@ from budgetsite.money.amounts import format_amount
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """All rules of an account, those about plans by stage, then those about transfers."""
+    """All rules of an account, those about plans by stage, then those about transfers and about expenses."""
 
     plans: list[ApprovalRule]
     transfers: list[ApprovalRule]
+    expenses: list[ApprovalRule]
 
 
 def rules_in_order() -> QuerySet[ApprovalRule]:
@@ -33,6 +34,7 @@ def policy() -> Policy:
     return Policy(
         plans=[rule for rule in rules if rule.subject == ApprovalSubject.PLAN],
         transfers=[rule for rule in rules if rule.subject == ApprovalSubject.TRANSFER],
+        expenses=[rule for rule in rules if rule.subject == ApprovalSubject.EXPENSE],
     )
 
 
@@ -42,6 +44,10 @@ def sentence(rule: ApprovalRule) -> str:
     if rule.subject == ApprovalSubject.TRANSFER:
         which = f"a transfer{above}" if above else "every transfer"
         touching = f" that touches a line of {rule.category}" if rule.category_id else ""
+        return f"{who_decides(rule.role).capitalize()}, for {which}{touching}"
+    if rule.subject == ApprovalSubject.EXPENSE:
+        which = f"an expense{above}" if above else "every expense"
+        touching = f" on a line of {rule.category}" if rule.category_id else ""
         return f"{who_decides(rule.role).capitalize()}, for {which}{touching}"
     of_all = f"a total{above}" if above else "every plan"
     which = f"any line of {rule.category}{above}" if rule.category_id else of_all

@@ -6,9 +6,9 @@ from decimal import Decimal
 from itertools import groupby
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
 
-from budgets.models import BudgetDecision, BudgetLineItem, EventBudget, LineKind, PlanLine
+from budgets.models import BudgetDecision, BudgetLineItem, EventBudget, Expense, ExpenseStage, LineKind, PlanLine
 from budgets.selectors.history_steps import Step, decision_steps
 from budgets.selectors.last_year import LastYear
 from budgetsite.accounts.roles import Role
@@ -24,10 +24,19 @@ _BY_CATEGORY = ("category__sort_order", "category__name", "category_id", "sort_o
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedExpenses:
+    """Expenses of one line that have moved no money, those that wait for an approval among them; in its currency."""
+
+    count: int
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class LineRow:
     """A line as it stands in its group.
 
-    `is_new`: the revision under way adds it. `last_year` is of the line that it was copied from, None without one.
+    `is_new`: the revision under way adds it. `last_year` is of the line that it was copied from, None without one;
+    `planned_expenses` what is noted to be bought on it and neither promised nor billed, None for nothing.
     """
 
     line: BudgetLineItem
@@ -35,6 +44,7 @@ class LineRow:
     is_last: bool
     is_new: bool = False
     last_year: LastYear | None = None
+    planned_expenses: PlannedExpenses | None = None
 
     @property
     def differs(self) -> bool:
@@ -105,14 +115,17 @@ def budget_for_page(budget_id: UUID, *, user_id: UUID, role: Role) -> EventBudge
 def plan_page(budget: EventBudget, *, number: int = 1, last_year: Mapping[UUID, LastYear] | None = None) -> PlanPage:
     """Return the lines of cost by category and those of income, page `number` of them (the nearest there is).
 
-    One statement. `last_year` maps the id of a line to what `last_year_of` tells of it.
+    Two statements. `last_year` maps the id of a line to what `last_year_of` tells of it.
     """
     lines = _in_order(_lines_of(budget))
+    planned = _planned_expenses(budget)
     pages = max(1, -(-len(lines) // LINES_PER_PAGE))
     number = min(max(number, 1), pages)
     start = (number - 1) * LINES_PER_PAGE
     shown = {line.pk for line in lines[start : start + LINES_PER_PAGE]}
-    groups = [_group(list(lines_of_it), shown, last_year or {}) for _, lines_of_it in groupby(lines, key_of_group)]
+    groups = [
+        _group(list(lines_of_it), shown, last_year or {}, planned) for _, lines_of_it in groupby(lines, key_of_group)
+    ]
     income = next((group for group in groups if group.key == INCOME), None)
     return PlanPage(
         groups=[group for group in groups if group.rows and group is not income],
@@ -145,7 +158,7 @@ def group_of_line(
     if not line.is_income:
         lines = lines.filter(category_id=line.category_id)
     found = _in_order(lines)
-    return _group(found, {one.pk for one in found}, last_year or {})
+    return _group(found, {one.pk for one in found}, last_year or {}, _planned_expenses(budget))
 
 
 def order_after_move(budget_id: UUID, line: BudgetLineItem, *, up: bool) -> list[UUID]:
@@ -196,7 +209,23 @@ def _in_order(lines: QuerySet[BudgetLineItem]) -> list[BudgetLineItem]:
     return [line for line in found if not line.is_income] + income
 
 
-def _group(lines: list[BudgetLineItem], shown: set[UUID], last_year: Mapping[UUID, LastYear]) -> LineGroup:
+def _planned_expenses(budget: EventBudget) -> dict[UUID, PlannedExpenses]:
+    rows = (
+        Expense.objects.filter(budget_id=budget.pk, stage=ExpenseStage.PLANNED, committed_amount=0, actual_amount=0)
+        .live()
+        .order_by()
+        .values("line_item_id")
+        .annotate(count=Count("pk"), amount=Sum("budget_amount"))
+    )
+    return {row["line_item_id"]: PlannedExpenses(row["count"], row["amount"]) for row in rows}
+
+
+def _group(
+    lines: list[BudgetLineItem],
+    shown: set[UUID],
+    last_year: Mapping[UUID, LastYear],
+    planned: Mapping[UUID, PlannedExpenses],
+) -> LineGroup:
     first = lines[0]
     group = LineGroup(key=key_of_group(first), name="Income" if first.is_income else first.category.name)
     for position, line in enumerate(lines):
@@ -212,6 +241,7 @@ def _group(lines: list[BudgetLineItem], shown: set[UUID], last_year: Mapping[UUI
                     is_last=position == len(lines) - 1,
                     is_new=not getattr(line, "was_approved", True),
                     last_year=last_year.get(line.pk),
+                    planned_expenses=planned.get(line.pk),
                 )
             )
     return group

@@ -31,6 +31,7 @@ class PrintedLine:
     budgeted: Decimal
     committed: Decimal
     actual: Decimal
+    is_unbudgeted: bool = False
 
     @property
     def variance(self) -> Decimal:
@@ -147,6 +148,7 @@ def _line(planned: BudgetLineItem | PlanLine, budgeted: Decimal, money: BudgetLi
         budgeted=budgeted,
         committed=money.committed_amount,
         actual=money.actual_amount,
+        is_unbudgeted=money.is_unbudgeted,
     )
     category = planned.category
     return (category.sort_order, category.name, category.pk), line

@@ -27,6 +27,7 @@ from budgetsite.money.currencies import UnknownCurrency, is_currency
 from budgetsite.tenancy.deletion import soft_delete
 from budgetsite.tenancy.scope import require_tenant_id
 
+_IN_ONE_STEP = frozenset({ApprovalSubject.TRANSFER, ApprovalSubject.EXPENSE})
 RULE_FIELDS = frozenset({"subject", "stage", "role", "above_amount", "currency", "category"})
 # More than anybody can oversee; what is submitted is compared with each.
 MAX_RULES = 50
@@ -139,8 +140,9 @@ def _wrong_fields(rule: ApprovalRule) -> dict[str, ValidationError]:
         )
     if not isinstance(rule.stage, int) or isinstance(rule.stage, bool) or not 1 <= rule.stage <= MAX_STAGES:
         errors["stage"] = ValidationError(f"Give a stage from 1 to {MAX_STAGES}.", code="out_of_range")
-    elif rule.subject == ApprovalSubject.TRANSFER and rule.stage != 1:
-        errors["stage"] = ValidationError("A transfer is decided in one step: its stage is 1.", code="one_stage")
+    elif rule.subject in _IN_ONE_STEP and rule.stage != 1:
+        decided = ApprovalSubject(rule.subject).label
+        errors["stage"] = ValidationError(f"{decided} is decided in one step: its stage is 1.", code="one_stage")
     if rule.role not in [role.value for role in APPROVING_ROLES]:
         errors["role"] = ValidationError(f"Choose who decides: {_ROLES_IN_WORDS}.", code="invalid_choice")
     if not is_currency(rule.currency):

@@ -171,6 +171,7 @@ class _Words:
             "description": line.description,
             "notes": line.notes if self.for_team else "",
             "price": price,
+            "remark": "Not in the plan" if line.is_unbudgeted else "",
             "amounts": amounts_of(line),
         }
 

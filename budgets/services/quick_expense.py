@@ -14,7 +14,7 @@ from itertools import pairwise
 from budgets.services.quick_target import Target, find_target
 from budgets.services.typed_dates import read_day
 from budgetsite.money.amounts import InvalidAmount
-from budgetsite.money.currencies import is_currency
+from budgetsite.money.currencies import decimal_places, is_currency
 from budgetsite.money.typed_amounts import parse_typed_amount
 
 LONGEST_LINE = 300
@@ -272,9 +272,11 @@ class _Reader:
         return (marker.upper(),)
 
     def _readings(self, number: str) -> tuple[str, ...]:
-        plain = number.replace(",", "").replace(".", "")
-        fraction = number.replace(",", ".")
-        return (plain, fraction) if fraction.count(".") == 1 else (plain,)
+        """Return both readings of "1.200" as anybody reads them; of "1.234" the one that is an amount."""
+        whole = number.replace(",", "").replace(".", "")
+        fraction = Decimal(number.replace(",", ".")).normalize()
+        decimals = decimal_places(self.understood.currency or self.currency)
+        return (whole, *[format(fraction, "f")] * (-int(fraction.as_tuple().exponent) <= decimals))
 
     def _is_mark(self, word: str) -> bool:
         return word in _SIGNS or self._is_code(word)

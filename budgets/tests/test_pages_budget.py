@@ -89,8 +89,9 @@ def test_more_lines_cost_no_more_statements(account, organizer):
             assert client.get(address("detail", budget)).status_code == 200
         counts.append(len([s for s in statements if "SAVEPOINT" not in s["sql"]]))
 
-    # Scope, session, user, scope, membership, then budget, lines, quantities, alerts, decisions, and the shell in one.
-    assert counts[0] == counts[1] <= 11
+    # Scope, session, user, scope, membership, then budget, lines, what is planned to be bought, quantities, alerts,
+    # decisions, and the shell in one.
+    assert counts[0] == counts[1] <= 12
 
 
 def test_a_budget_is_opened_with_a_total_or_follows_its_lines(account, organizer):

@@ -37,6 +37,7 @@ def approval_rules(request: PageRequest) -> HttpResponse:
     context = {
         "plans": [(rule, sentence(rule)) for rule in found.plans],
         "transfers": [(rule, sentence(rule)) for rule in found.transfers],
+        "expenses": [(rule, sentence(rule)) for rule in found.expenses],
         "may_change": may(request.role, "approval_rules.change"),
         "may_change_account": may(request.role, "account.change"),
         **_preview(request),

@@ -1,5 +1,6 @@
 """The inbox: what waits for me, what waits for others, and where what I submitted stands."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from django.views.decorators.http import require_safe
 from budgets.forms.approvals import LATE_DAYS, InReviewFilterForm
 from budgets.models import EventBudget
 from budgets.selectors.approvals import Narrowed, Waiting, Whose, in_review, of_whom, with_standing
+from budgets.selectors.expense_approvals import ExpenseInbox, expenses_waiting
 from budgets.selectors.transfers import transfers_waiting
 from budgetsite.accounts.permissions import may
 from budgetsite.pages.access import PageRequest, page, visible
@@ -51,7 +53,7 @@ def approvals(request: PageRequest) -> HttpResponse:
         whose.value: Section(whose, [standing[budget.pk] for budget in rows], more_url)
         for whose, (rows, more_url) in found.items()
     }
-    # Transfers are few: they stand with the overview alone.
+    # Transfers and expenses are few: they stand with the overview alone.
     whole = len(wanted) > 1 and narrowed == Narrowed()
     context: dict[str, Any] = {
         "inbox": inbox,
@@ -61,13 +63,34 @@ def approvals(request: PageRequest) -> HttpResponse:
         "is_long": len(standing) > SHOWN or any(section.more_url for section in inbox.values()),
         "may_decide": may(request.role, "budgets.approve"),
         "may_see_rules": may(request.role, "approval_rules.view"),
+        "waits_for_me": in_words(facts_for(request)),
         "for_me": facts_for(request)["approvals_waiting"],
         "transfers_for_me": facts_for(request)["transfers_waiting"],
         "transfers": transfers_waiting(account=request.account, **visible(request)) if whole else None,
+        "expenses_for_me": facts_for(request)["expenses_waiting"],
+        "expenses": expenses_waiting(account=request.account, **visible(request)) if whole else ExpenseInbox(),
         "form": form,
         "is_narrowed": narrowed != Narrowed(),
     }
     return render(request, "budgets/approvals.html", context)
+
+
+def in_words(counts: Mapping[str, int]) -> str:
+    """Return what waits: "1 budget and 2 expenses wait for you, the longest waiting first."; empty for nothing."""
+    parts = [
+        f"{counts[name]} {noun}{'' if counts[name] == 1 else 's'}{more}"
+        for name, noun, more in (
+            ("approvals_waiting", "budget", ""),
+            ("transfers_waiting", "transfer", " between lines"),
+            ("expenses_waiting", "expense", ""),
+        )
+        if counts[name]
+    ]
+    if not parts:
+        return ""
+    several = sum(counts[name] for name in ("approvals_waiting", "transfers_waiting", "expenses_waiting")) > 1
+    listed = " and ".join(", ".join(parts).rsplit(", ", 1))
+    return f"{listed} wait{'' if several else 's'} for you{', the longest waiting first' if several else ''}."
 
 
 def _page(

@@ -12,10 +12,10 @@ from budgetsite.accounts.roles import Role
 def budget_tabs(*, budget_id: UUID | None, event_id: UUID, current: str, role: Role) -> list[dict[str, Any]]:
     """Return what `components/tabs.html` draws.
 
-    `current` is budget, revisions, history, transfers, ledger, registrations or event. An event without a budget
-    (`budget_id` None) has the last two alone.
+    `current` is budget, expenses, revisions, history, transfers, ledger, registrations or event. An event without a
+    budget (`budget_id` None) has the last two alone.
     """
-    names = [("budget", "Budget", "budgets:detail")]
+    names = [("budget", "Budget", "budgets:detail"), ("expenses", "Expenses", "budgets:budget_expenses")]
     if may(role, "budgets.view_internals"):
         names.append(("revisions", "Revisions", "budgets:revisions"))
     names.append(("history", "History", "budgets:history"))
