@@ -87,6 +87,17 @@ def payments_as_of(inquiry: Inquiry) -> Payments:
     )
 
 
+def expenses_behind(inquiry: Inquiry, *, due: str = "", status: str = "", waiting: bool = False) -> QuerySet[Expense]:
+    """Return the expenses of one of `DUE`, of a status as it is shown, or those that wait for approval."""
+    rows: Any = with_status(expenses_of(inquiry), inquiry).select_related("event", "vendor", "line_item__category")
+    if due:
+        rows = rows.filter(due=due)
+    if status:
+        rows = rows.filter(shown_status=status)
+    found: QuerySet[Expense] = rows.filter(approval=ExpenseApproval.PENDING) if waiting else rows
+    return found
+
+
 def with_status(expenses: QuerySet[Expense], inquiry: Inquiry) -> QuerySet[Expense]:
     """Annotate expenses with `shown_status` and `due` as `inquiry.as_of` makes them."""
     now = Value(inquiry.as_of, output_field=DateTimeField())
