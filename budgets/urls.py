@@ -18,8 +18,25 @@ from budgets.views import (
     transfer,
     workflow,
 )
+from budgets.views.analytics import pages as analytics
+
+analytics_patterns = [
+    path("", analytics.analytics_overview, name="analytics_overview"),
+    path("trends", analytics.analytics_trends, name="analytics_trends"),
+    path("categories", analytics.analytics_categories, name="analytics_categories"),
+    path("payments", analytics.analytics_payments, name="analytics_payments"),
+    path("clients", analytics.analytics_clients, name="analytics_clients"),
+    path("events", analytics.analytics_events, name="analytics_events"),
+    path("events/<uuid:event_id>", analytics.analytics_event, name="analytics_event"),
+    path("accuracy", analytics.analytics_accuracy, name="analytics_accuracy"),
+    path("overspend", analytics.analytics_overspend, name="analytics_overspend"),
+    path("movements", analytics.analytics_movements, name="analytics_movements"),
+    path("lines", analytics.analytics_lines, name="analytics_lines"),
+    path("expenses", analytics.analytics_expenses, name="analytics_expenses"),
+]
 
 budget_patterns = [
+    path("typical-shares", analytics.budget_typical_shares, name="typical_shares"),
     path("edit", event_budget.budget_edit, name="edit"),
     path("delete", event_budget.budget_delete, name="delete"),
     path("restore", event_budget.budget_restore, name="restore"),
@@ -55,6 +72,7 @@ urlpatterns = [
         include(
             (
                 [
+                    path("analytics/", include(analytics_patterns)),
                     path("approvals", approvals.approvals, name="approvals"),
                     path("approval-rules", approval_rules.approval_rules, name="approval_rules"),
                     path("approval-rules/new", approval_rules.rule_create, name="approval_rule_create"),
