@@ -12,6 +12,8 @@ from rest_framework.response import Response
 from budgets.api import answers
 from budgets.api.inputs import CategoryInput
 from budgets.models import Category
+from budgets.selectors.analytics.inquiry import inquiry_at
+from budgets.selectors.analytics.shares import ShareStatistics, share_statistics
 from budgets.selectors.category_statistics import statistics_of
 from budgets.services.categories import create_category, delete_category, update_category
 from budgetsite.api.views import ContractViewSet
@@ -39,8 +41,12 @@ class CategoryViewSet(ContractViewSet):
     def list(self, request: Request) -> Response:
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
         figures = statistics_of([category.pk for category in page], user_id=self.user.pk, role=self.role)
+        shares = self._shares()
         return self.get_paginated_response(
-            [answers.category_answer(category, figures.get(category.pk, [])) for category in page]
+            [
+                answers.category_answer(category, figures.get(category.pk, []), shares.get(category.pk))
+                for category in page
+            ]
         )
 
     @extend_schema(summary="Add a category", request=CategoryInput, responses={201: answers.CategoryAnswer})
@@ -65,4 +71,8 @@ class CategoryViewSet(ContractViewSet):
 
     def _answer(self, category: Category, *, status: int = 200) -> Response:
         figures = statistics_of([category.pk], user_id=self.user.pk, role=self.role)
-        return Response(answers.category_answer(category, figures.get(category.pk, [])), status=status)
+        shares = self._shares().get(category.pk)
+        return Response(answers.category_answer(category, figures.get(category.pk, []), shares), status=status)
+
+    def _shares(self) -> dict[UUID, ShareStatistics]:
+        return share_statistics(inquiry_at(timezone.now(), account=self.account, user_id=self.user.pk, role=self.role))

@@ -25,7 +25,7 @@ def test_a_new_account_has_both_lists_with_typical_shares(rest):
     assert sum(float(row["benchmark_share"]) for row in answer["results"] if row["benchmark_share"]) == 130
     venue = named(rest, "Venue")
     assert (venue["benchmark_share"], venue["for_events"], venue["for_weddings"]) == ("40.00", True, True)
-    assert venue["statistics"] == {"line_count": 0, "by_currency": []}
+    assert venue["statistics"] == {"line_count": 0, "by_currency": [], "share_of_spend": None}
     assert named(rest, "Labor")["benchmark_share"] is None
 
 
@@ -53,6 +53,7 @@ def test_statistics_are_by_currency(rest, account, owner):
                 "actual_amount": "0",
             },
         ],
+        "share_of_spend": None,
     }
 
 

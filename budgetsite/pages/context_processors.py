@@ -10,6 +10,10 @@ from budgetsite.pages.navigation import counter_names, facts_for
 SECTIONS = {
     "approvals": "budgets.submit",
     "alerts": "alerts.view",
+    "analytics": "analytics.view",
+    "expenses": "expenses.view",
+    "payments": "expenses.view",
+    "expense_rules": "expense_policy.view",
     "templates": "templates.view",
     "import": "budgets.import",
 }

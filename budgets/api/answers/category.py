@@ -4,9 +4,11 @@ from typing import Any
 
 from rest_framework import serializers
 
+from budgets.api.answers.analytics import ShareStatisticsAnswer, share_statistics_answer
 from budgets.api.answers.percentages import percentage
 from budgets.api.answers.sums import with_amounts
 from budgets.models import Category
+from budgets.selectors.analytics.shares import ShareStatistics
 from budgetsite.money.api_fields import MoneyField, PercentageField
 
 
@@ -21,6 +23,11 @@ class CategoryFiguresAnswer(serializers.Serializer):
 class CategoryStatisticsAnswer(serializers.Serializer):
     line_count = serializers.IntegerField()
     by_currency = CategoryFiguresAnswer(many=True)
+    share_of_spend = ShareStatisticsAnswer(
+        allow_null=True,
+        help_text="Of the share that the category had of what past events spent. Null until five or more of the past"
+        " events that you may see have spent on it: `benchmark_share` is what is typical until then.",
+    )
 
 
 class CategoryAnswer(serializers.Serializer):
@@ -36,7 +43,9 @@ class CategoryAnswer(serializers.Serializer):
     statistics = CategoryStatisticsAnswer(help_text="Over the lines of the budgets that you may see.")
 
 
-def category_answer(category: Category, figures: list[dict[str, Any]]) -> dict[str, Any]:
+def category_answer(
+    category: Category, figures: list[dict[str, Any]], shares: ShareStatistics | None = None
+) -> dict[str, Any]:
     """Describe a category with its figures, a row for each currency as `statistics_of` gives them."""
     return {
         "id": str(category.pk),
@@ -50,5 +59,6 @@ def category_answer(category: Category, figures: list[dict[str, Any]]) -> dict[s
             "by_currency": [
                 {name: value for name, value in with_amounts(row).items() if name != "category_id"} for row in figures
             ],
+            "share_of_spend": share_statistics_answer(shares),
         },
     }
