@@ -3,6 +3,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
+from budgetsite.encryption.model_fields import EncryptedTextField
 from budgetsite.tenancy.models import TenantRow
 
 
@@ -18,7 +19,8 @@ class KeptAnswer(TenantRow):
     fingerprint = models.BinaryField()
     # 0 until the request has answered; nobody but its own transaction ever sees that.
     status = models.PositiveSmallIntegerField(default=0)
-    body = models.TextField(blank=True)
+    # An answer may repeat what its own table keeps encrypted.
+    body = EncryptedTextField(blank=True)
     headers = models.JSONField(default=dict)
 
     class Meta(TenantRow.Meta):

@@ -63,6 +63,16 @@ def test_a_key_belongs_to_its_person_and_its_address(rest, account, owner):
     assert (again.status, again.json) == (200, moved.json)
 
 
+def test_what_is_kept_is_a_ciphertext(rest):
+    rest.post("/categories", FIREWORKS, Idempotency_Key="one")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT body FROM api_keptanswer")
+        [(body,)] = cursor.fetchall()
+    assert body.startswith("tests:")
+    assert "Fireworks" not in body
+    assert "Fireworks" in KeptAnswer.objects.get().body
+
+
 def test_what_was_refused_is_not_kept(rest):
     assert rest.post("/categories", {"name": "Venue"}, Idempotency_Key="one").codes == ["category_exists"]
     assert rest.post("/categories", {}, Idempotency_Key="one").status == 400
