@@ -27,7 +27,7 @@ from budgets.api.expense_inputs import (
     StepInput,
 )
 from budgets.models import Expense
-from budgets.selectors.expense_rows import expense_rows
+from budgets.selectors.expense_rows import expense_rows, row_of
 from budgets.services.expense import change_expense, delete_expense, record_expense
 from budgets.services.expense_bulk import change_expenses
 from budgets.services.expense_stages import (
@@ -129,7 +129,8 @@ class ExpenseViewSet(ExpenseRowsViewSet):
         del values["event_id"]
         with refusing_lines():
             expense = record_expense(event=event, account=self.account, **self.acting, **_without_nulls(values))
-        return self.answer_expense(expense.pk, status=201)
+        row = row_of(expense, with_notes=self.allows("expenses.view_internals"))
+        return Response(self.reader().describe(row), status=201, headers=etag(expense.version))
 
     @extend_schema(
         summary="Set category, line, vendor or due date of many; each by itself",

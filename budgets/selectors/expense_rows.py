@@ -69,6 +69,23 @@ def expense_rows(*, user_id: UUID, role: Role, with_notes: bool) -> QuerySet[Any
     return rows
 
 
+def row_of(expense: Expense, *, with_notes: bool) -> dict[str, Any]:
+    """Return what `expense_rows` would say of an expense whose event, budget, line and vendor are read already."""
+    line = expense.line_item
+    return {
+        **{name: getattr(expense, name) for name in _OWN},
+        **({"notes": expense.notes} if with_notes else {}),
+        "event_name": expense.event.name,
+        "event_timezone": expense.event.timezone,
+        "budget_currency": expense.budget.currency,
+        "line_item_name": line.name,
+        "is_unbudgeted": line.is_unbudgeted,
+        "category_id": line.category_id,
+        "category": line.category.name,
+        "vendor_name": expense.vendor.name if expense.vendor else None,
+    }
+
+
 @dataclass(slots=True)
 class ShownStatus:
     """Tells what payment status rows show at a moment: overdue once a day has passed where the event is."""

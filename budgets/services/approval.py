@@ -96,10 +96,17 @@ def strongest_role(
 
     A rule with a category is about what touches it. One statement.
     """
+    return strongest_of(ApprovalRule.objects.filter(subject=subject), amount, currency, category_ids)
+
+
+def strongest_of(
+    rules: Iterable[ApprovalRule], amount: Decimal, currency: str, category_ids: Iterable[UUID]
+) -> Role | None:
+    """Return what `strongest_role` does, of rules that were read already."""
     categories = set(category_ids)
     roles = [
         Role(rule.role)
-        for rule in ApprovalRule.objects.filter(subject=subject)
+        for rule in rules
         if (rule.category_id is None or rule.category_id in categories) and applies_to(rule, amount, currency)
     ]
     return max(roles, key=APPROVING_ROLES.index, default=None)

@@ -9,21 +9,19 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 
 from budgets.models import (
-    ApprovalSubject,
     EventBudget,
     Expense,
     ExpenseApproval,
-    ExpensePolicy,
     ExpenseStage,
 )
 from budgets.services import expense_money
-from budgets.services.approval import roles_that_may, strongest_role
+from budgets.services.approval import roles_that_may, strongest_of
 from budgets.services.exchange_rate import Conversion, conversion
 from budgets.services.expense_access import lock_expense, refuse_cancelled, store
 from budgets.services.expense_invoice import NewBill, enter_bill, mark_cancelled
 from budgets.services.expense_line import clear_unbudgeted, line_for
 from budgets.services.expense_payments import derive_payments, live_invoices, live_payments, refuse_paid
-from budgets.services.expense_policy import expense_policy
+from budgets.services.expense_policy import ExpenseLimits, expense_limits
 from budgets.services.expense_problems import (
     AmountBelowBilled,
     AmountTooLarge,
@@ -105,10 +103,10 @@ def record_expense(
     `WrongKindOfLine`, `UnknownCategory`, `VendorNotFound`, `RateMissing`, `RateOutOfRange`, `DueBeforeBilled`,
     `DuplicateInvoice`, `AmountDoesNotFit`, `ClientsMayNot`, `OverrideNotYours`, `ReasonRequired`.
     """
-    policy = expense_policy()
-    if acting_role == Role.CLIENT and not policy.clients_add_expenses:
-        raise ClientsMayNot("expenses")
     budget = _lock_budget_of(event)
+    limits = expense_limits()
+    if acting_role == Role.CLIENT and not limits.clients_add_expenses:
+        raise ClientsMayNot("expenses")
     refuse_locked(budget)
     refuse_override(override, reason, acting_user=acting_user, acting_role=acting_role)
     expense = Expense(
@@ -124,13 +122,13 @@ def record_expense(
         wanted_stage=stage,
     )
     _set_dates(expense, expense_date, now)
-    expense.amount = _checked_amount(amount, expense.currency, policy)
+    expense.amount = _checked_amount(amount, expense.currency, limits)
     if expense.amount < 0 and stage != ExpenseStage.INVOICED:
         raise RefundWithoutBill
     converted = _convert(expense, rate=exchange_rate, source=rate_source)
     expense.line_item = line_for(budget, line_item_id=line_item_id, category=category, amount=expense.budget_amount)
     expense.vendor = find_or_make_vendor(vendor)
-    role = _role_needed(expense, acting_role)
+    role = _role_needed(expense, acting_role, limits)
     if role is not None:
         expense.approval, expense.needs_role = ExpenseApproval.PENDING, role
         derive_payments(expense, [], [])
@@ -163,9 +161,7 @@ def take_to(
         )
         invoice = enter_bill(expense, wanted, converted, confirm_duplicate=confirm_duplicate, now=now)
     derive_payments(expense, [invoice] if invoice else [], [])
-    store(expense, kind=kind, moved_money=stage != ExpenseStage.PLANNED)
-    if invoice is not None:
-        invoice.save(force_insert=True)
+    store(expense, kind=kind, moved_money=stage != ExpenseStage.PLANNED, bill=invoice)
 
 
 @transaction.atomic
@@ -298,12 +294,12 @@ def _refuse_due_before(due_date: date, billed_on: date) -> None:
         raise DueBeforeBilled(billed_on)
 
 
-def _checked_amount(amount: Decimal, currency: str, policy: ExpensePolicy) -> Decimal:
+def _checked_amount(amount: Decimal, currency: str, limits: ExpenseLimits) -> Decimal:
     checked = parse_amount(amount, currency)
     if not checked:
         raise InvalidAmount("zero", "Say how much it is: an amount other than 0.")
-    if abs(checked) > policy.largest_amount:
-        raise AmountTooLarge(policy.largest_amount, currency)
+    if abs(checked) > limits.largest_amount:
+        raise AmountTooLarge(limits.largest_amount, currency)
     return checked
 
 
@@ -321,13 +317,11 @@ def _convert(expense: Expense, *, rate: Decimal | None, source: str) -> Conversi
     return converted
 
 
-def _role_needed(expense: Expense, acting_role: Role) -> Role | None:
+def _role_needed(expense: Expense, acting_role: Role, limits: ExpenseLimits) -> Role | None:
     """Return who has to agree; what a client records always waits. A refund brings money back and needs nobody."""
     if expense.amount < 0 and acting_role != Role.CLIENT:
         return None
-    role = strongest_role(
-        ApprovalSubject.EXPENSE, expense.budget_amount, expense.budget.currency, [expense.line_item.category_id]
-    )
+    role = strongest_of(limits.rules, expense.budget_amount, expense.budget.currency, [expense.line_item.category_id])
     return role or (Role.MANAGER if acting_role == Role.CLIENT else None)
 
 
@@ -345,8 +339,8 @@ def _change_amount(
     has_money = bool(expense.committed_amount or expense.invoiced_amount)
     if has_money and (currency != expense.currency or fields.get("exchange_rate") is not None):
         raise CurrencyOfBilled
-    before = expense.budget_amount
-    expense.amount = _checked_amount(fields.get("amount", expense.amount), currency, expense_policy())
+    before, limits = expense.budget_amount, expense_limits()
+    expense.amount = _checked_amount(fields.get("amount", expense.amount), currency, limits)
     if not has_money:
         if expense.amount < 0:
             raise RefundWithoutBill
@@ -355,16 +349,16 @@ def _change_amount(
         else:
             expense.currency = currency
             _convert(expense, rate=fields.get("exchange_rate"), source=fields.get("rate_source", ""))
-        _judge_anew(expense, acting_role)
+        _judge_anew(expense, acting_role, limits)
         return
     expense.budget_amount = expense_money.rate_of(expense).to_budget(expense.amount)
     if expense.budget_amount > before:
-        _refuse_raise(expense, acting_user, acting_role)
+        _refuse_raise(expense, acting_user, acting_role, limits)
     _correct_posted(expense, override=override, now=now)
 
 
-def _judge_anew(expense: Expense, acting_role: Role) -> None:
-    role = _role_needed(expense, acting_role)
+def _judge_anew(expense: Expense, acting_role: Role, limits: ExpenseLimits) -> None:
+    role = _role_needed(expense, acting_role, limits)
     expense.approval = ExpenseApproval.APPROVED if role is None else ExpenseApproval.PENDING
     expense.needs_role = role or ""
     expense.decided_by = expense.decided_at = None
@@ -373,9 +367,9 @@ def _judge_anew(expense: Expense, acting_role: Role) -> None:
     expense.wanted_stage = expense.wanted_stage if role else ExpenseStage.PLANNED
 
 
-def _refuse_raise(expense: Expense, acting_user: User, acting_role: Role) -> None:
+def _refuse_raise(expense: Expense, acting_user: User, acting_role: Role, limits: ExpenseLimits) -> None:
     """Above the limits only someone who could approve it, and did not record it, raises what has moved money."""
-    role = _role_needed(expense, acting_role)
+    role = _role_needed(expense, acting_role, limits)
     if role is None:
         return
     strong_enough = role_under_lock(acting_user, acting_role) in roles_that_may(role)

@@ -9,12 +9,13 @@ from uuid import UUID
 
 from django.db.models import F
 
-from budgets.models import EventBudget, Expense, ExpenseApproval, ExpenseStage
+from budgets.models import EventBudget, Expense, ExpenseApproval, ExpenseInvoice, ExpenseStage
 from budgets.services.expense_problems import ExpenseNotFound, InvalidStep, NotApprovedYet
 from budgets.services.guards import lock_budget
 from budgets.services.problems import StaleVersion
 from budgetsite.money.amounts import amount_to_json
-from budgetsite.outbox.services import record_event
+from budgetsite.outbox.services import new_event
+from budgetsite.tenancy.inserting import insert_at_once
 
 
 def lock_expense(expense_id: UUID, *, version: int | None = None) -> Expense:
@@ -75,17 +76,17 @@ def steps_from(stage: str, approval: str) -> list[str]:
     return [*steps[ExpenseStage(stage)], "cancel"]
 
 
-def store(expense: Expense, *, kind: str, moved_money: bool = True, **payload: Any) -> None:
-    """Save what a service has made of a locked expense, and tell it to the outbox.
+def store(
+    expense: Expense, *, kind: str, moved_money: bool = True, bill: ExpenseInvoice | None = None, **payload: Any
+) -> None:
+    """Save what a service has made of a locked expense, and a new bill of it, and tell it to the outbox.
 
     What moved no money has left the budget's row as it was: `expense_seq` says that something has changed.
     """
-    if not expense._state.adding:
+    is_new = expense._state.adding
+    if not is_new:
         expense.version += 1
-    expense.save()
-    if not moved_money:
-        EventBudget.objects.filter(pk=expense.budget_id).update(expense_seq=F("expense_seq") + 1)
-    record_event(
+    event = new_event(
         kind=kind,
         subject_type="expense",
         subject_id=expense.pk,
@@ -101,3 +102,10 @@ def store(expense: Expense, *, kind: str, moved_money: bool = True, **payload: A
             **payload,
         },
     )
+    if is_new:
+        insert_at_once([expense, *([bill] if bill else []), event])
+    else:
+        expense.save()
+        insert_at_once([*([bill] if bill else []), event])
+    if not moved_money:
+        EventBudget.objects.filter(pk=expense.budget_id).update(expense_seq=F("expense_seq") + 1)

@@ -35,16 +35,12 @@ def line_for(
         return line
     if not category:
         raise WhatItIsFor
-    found = CategoryFinder.load().find(category)
-    lines = list(
-        BudgetLineItem.objects.filter(budget=budget, category=found, kind=LineKind.COST, deleted_at=None).order_by(
-            "sort_order", "id"
-        )
-    )
-    with_room = [line for line in lines if line.available_amount >= amount]
-    line = next(iter(with_room or lines), None) or _make_unbudgeted(budget, found)
-    line.category = found
-    return line
+    lines = _lines_of(budget, _category_named(category))
+    if not lines:
+        # Nothing that was planned: only now it matters whether there is such a category.
+        found = CategoryFinder.load().find(category)
+        lines = _lines_of(budget, Q(category=found)) or [_make_unbudgeted(budget, found)]
+    return next((line for line in lines if line.available_amount >= amount), lines[0])
 
 
 def clear_unbudgeted(line_item_id: UUID, *, now: datetime) -> None:
@@ -59,6 +55,18 @@ def clear_unbudgeted(line_item_id: UUID, *, now: datetime) -> None:
     ).first()
     if line is not None and not Expense.objects.filter(line_item=line).exists():
         soft_delete(line, now=now)
+
+
+def _category_named(name_or_id: str | UUID) -> Q:
+    try:
+        return Q(category_id=UUID(str(name_or_id)))
+    except ValueError:
+        return Q(category__name__iexact=str(name_or_id).strip())
+
+
+def _lines_of(budget: EventBudget, category: Q) -> list[BudgetLineItem]:
+    lines = BudgetLineItem.objects.filter(category, budget=budget, kind=LineKind.COST, deleted_at=None)
+    return list(lines.select_related("category").order_by("sort_order", "id"))
 
 
 def _named_line(budget: EventBudget, line_item_id: UUID) -> BudgetLineItem:

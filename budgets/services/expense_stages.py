@@ -113,8 +113,7 @@ def invoice_expense(
     )
     expense.invoice_number = invoice.invoice_number or expense.invoice_number
     derive_payments(expense, [*live_invoices(expense), invoice], live_payments(expense))
-    store(expense, kind="expense.invoiced", invoice=str(invoice.pk))
-    invoice.save(force_insert=True)
+    store(expense, kind="expense.invoiced", bill=invoice, invoice=str(invoice.pk))
     return invoice
 
 

@@ -88,6 +88,17 @@ _UPDATE_LINE = f"""
     RETURNING {LINE_COLUMNS}
 """
 
+_INSERT_ENTRY = """
+    INSERT INTO budgets_ledgerentry (id, tenant_id, budget_id, line_item_id, kind, committed_delta, actual_delta,
+        currency, occurred_at, source, source_id, idempotency_key, actor_id, description)
+    VALUES (%(entry)s, %(tenant)s, %(budget)s, %(line)s, %(kind)s, %(committed)s, %(line_actual)s,
+        %(currency)s, %(occurred_at)s, %(source)s, %(source_id)s, %(key)s, %(actor)s, %(description)s)
+"""
+
+_UPDATE_LINE_AND_INSERT_ENTRY = f"""
+    WITH line AS ({_UPDATE_LINE}), entry AS ({_INSERT_ENTRY}) SELECT * FROM line
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Posting:
@@ -183,6 +194,14 @@ def post(
         "locked": sorted(LOCKED_STATUSES),
         "largest": MAX_AMOUNT,
         "percentage_limit": PERCENTAGE_LIMIT,
+        "entry": uuid4(),
+        "kind": kind,
+        "occurred_at": occurred_at or timezone.now(),
+        "source": source,
+        "source_id": source_id,
+        "key": idempotency_key,
+        "actor": current_scope().user_id,
+        "description": description,
     }
     with connection.cursor() as cursor:
         cursor.execute(_UPDATE_BUDGET, parameters)
@@ -191,36 +210,14 @@ def post(
             raise _refusal(parameters)
         figures = BudgetFigures.from_row(row)
         line = None
-        if line_item_id is not None:
-            cursor.execute(_UPDATE_LINE, parameters)
+        if line_item_id is None:
+            cursor.execute(_INSERT_ENTRY, parameters)
+        else:
+            cursor.execute(_UPDATE_LINE_AND_INSERT_ENTRY, parameters)
             line = LineFigures.from_row(cursor.fetchone())
-        entry_id = uuid4()
-        cursor.execute(
-            """
-            INSERT INTO budgets_ledgerentry (id, tenant_id, budget_id, line_item_id, kind, committed_delta,
-                actual_delta, currency, occurred_at, source, source_id, idempotency_key, actor_id, description)
-            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-            """,
-            [
-                entry_id,
-                parameters["tenant"],
-                budget_id,
-                line_item_id,
-                kind,
-                committed_delta,
-                actual_delta,
-                currency,
-                occurred_at or timezone.now(),
-                source,
-                source_id,
-                idempotency_key,
-                current_scope().user_id,
-                description,
-            ],
-        )
     if on_overrun != OnOverrun.IGNORE:
         tell_recalculated(figures, [line] if line else [])
-    return Posting(entry_id=entry_id, figures=figures, line=line)
+    return Posting(entry_id=parameters["entry"], figures=figures, line=line)
 
 
 def _posted_before(budget_id: UUID, key: str, wanted: tuple[Any, ...]) -> Posting | None:

@@ -32,10 +32,18 @@ def record_event(*, kind: str, subject_type: str, subject_id: UUID, payload: dic
 
 def record_events(*, kind: str, subject_type: str, payloads: Mapping[UUID, dict[str, Any]]) -> None:
     """Record that `kind` has happened to each of several subjects (id → payload), in their order. One statement."""
+    OutboxEvent.objects.bulk_create(
+        [
+            new_event(kind=kind, subject_type=subject_type, subject_id=subject_id, payload=payload)
+            for subject_id, payload in payloads.items()
+        ]
+    )
+
+
+def new_event(*, kind: str, subject_type: str, subject_id: UUID, payload: dict[str, Any]) -> OutboxEvent:
+    """Return an event that the caller stores, in the transaction and together with what it tells of."""
     if not connection.in_atomic_block:
         raise OutsideTransaction
-    actor_id = current_scope().user_id
-    OutboxEvent.objects.bulk_create(
-        OutboxEvent(kind=kind, subject_type=subject_type, subject_id=subject_id, payload=payload, actor_id=actor_id)
-        for subject_id, payload in payloads.items()
+    return OutboxEvent(
+        kind=kind, subject_type=subject_type, subject_id=subject_id, payload=payload, actor_id=current_scope().user_id
     )
