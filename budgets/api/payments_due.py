@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 from datetime import date
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import django_filters
@@ -120,7 +120,7 @@ class PaymentsDueViewSet(ContractViewSet):
     def _wanted(self, request: Request) -> DueFilter:
         parameters = DueParameters(request.query_params, queryset=ExpensePayment.objects.none())
         if not parameters.is_valid():
-            raise translate_validation(parameters.errors)
+            raise cast(serializers.ValidationError, translate_validation(parameters.errors))
         values = parameters.form.cleaned_data
         return DueFilter(
             status=values["status"] or None,

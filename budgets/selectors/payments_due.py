@@ -167,7 +167,7 @@ def billed_without_a_day(*, user_id: UUID, role: Role, event_id: UUID | None = N
     if event_id is not None:
         found = found.filter(event_id=event_id)
     still_open = Sum(F("invoiced_amount") - F("paid_amount") - F("scheduled_amount"))
-    rows = found.values_list("currency").annotate(still_open, Count("pk")).order_by("currency")
+    rows = found.values_list("currency").annotate(still_open=still_open, number=Count("pk")).order_by("currency")
     return [DueSum(currency, False, amount, number) for currency, amount, number in rows]
 
 

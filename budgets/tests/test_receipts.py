@@ -71,16 +71,21 @@ def test_a_phones_picture_is_kept_upright_and_without_the_place_where_it_was_tak
         "JPEG",
         (480, 640),
     )
-    assert not kept.getexif() and "exif" not in kept.info and "comment" not in kept.info
-    assert b"Telephone" not in stored(receipt) and b"hidden" not in stored(receipt)
+    assert not kept.getexif()
+    assert not {"exif", "comment"} & kept.info.keys()
+    assert b"Telephone" not in stored(receipt)
+    assert b"hidden" not in stored(receipt)
     # Its left half was red; upright that is above. As finely as it was.
-    assert kept.getpixel((240, 100))[1] < 10 and min(kept.getpixel((240, 500))) > 245
+    assert kept.getpixel((240, 100))[1] < 10
+    assert min(kept.getpixel((240, 500))) > 245
     assert kept.quantization == Image.open(io.BytesIO(taken)).quantization
     small = Image.open(io.BytesIO(stored(receipt, "thumbnail_as")))
-    assert (small.format, small.size) == ("JPEG", (300, 400)) and not small.getexif()
+    assert (small.format, small.size, dict(small.getexif())) == ("JPEG", (300, 400), {})
     modes = {oct(path.stat().st_mode & 0o777) for path in files_in(store)}
-    assert modes == {"0o600"} and oct((store / str(expense.tenant_id)).stat().st_mode & 0o777) == "0o700"
-    assert "IMG_0042" not in str(files_in(store)) and receipt.stored_as.startswith(f"{expense.tenant_id}/")
+    assert modes == {"0o600"}
+    assert oct((store / str(expense.tenant_id)).stat().st_mode & 0o777) == "0o700"
+    assert "IMG_0042" not in str(files_in(store))
+    assert receipt.stored_as.startswith(f"{expense.tenant_id}/")
     assert receipt.size == len(stored(receipt))
 
 
@@ -92,12 +97,14 @@ def test_png_gif_and_pdf_are_taken(expense, staff, content, kind, eager_tasks, d
         receipt = send(expense, staff, content, "../../etc/a\u202egpj.exe")
     receipt.refresh_from_db()
     assert (receipt.content_type, receipt.name) == (kind, "agpj.exe")
-    assert b"the author" not in stored(receipt) and b"made by somebody" not in stored(receipt)
+    assert b"the author" not in stored(receipt)
+    assert b"made by somebody" not in stored(receipt)
     if kind == "application/pdf":
         # Kept as it came; a worker has drawn its first page.
         assert stored(receipt) == content
         small = Image.open(io.BytesIO(stored(receipt, "thumbnail_as")))
-        assert small.size == (300, 400) and small.getpixel((60, 300))[0] > 200 > small.getpixel((60, 300))[1]
+        assert small.size == (300, 400)
+        assert small.getpixel((60, 300))[0] > 200 > small.getpixel((60, 300))[1]
 
 
 def test_a_portrait_with_a_second_picture_inside_is_one_receipt(expense, staff):
@@ -139,7 +146,7 @@ def test_what_is_no_receipt_is_refused_in_words_and_leaves_nothing(expense, staf
 def test_the_same_file_twice_on_one_expense_is_noticed(account, expense, staff, store):
     first = send(expense, staff, png(), "a.png")
     kept = files_in(store)
-    with pytest.raises(problems.SameReceipt, match="as “a.png”") as refusal:
+    with pytest.raises(problems.SameReceipt, match=r"as “a\.png”") as refusal:
         send(expense, staff, png(), "b.png")
     assert refusal.value.receipt_id == str(first.pk)
     assert files_in(store) == kept
@@ -224,7 +231,7 @@ def test_links_lead_to_the_accounts_hosts_alone(expense, owner, staff):
         "",
     )
     for address in ("https://evil.drive.example.org/a", "https://drive.example.org.evil.com/", "https://localhost/a"):
-        with pytest.raises(problems.HostNotAllowed, match="It allows drive.example.org"):
+        with pytest.raises(problems.HostNotAllowed, match=r"It allows drive\.example\.org"):
             link(address)
     for address in (
         "http://drive.example.org/a",

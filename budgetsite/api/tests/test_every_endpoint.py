@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from io import BytesIO
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from budgets.services.comment import add_comment
 from budgets.services.driver import create_driver
 from budgets.services.exchange_rate_table import create_rate
 from budgets.services.payment import add_payment
+from budgets.services.receipt import add_receipt
 from budgetsite.accounts.models import Account
 from budgetsite.accounts.permissions import may
 from budgetsite.accounts.roles import BACK_OFFICE, Role
@@ -27,6 +29,7 @@ from budgetsite.api.permissions import ANY_MEMBER, RolePermission
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.budgets import make_budget, make_event, make_line
 from budgetsite.testing.expenses import NOW, make_expense
+from budgetsite.testing.papers import png
 from budgetsite.testing.people import make_member
 from budgetsite.testing.rest import RestClient, rest_client
 from events.models import Venue
@@ -123,6 +126,7 @@ def rows_of(account: Account) -> dict[str, Any]:
             "alert-rules": rule.pk,
             "expense_id": expense.pk,
             "payment_id": add_payment(expense_id=expense.pk, amount=Decimal(100), **acting).pk,
+            "receipt_id": add_receipt(expense_id=expense.pk, file=BytesIO(png()), name="Bill", **acting).pk,
             "vendor_id": expense.vendor_id,
             "comment_id": add_comment(budget=budget, expense=expense, acting_user=owner, text="Paid in part").pk,
             "exchange_rate_id": create_rate(
