@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
-from budgetsite.pages.amounts import format_quantity
+from budgetsite.pages.amounts import MINUS, format_quantity
 
 PLOT_TOP = 24
 PLOT_HEIGHT = 168
@@ -87,7 +87,7 @@ def column_chart(values: Sequence[tuple[str, Decimal]]) -> ColumnChart:
     ticks = [bottom + step * number for number in range(count + 1)]
     return ColumnChart(
         columns=columns,
-        ticks=[Tick(format_quantity(tick), y_of(tick)) for tick in ticks],
+        ticks=[Tick(format_quantity(tick).replace("-", MINUS), y_of(tick)) for tick in ticks],
         baseline=baseline,
         height=PLOT_TOP + PLOT_HEIGHT + LABELS_HEIGHT,
     )

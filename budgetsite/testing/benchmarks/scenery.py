@@ -103,8 +103,11 @@ def line_ids(scene: Scene, budget_id: UUID) -> list[UUID]:
         return list(lines.values_list("pk", flat=True))
 
 
-def add_entries(scene: Scene, budget_id: UUID, lines: list[UUID], count: int) -> None:
-    """Post so many cents to a budget's lines in turn, through the chain's trigger, and set the totals that follow."""
+def add_entries(scene: Scene, budget_id: UUID, lines: list[UUID], count: int, *, days: int = 1) -> None:
+    """Post so many cents to a budget's lines in turn, through the chain's trigger, and set the totals that follow.
+
+    The entries are of the last so many days, in turn.
+    """
     with tenant_scope(scene.tenant_id, user_id=scene.user.pk):
         for start in range(0, count, _ENTRIES_AT_ONCE):
             # A transaction for each: the budget's row is written with every entry, and its old versions pile up.
@@ -115,7 +118,7 @@ def add_entries(scene: Scene, budget_id: UUID, lines: list[UUID], count: int) ->
                         actual_delta, currency, occurred_at, source, source_id, actor_id, description)
                     SELECT gen_random_uuid(), %(tenant)s, %(budget)s,
                         (%(lines)s::uuid[])[1 + n %% cardinality(%(lines)s::uuid[])], 'actual', 0, 0.01, %(currency)s,
-                        now(), 'manual', '', %(user)s, ''
+                        now() - (n %% %(days)s) * interval '1 day', 'manual', '', %(user)s, ''
                     FROM generate_series(1, %(count)s) n
                     """,
                     {
@@ -125,6 +128,7 @@ def add_entries(scene: Scene, budget_id: UUID, lines: list[UUID], count: int) ->
                         "currency": CURRENCY,
                         "user": scene.user.pk,
                         "count": min(_ENTRIES_AT_ONCE, count - start),
+                        "days": days,
                     },
                 )
         rebuild_totals()

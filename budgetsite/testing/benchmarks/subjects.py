@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from budgetsite.testing.benchmarks import (
+    analytics,
     budget_page,
     growth,
     ledger_posting,
@@ -25,5 +26,6 @@ SUBJECTS: dict[str, Callable[[Run], list[Row]]] = {
     "recompute": recomputing.measure,
     "revisions": revisions.measure,
     "growth": growth.measure,
+    "analytics": analytics.measure,
     "registering": registering.measure,
 }
