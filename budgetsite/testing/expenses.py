@@ -20,7 +20,7 @@ def make_expense(budget: EventBudget, user: User, *, role: Role = Role.STAFF, **
         values["line_item_id"] = line.pk
     elif "line_item_id" not in values:
         values.setdefault("category", "Flowers")
-    account: Account = Account.objects.get(pk=budget.tenant_id)
+    account = Account.objects.get(pk=str(budget.tenant_id))
     return record_expense(event=budget.event, acting_user=user, acting_role=role, account=account, now=NOW, **values)
 
 
