@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,8 @@ from django.db.models import TextChoices
 
 from budgetsite.accounts.models import User
 from budgetsite.accounts.roles import Role
+from budgetsite.privacy.models import AccessAction
+from budgetsite.privacy.services.access_log import record_access
 from budgetsite.sheets.columns import Amount, Column, Integer, Text
 from budgetsite.sheets.writing import write_csv, write_xlsx
 from events.models import Event
@@ -64,14 +67,22 @@ def export_registrations(
     """Return the registrations that this person may see, newest first; of one status where it is named.
 
     Moments are in the event's time zone. The codes for the door are not in the file: whoever has one can collect. One
-    statement for any number of rows.
+    statement for any number of rows, and one that records who took them away.
     """
     columns = [Column(name, _kind(name, event.currency)) for name in EXPORTED_COLUMNS]
-    rows = _rows(event, acting_user, role, status)
+    written = count()
+    rows = (row for row, _ in zip(_rows(event, acting_user, role, status), written, strict=False))
     content = (
         write_csv(columns, rows)
         if sheet_format == SheetFormat.CSV
         else write_xlsx(columns, rows, title="Registrations")
+    )
+    record_access(
+        action=AccessAction.EXPORTED,
+        kind="registrations",
+        list_id=event.pk,
+        people=next(written),
+        place=f"Registrations of an event, {sheet_format.label}",
     )
     day = event.event_date.astimezone(ZoneInfo(event.timezone)).date()
     return RegistrationFile(

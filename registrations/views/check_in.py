@@ -14,9 +14,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from budgetsite.pages.access import PageRequest, page
 from events.models import Event
 from registrations.forms.registration import ReasonForm
-from registrations.selectors.door_page import MOST_FOUND, expected_at_the_door, found_by_name
+from registrations.selectors.door_page import MOST_FOUND, found_by_name
 from registrations.selectors.variance import variance_of
 from registrations.services.check_in import Scan, check_in, undo_check_in
+from registrations.services.door_list import list_for_the_door
 from registrations.services.problems import NonceUsed
 from registrations.views.page_parts import desk_context, event_or_404, refusals_told, registration_or_404
 
@@ -83,7 +84,7 @@ def undo(request: PageRequest, event_id: UUID, registration_id: UUID) -> HttpRes
 def manual_list(request: PageRequest, event_id: UUID) -> HttpResponse:
     """Everybody who is expected, for paper: the door works without a network too."""
     event = event_or_404(request, event_id)
-    context = desk_context(request, event, "check_in") | {"rows": expected_at_the_door(event.pk)}
+    context = desk_context(request, event, "check_in") | {"rows": list_for_the_door(event=event)}
     return render(request, "registrations/manual_list.html", context)
 
 

@@ -8,8 +8,12 @@ from django.urls import reverse
 from budgetsite.accounts.models import Membership
 from budgetsite.accounts.roles import Role
 from budgetsite.privacy.models import PersonalDataAccess
+from budgetsite.privacy.selectors import accesses_to
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.people import make_account, make_member, sign_in
+from budgetsite.testing.registrations import NOW, ask, make_open_event, make_option
+from budgetsite.testing.rest import rest_client_of
+from registrations.services.registration import approve
 
 
 def log():
@@ -35,6 +39,29 @@ def test_the_list_of_people_and_each_of_their_pages_in_the_back_office(account, 
     ]
     with tenant_scope(other_account.pk):
         assert log() == []
+
+
+def test_registrations_taken_away_as_a_file_or_on_paper(account, owner):
+    event = make_open_event(account, owner)
+    option = make_option(event, owner)
+    guest = make_member(account, Role.ATTENDEE, name="A guest").user
+    registration = ask(event, guest, option)
+    ask(event, owner, option)
+    approve(registration_id=registration.pk, event=event, acting_user=owner, now=NOW)
+    client = sign_in(owner, account)
+
+    assert client.get(reverse("registrations:manual_list", args=[event.pk])).status_code == 200
+    exported = client.get(reverse("registrations:export", args=[event.pk]), {"format": "xlsx", "status": "PENDING"})
+    assert exported.status_code == 200
+    assert rest_client_of(owner, account).get(f"/events/{event.pk}/registrations/export").status == 200
+
+    assert sorted(log(), key=lambda entry: entry[5]) == [
+        ("The owner", "exported", "registrations", None, 1, "List for the door of an event"),
+        ("The owner", "exported", "registrations", None, 2, "Registrations of an event, CSV"),
+        ("The owner", "exported", "registrations", None, 1, "Registrations of an event, Excel workbook"),
+    ]
+    assert set(PersonalDataAccess.objects.values_list("list_id", flat=True)) == {event.pk}
+    assert len(accesses_to(guest)) == 3
 
 
 def test_an_account_taken_away_by_an_operator(committed_db, tmp_path, capsys):
