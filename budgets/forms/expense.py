@@ -99,19 +99,20 @@ class ExpenseForm(forms.Form):
             ].help_text = f"What one unit is worth in {currency}. Empty: the account's rate of the day."
         # The options' own names, whatever their labels say.
         self.choice_names = {target.key: target.name for target in targets.all}
+        # In the order of the fields, so that the first to be answered is the first to be met.
+        self.questions.sort(key=lambda question: list(self.fields).index(question.part))
         for question in self.questions:
             self._put(question)
 
     def _put(self, question: Question) -> None:
-        field = self.fields.get(question.part)
-        if field is None:
-            return
+        field = self.fields[question.part]
         labels = {value: self._label(question.part, value) for value in question.choices}
         if question.part == "target" and labels:
             field.choices = [("", "Choose one"), ("You may mean", list(labels.items())), *field.choices[1:]]  # type: ignore[attr-defined]
         elif question.choices:
             field.widget = forms.RadioSelect(choices=list(labels.items()), attrs=dict(field.widget.attrs))
         field.help_text = question.text
+        field.widget.attrs["data-asks"] = True
         if question is self.questions[0]:
             field.widget.attrs["autofocus"] = True
 

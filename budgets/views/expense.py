@@ -26,6 +26,7 @@ from budgets.views.expense_refusals import REFUSALS, tell
 from budgets.views.expense_rights import may_change_payment, rights_on_expense
 from budgets.views.expense_story import story_of
 from budgets.views.meanwhile import Meanwhile, merged, with_choices
+from budgets.views.receipt import receipts_context
 from budgetsite.accounts.permissions import may
 from budgetsite.pages.access import PageRequest, page, visible
 from budgetsite.tenancy.scope import deleted_rows_visible
@@ -68,7 +69,7 @@ def detail_page(
         "comments": BudgetComment.objects.filter(expense=expense).select_related("author").order_by("created_at", "id"),
         "comment_form": comment or CommentForm(auto_id="comment-%s"),
         "story": story_of(records_of(expense), expense),
-        "four_eyes": request.account.four_eyes,
+        **receipts_context(request, expense),
     }
     return render(request, "budgets/expenses/detail.html", context, status=status)
 

@@ -37,6 +37,11 @@ def format_quantity(value: Decimal) -> str:
     return format_decimal(value, locale=amounts.babel_locale(_reader_language()))
 
 
+def format_rate(value: Decimal) -> str:
+    """Return an exchange rate with the decimals that it has, up to eight: "1.148"."""
+    return format_decimal(value, format="#,##0.########", locale=amounts.babel_locale(_reader_language()))
+
+
 def _reader_language() -> str:
     return get_language() or "en"
 

@@ -51,6 +51,12 @@ def quantity(value: Decimal | None) -> str:
 
 
 @register.filter
+def exchange_rate(value: Decimal) -> str:
+    """`{{ expense.exchange_rate|exchange_rate }}`: 1.148, with the decimals that it has."""
+    return amounts.format_rate(value)
+
+
+@register.filter
 def share(value: Decimal) -> str:
     """`{{ line.value|share }}`: 33.333%, with the decimals that it has."""
     return share_in_words(value)
