@@ -99,6 +99,8 @@ class LedgerEntry(TenantRow):
                 condition=models.Q(line_item__isnull=False),
                 name="budgets_entry_of_line",
             ),
+            # The entries behind a figure of all budgets, the last one first.
+            models.Index("tenant", models.F("occurred_at").desc(), models.F("id").desc(), name="budgets_entry_by_time"),
         ]
         triggers: ClassVar[list[pgtrigger.Trigger]] = [
             pgtrigger.Trigger(
