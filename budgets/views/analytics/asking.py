@@ -28,6 +28,8 @@ TABS = (
     ("overspend", "Overspend"),
 )
 
+KEPT = ("what", "category", "event", "source", "due", "payment", "waiting")
+
 
 @dataclass(frozen=True, slots=True)
 class Asking:
@@ -85,6 +87,8 @@ def answer_page(asking: Asking, template: str, report: Report, **context: Any) -
         "inquiry": asking.inquiry,
         "currency": asking.inquiry.currency,
         "narrowed": bool(set(asking.query) - {"currency"}),
+        # What a figure has led here for stays when the form narrows it further.
+        "kept": {name: asking.request.GET[name] for name in KEPT if asking.request.GET.get(name)},
         "report": report,
         "tables": {table.name: table for table in report.tables},
         "tabs": _tabs(asking, report.name),

@@ -15,7 +15,7 @@ from budgets.selectors.analytics.categories import Categories
 from budgets.selectors.analytics.clients import ClientFigures
 from budgets.selectors.analytics.inquiry import EventFigures, Figures
 from budgets.selectors.analytics.payments import Payments, PaymentSums
-from budgets.selectors.analytics.profit_and_loss import ProfitAndLoss
+from budgets.selectors.analytics.profit_and_loss import CategoryCosts, ProfitAndLoss
 from budgets.selectors.analytics.trends import Trends
 from budgets.views.analytics.asking import Asking, budget_url
 from budgetsite.money import ratios
@@ -153,7 +153,7 @@ def _payment_row(words: str, sums: PaymentSums, url: str) -> list[Cell]:
         Cell(sums.amount),
         Cell(sums.billed),
         Cell(sums.paid),
-        Cell(sums.owed, url),
+        Cell(sums.owed, url if sums.owed else ""),
     ]
 
 
@@ -348,6 +348,10 @@ def profit_and_loss_tables(asking: Asking, found: ProfitAndLoss) -> list[Table]:
     def behind(**more: object) -> str:
         return asking.movements(event=event.event_id, **more)
 
+    def spent_on(cost: CategoryCosts) -> str:
+        known = cost.category_id is not None and cost.actual
+        return behind(category=cost.category_id, what=moved.SPENT) if known else ""
+
     return [
         Table(
             name="income",
@@ -378,7 +382,7 @@ def profit_and_loss_tables(asking: Asking, found: ProfitAndLoss) -> list[Table]:
                     Cell(cost.name),
                     Cell(cost.planned, budget_url(event.budget_id)),
                     Cell(cost.committed),
-                    Cell(cost.actual, behind(category=cost.category_id, what=moved.SPENT) if cost.category_id else ""),
+                    Cell(cost.actual, spent_on(cost)),
                     Cell(cost.planned - cost.actual),
                 ]
                 for cost in found.costs

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from itertools import count
 
 from django.db import transaction
@@ -52,9 +53,9 @@ def measure(run: Run) -> list[Row]:
         computing, plainly, remembering, asking = run.measure(
             [
                 repeating(computed(scene, question)),
-                repeating(lambda by_hand=by_hand: by_hand(CURRENCY, zone)),
+                repeating(partial(by_hand, CURRENCY, zone)),
                 repeating(remembered(scene, question)),
-                repeating(lambda name=name: client.get(f"/api/v1/analytics/{name}")),
+                repeating(partial(client.get, f"/api/v1/analytics/{name}")),
             ]
         )
         what = f"{name} of {run.extent.entries:,} entries"
