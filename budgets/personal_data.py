@@ -51,8 +51,9 @@ _ENTRY = (
     "id", "created_at", "budget__event__name", "kind", "committed_delta", "actual_delta", "currency", "occurred_at",
     "source", "description",
 )  # fmt: skip
+# Without the notes, which the team may have written to an expense of their client's.
 _EXPENSE = (
-    "id", "created_at", "event__name", "description", "stage", "amount", "currency", "expense_date", "notes",
+    "id", "created_at", "event__name", "description", "stage", "amount", "currency", "expense_date",
     "created_by", "decided_by", "decided_at", "decision_reason", "deleted_at",
 )  # fmt: skip
 _INVOICE = ("id", "created_at", "expense__description", "amount", "invoice_number", "invoice_date", "cancel_reason")

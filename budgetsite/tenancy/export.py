@@ -58,7 +58,8 @@ def export_tenant(tenant_id: UUID, *, directory: Path, now: datetime) -> list[Ex
     manifest = {
         "account_id": str(tenant_id),
         "exported_at": now.isoformat(),
-        "format": "CSV, UTF-8, commas, empty for NULL, bytes as \\x and hexadecimal digits",
+        "format": "CSV, UTF-8, commas, empty for NULL, bytes as \\x and hexadecimal digits, encrypted texts as they "
+        "are stored: the key's id, a colon, a ciphertext",
         "tables": [asdict(table) for table in tables],
     }
     with _private_file(directory / MANIFEST) as file:
