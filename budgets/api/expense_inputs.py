@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from budgets.models import ExpenseStage, PaymentMethod
 from budgets.services.expense_bulk import MOST_AT_ONCE
@@ -64,8 +65,9 @@ class VendorField(serializers.CharField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=200, allow_blank=True, allow_null=True, required=False, **kwargs)
 
-    def to_internal_value(self, data: Any) -> Any:
-        return name_or_id(super().to_internal_value(data))
+    def run_validation(self, data: Any = empty) -> Any:
+        text = super().run_validation(data)
+        return name_or_id(text) if text else text
 
 
 def name_or_id(text: str) -> str | UUID:
