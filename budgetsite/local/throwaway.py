@@ -88,12 +88,14 @@ def folder_in_memory(environ: Mapping[str, str], memory: Path = MEMORY) -> Path 
         return None
     folder = memory / f"budgetsite-{os.geteuid()}"
     try:
-        folder.mkdir(mode=0o711, exist_ok=True)
+        folder.mkdir(exist_ok=True)
         # Everybody may write in the folder above: what lies there under this name may be somebody else's.
-        ours = not folder.is_symlink() and folder.stat().st_uid == os.geteuid()
+        if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
+            return None
+        folder.chmod(0o711)
     except OSError:
         return None
-    return folder if ours else None
+    return folder
 
 
 def _temporary_folder(folder: DataFolder) -> Path:
