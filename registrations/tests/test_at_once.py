@@ -248,7 +248,8 @@ def test_asking_approving_cancelling_and_cutting_at_random_leaves_every_counter_
                     now=NOW,
                     total_available=choose.randint(1, 8),
                 )
-            budget = EventBudget.objects.get(event=event)
+            # Held, so that nothing is committed between looking and cutting.
+            budget = EventBudget.objects.select_for_update(no_key=True).get(event=event)
             return update_event_budget(
                 budget_id=budget.pk,
                 version=budget.version,
