@@ -2,7 +2,6 @@
 
 import json
 import zipfile
-from datetime import UTC, datetime
 from decimal import Decimal
 from io import StringIO
 
@@ -29,6 +28,7 @@ from budgetsite.testing.budgets import make_line, move
 from budgetsite.testing.expenses import make_expense
 from budgetsite.testing.people import PASSWORD, make_account, make_member, sign_in
 from budgetsite.testing.registrations import NOW, ask, make_open_event, make_option
+from budgetsite.testing.rest import rest_client_of
 from registrations.models import EventRegistration
 from registrations.services.registration_proof import verify_registrations
 
@@ -138,7 +138,7 @@ def test_a_person_takes_away_everything_and_that_is_recorded(sunrise, story, tmp
 
 
 def test_an_erased_person_leaves_the_books_whole_and_no_name(sunrise, story):
-    client = sign_in(story, sunrise)
+    client, program = sign_in(story, sunrise), rest_client_of(story, sunrise)
     chain = in_account(sunrise, lambda: list(LedgerEntry.objects.values_list("hash", flat=True)))
     before = rows_of_everything()
 
@@ -169,6 +169,7 @@ def test_an_erased_person_leaves_the_books_whole_and_no_name(sunrise, story):
     assert authenticate(RequestFactory().post("/sign-in"), username=EMAIL, password=PASSWORD) is None
     assert membership_in(sunrise.pk, user_id=story.pk) is None
     assert client.get("/").status_code == 302
+    assert program.get("/events").status == 401
 
     assert in_account(sunrise, lambda: audit_ledger().discrepancies) == []
     assert in_account(sunrise, verify_registrations) == []
@@ -233,4 +234,4 @@ def test_the_last_owner_a_person_of_the_platform_and_a_stranger_are_refused_and_
         cursor.execute("UPDATE accounts_user SET is_staff = true WHERE email = %s", [EMAIL])
     with pytest.raises(CommandError, match="has rights of the platform"):
         run("erase_person", "--account", sunrise.slug, "--email", EMAIL, "--yes")
-    assert datetime.now(UTC) > User.objects.get(email=EMAIL).date_joined
+    assert User.objects.get(email=EMAIL).name == NAME
