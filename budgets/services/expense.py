@@ -161,7 +161,8 @@ def take_to(
         )
         invoice = enter_bill(expense, wanted, converted, confirm_duplicate=confirm_duplicate, now=now)
     derive_payments(expense, [invoice] if invoice else [], [])
-    store(expense, kind=kind, moved_money=stage != ExpenseStage.PLANNED, bill=invoice)
+    # An amount in another currency may be too small to be one in the budget's.
+    store(expense, kind=kind, moved_money=bool(expense.committed_amount or expense.actual_amount), bill=invoice)
 
 
 @transaction.atomic
@@ -210,7 +211,7 @@ def change_expense(
         expense.expense_date = fields["expense_date"]
     if expense.due_date is not None and {"due_date", "expense_date"} & fields.keys():
         _refuse_due_before(expense.due_date, expense.expense_date)
-    posted = expense.committed_amount, expense.actual_amount, expense.line_item_id
+    posted = expense.committed_amount, expense.actual_amount
     left_line_id = expense.line_item_id
     if fields.keys() & {"amount", "currency", "exchange_rate"}:
         _change_amount(expense, fields, acting_user=acting_user, acting_role=acting_role, override=override, now=now)
@@ -220,13 +221,15 @@ def change_expense(
     _follow_only_bill(expense, invoices, fields)
     derive_payments(expense, invoices, live_payments(expense))
     refuse_paid(expense)
+    holds_money = bool(expense.committed_amount or expense.actual_amount)
+    moves_line = expense.line_item_id != left_line_id
     store(
         expense,
         kind="expense.changed",
-        moved_money=posted != (expense.committed_amount, expense.actual_amount, expense.line_item_id),
+        moved_money=posted != (expense.committed_amount, expense.actual_amount) or (moves_line and holds_money),
         fields=sorted(fields),
     )
-    if expense.line_item_id != left_line_id:
+    if moves_line:
         clear_unbudgeted(left_line_id, now=now)
     return expense
 

@@ -63,7 +63,8 @@ def commit_expense(
     described = f"Promised: {expense.description}{beyond}"
     expense_money.promise(expense, override=override, description=described, now=now)
     derive_payments(expense, live_invoices(expense), live_payments(expense))
-    store(expense, kind="expense.committed")
+    # An amount in another currency may be too small to be one in the budget's.
+    store(expense, kind="expense.committed", moved_money=bool(expense.committed_amount))
     return expense
 
 
@@ -113,7 +114,8 @@ def invoice_expense(
     )
     expense.invoice_number = invoice.invoice_number or expense.invoice_number
     derive_payments(expense, [*live_invoices(expense), invoice], live_payments(expense))
-    store(expense, kind="expense.invoiced", bill=invoice, invoice=str(invoice.pk))
+    moved = bool(invoice.actual_amount or invoice.settled_amount)
+    store(expense, kind="expense.invoiced", moved_money=moved, bill=invoice, invoice=str(invoice.pk))
     return invoice
 
 
@@ -150,7 +152,8 @@ def cancel_expense(
     mark_cancelled(taken, acting_user, reason, now)
     derive_payments(expense, [invoice for invoice in invoices if invoice.pk != taken.pk], live_payments(expense))
     refuse_paid(expense)
-    store(expense, kind="expense.invoice_cancelled", invoice=str(taken.pk))
+    moved = bool(taken.actual_amount or taken.settled_amount)
+    store(expense, kind="expense.invoice_cancelled", moved_money=moved, invoice=str(taken.pk))
     return expense
 
 

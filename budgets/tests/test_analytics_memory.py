@@ -85,16 +85,18 @@ def test_every_committed_change_moves_the_position_and_a_rolled_back_one_does_no
         lambda: make_expense(line.budget, owner, line_item=line, amount=Decimal(5), stage="invoiced")
     )
 
+    wish = in_own_transaction(lambda: make_expense(line.budget, owner, line_item=line, amount=Decimal(3)))
+    other = in_own_transaction(lambda: make_line(line.budget, owner, name="Garden", budgeted_amount=Decimal(0)))
+
+    def change(expense, **fields):
+        acting = {"acting_user": owner, "acting_role": Role.OWNER, "account": account}
+        change_expense(expense_id=expense.pk, version=expense.version, now=NOW, **acting, **fields)
+
     def change_notes():
-        change_expense(
-            expense_id=expense.pk,
-            version=expense.version,
-            acting_user=owner,
-            acting_role=Role.OWNER,
-            account=account,
-            now=NOW,
-            notes="Call them",
-        )
+        change(expense, notes="Call them")
+
+    def move_what_holds_no_money():
+        change(wish, line_item_id=other.pk)
 
     def rename_line():
         update_line_item(
@@ -115,12 +117,12 @@ def test_every_committed_change_moves_the_position_and_a_rolled_back_one_does_no
         soft_delete(line.budget.event, now=NOW)
 
     seen = [in_own_transaction(books_position)]
-    for change in (lambda: spend(line), change_notes, rename_line, share, rename_event, delete):
+    for step in (lambda: spend(line), change_notes, move_what_holds_no_money, rename_line, share, rename_event, delete):
         with transaction.atomic():
-            change()
+            step()
             transaction.set_rollback(True)
         assert in_own_transaction(books_position) == seen[-1]
-        in_own_transaction(change)
+        in_own_transaction(step)
         seen.append(in_own_transaction(books_position))
     assert len(set(seen)) == len(seen)
 
