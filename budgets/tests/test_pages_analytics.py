@@ -60,13 +60,8 @@ def links(html):
 
 def test_every_figure_leads_somewhere_and_what_it_leads_to_has_rows(party, account, owner):
     client = sign_in(owner, account)
-    seen, todo = set(), [f"/analytics/{place}" for place in PLACES]
-    while todo:
-        path = todo.pop()
-        html = page(client, path)
-        seen.add(path)
-        todo += [link for link in links(html) if link not in seen and link not in todo and "/events/" not in link]
-    behind = [path for path in seen if re.match(r"/analytics/(movements|lines|expenses)\?", path)]
+    found = {link for place in PLACES for link in links(page(client, f"/analytics/{place}"))}
+    behind = sorted(path for path in found if re.match(r"/analytics/(movements|lines|expenses)\?", path))
     assert len(behind) > 5
     for path in behind:
         assert "O'Brien <b>party</b>" in page(client, path) or "expenses?" in path, path
@@ -149,8 +144,8 @@ def test_columns_keep_to_a_scale_of_round_numbers():
         "0.5",
         "1",
         "5",
-        "5E+2",
-        "1E+3",
+        "500",
+        "1000",
     ]
     shown = [(one.kind, one.x, one.width) for one in stacked([("paid", "", Decimal(1)), ("soon", "", Decimal(3))])]
     assert shown == [("paid", "0.000%", "25.000%"), ("soon", "25.000%", "75.000%")]

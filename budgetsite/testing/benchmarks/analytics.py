@@ -30,7 +30,7 @@ from budgetsite.testing.benchmarks.scenery import (
 
 COMPUTED = Limit(at_most=3)
 REMEMBERED = Limit(at_most=0.05)
-BUDGETS, LINES = 20, 10
+BUDGETS, LINES = 5, 20
 # The months of the chart, and some days before them.
 DAYS = 380
 

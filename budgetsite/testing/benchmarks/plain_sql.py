@@ -49,7 +49,7 @@ _OPEN_ALERTS = """
     WHERE tenant_id = %s AND budget_id = %s AND NOT resolved AND deleted_at IS NULL
 """
 
-_POST_TO_BUDGET = """
+POST_TO_BUDGET = """
     UPDATE budgets_eventbudget SET
         total_actual_amount = total_actual_amount + %(amount)s,
         variance_amount = total_budget_amount - total_actual_amount - %(amount)s,
@@ -60,7 +60,7 @@ _POST_TO_BUDGET = """
     RETURNING total_budget_amount, total_actual_amount
 """
 
-_POST_TO_LINE = """
+POST_TO_LINE = """
     UPDATE budgets_budgetlineitem SET
         actual_amount = actual_amount + %(amount)s,
         variance_amount = budgeted_amount - actual_amount - %(amount)s
@@ -68,7 +68,7 @@ _POST_TO_LINE = """
     RETURNING budgeted_amount, actual_amount
 """
 
-_INSERT_ENTRY = """
+INSERT_ENTRY = """
     INSERT INTO budgets_ledgerentry (id, tenant_id, budget_id, line_item_id, kind, committed_delta, actual_delta,
         currency, occurred_at, source, source_id, actor_id, description)
     VALUES (%(entry)s, %(tenant)s, %(budget)s, %(line)s, 'actual', 0, %(amount)s,
@@ -91,10 +91,10 @@ _EDIT_LINE = """
 _LINE_HISTORY = """
     INSERT INTO budgets_historicalbudgetlineitem (id, deleted_at, kind, section, name, description, currency,
         budgeted_amount, driver_id, quantity, unit_price, transferred_amount, based_on_id, sort_order, notes, version,
-        history_date, history_type, budget_id, category_id, history_user_id, tenant_id)
+        is_unbudgeted, history_date, history_type, budget_id, category_id, history_user_id, tenant_id)
     VALUES (%(id)s, NULL, %(kind)s, %(section)s, %(name)s, %(description)s, %(currency)s,
         %(budgeted_amount)s, %(driver_id)s, %(quantity)s, %(unit_price)s, %(transferred_amount)s, %(based_on_id)s,
-        %(sort_order)s, %(notes)s, %(version)s,
+        %(sort_order)s, %(notes)s, %(version)s, %(is_unbudgeted)s,
         now(), '~', %(budget_id)s, %(category_id)s, %(user)s, %(tenant_id)s)
 """
 
@@ -174,9 +174,9 @@ class PlainSql:
             "now": datetime.now(UTC),
         }
         with self._transaction():
-            self._one(_POST_TO_BUDGET, values)
-            self._one(_POST_TO_LINE, values)
-            self.connection.execute(_INSERT_ENTRY, values)
+            self._one(POST_TO_BUDGET, values)
+            self._one(POST_TO_LINE, values)
+            self.connection.execute(INSERT_ENTRY, values)
 
     def edit_line(self, budget_id: UUID, line_id: UUID, budgeted: Decimal, read_version: int) -> int:
         """Plan another amount on a line, keep its history and recompute the budget; return the line's version."""
