@@ -79,7 +79,7 @@ def test_what_is_open_is_a_choice_and_nothing_is_guessed(account, staff, budget,
     page = browser(staff, account).post(address("expense_quick", budget), {"line": "Rose 12 300 from Meyer"})
     assert "2 things to say before it can be saved" in words(page)
     form = page.context["form"]
-    assert [question.part for question in form.questions] == ["amount", "target"]
+    assert [question.part for question in form.questions] == ["target", "amount"]
     assert [value for value, _ in form.fields["amount"].widget.choices] == ["12", "300", "12300"]
     assert (form["target"].value(), form["vendor"].value()) == ("", "Meyer")
 
@@ -116,6 +116,20 @@ def test_what_does_not_fit_may_be_overridden_by_who_may(account, staff, manager,
     assert list(without.context["form"].errors) == ["reason"]
     client.post(address("expense_new", budget), {**typed, "override": "on", "reason": "The boss agreed"})
     assert figures(roses) == ("5000", "0", "-4000")
+
+
+def test_a_promise_that_does_not_fit_asks_for_a_reason(account, staff, manager, budget, roses):
+    expense = make_expense(budget, staff, line_item=roses, amount=Decimal(1500))
+    typed = {"version": expense.version}
+    refused = browser(staff, account).post(step_of(expense, "commit"), typed)
+    assert refused.status_code == 409
+    assert "1,500.00 CAD do not fit: 1,000.00 are available on “Roses”" in words(refused)
+    assert b'name="override"' not in refused.content
+    client = browser(manager, account)
+    assert b'name="override"' in client.post(step_of(expense, "commit"), typed).content
+    assert figures(roses) == ("0", "0", "1000")
+    client.post(step_of(expense, "commit"), {**typed, "override": "on", "reason": "agreed with the couple"})
+    assert figures(roses) == ("1500", "0", "-500")
 
 
 def test_a_bill_number_that_was_there_is_asked_about(account, staff, budget, roses):
@@ -297,6 +311,33 @@ def test_a_client_records_comments_and_pays_and_sees_no_internals(account, staff
     assert client.get(reverse("budgets:vendor", args=[agreed.vendor_id])).status_code == 403
     client.post(step_of(own, "withdraw"), {"version": 1})
     assert stored(own).approval == "rejected"
+
+
+def test_why_the_team_decided_is_the_teams(account, staff, manager, couple, budget, roses):
+    limit_expenses("400")
+    of_team = make_expense(budget, staff, line_item=roses, description="Peonies")
+    of_client = make_expense(budget, couple, role=Role.CLIENT, line_item=roses, amount=Decimal(20))
+    for expense, reason in ((of_team, "They pay late"), (of_client, "We bring vases")):
+        browser(manager, account).post(step_of(expense, "reject"), {"version": 1, "reason": reason})
+    client = browser(couple, account)
+    assert "They pay late" not in words(client.get(page_of(of_team)))
+    assert "We bring vases" in words(client.get(page_of(of_client)))
+    assert "They pay late" in words(browser(staff, account).get(page_of(of_team)))
+
+
+def test_a_clients_home_leads_to_their_expenses(account, couple, budget):
+    client = browser(couple, account)
+    home = client.get("/")
+    assert address("budget_expenses", budget) in home.content.decode()
+    # Of their one event everything is entered where all is listed.
+    assert b'id="quick-line"' in client.get(reverse("budgets:expenses")).content
+
+
+def test_planned_expenses_stand_with_their_line(account, staff, budget, roses):
+    make_expense(budget, staff, line_item=roses)
+    make_expense(budget, staff, line_item=roses, stage="committed")
+    text = words(browser(staff, account).get(address("detail", budget)))
+    assert "1 planned expense, 500.00: no money moved yet" in text
 
 
 def test_a_client_finds_no_other_event(account, owner, couple, staff):

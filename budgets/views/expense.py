@@ -54,6 +54,8 @@ def detail_page(
 ) -> HttpResponse:
     rights = rights_on_expense(expense, request, expense_policy())
     papers = papers_of(expense)
+    # Why the team decided as it did is its own, and for whoever asked.
+    sees_reasons = rights.internals or expense.created_by_id == request.user.pk
     still_open = expense.invoiced_amount - expense.paid_amount - expense.scheduled_amount
     context: dict[str, Any] = {
         "expense": expense,
@@ -68,7 +70,8 @@ def detail_page(
         "is_converted": expense.currency != expense.budget.currency,
         "comments": BudgetComment.objects.filter(expense=expense).select_related("author").order_by("created_at", "id"),
         "comment_form": comment or CommentForm(auto_id="comment-%s"),
-        "story": story_of(records_of(expense), expense),
+        "sees_reasons": sees_reasons,
+        "story": story_of(records_of(expense), expense, for_team=rights.internals, with_reasons=sees_reasons),
         **receipts_context(request, expense),
     }
     return render(request, "budgets/expenses/detail.html", context, status=status)

@@ -31,11 +31,11 @@ def expenses(request: PageRequest) -> HttpResponse:
     recent = list(budgets.newest_first()[:EVENTS_OFFERED])
     form = _filter_form(request, events=[budget.event for budget in recent])
     found = form.wanted()
-    budget = next((one for one in recent if one.event_id == found.event_id), None)
+    wanted = recent if len(recent) == 1 else [one for one in recent if one.event_id == found.event_id]
+    budget = wanted[0] if wanted else None
     context = list_context(request, found) | {
         "filter": form,
         "budget": budget,
-        "open_budgets": [one for one in recent if not one.is_locked],
         "records": may_record(request) and budget is not None and not budget.is_locked,
         "across": True,
     }

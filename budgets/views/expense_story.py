@@ -20,17 +20,25 @@ class Told:
     text: str
 
 
-def story_of(records: Sequence[Any], expense: Expense) -> list[Told]:
-    """Return what happened, the last first. `records` are an expense's history, the oldest first."""
-    steps = [_told(record, list(_changes(before, record, expense))) for before, record in pairwise(records)]
+def story_of(
+    records: Sequence[Any], expense: Expense, *, for_team: bool = True, with_reasons: bool = True
+) -> list[Told]:
+    """Return what happened, the last first. `records` are an expense's history, the oldest first.
+
+    Unless it is `for_team`, what is the team's own is left out.
+    """
+    steps = [
+        _told(record, list(_changes(before, record, expense, for_team=for_team)), with_reason=with_reasons)
+        for before, record in pairwise(records)
+    ]
     if records and records[0].version == 1:
         steps.insert(0, _told(records[0], [_beginning(records[0])]))
     return [step for step in reversed(steps) if step.text]
 
 
-def _told(record: Any, parts: list[str]) -> Told:
+def _told(record: Any, parts: list[str], *, with_reason: bool = False) -> Told:
     said = " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
-    reason = f" – “{record.decision_reason}”" if record.decision_reason and _decided(parts) else ""
+    reason = f" – “{record.decision_reason}”" if with_reason and record.decision_reason and _decided(parts) else ""
     return Told(record.history_user, record.history_date, f"{said}{reason}")
 
 
@@ -50,7 +58,7 @@ def _beginning(record: Any) -> str:
     return f"recorded it: {amount}, {how[record.stage]}"
 
 
-def _changes(before: Any, now: Any, expense: Expense) -> Iterator[str]:
+def _changes(before: Any, now: Any, expense: Expense, *, for_team: bool) -> Iterator[str]:
     if before.approval != now.approval:
         yield {
             ExpenseApproval.APPROVED: "approved it",
@@ -62,6 +70,8 @@ def _changes(before: Any, now: Any, expense: Expense) -> Iterator[str]:
         return
     yield from _money(before, now)
     yield from _fields(before, now, expense)
+    if for_team and before.notes != now.notes:
+        yield "changed the notes"
 
 
 def _money(before: Any, now: Any) -> Iterator[str]:
@@ -102,5 +112,3 @@ def _fields(before: Any, now: Any, expense: Expense) -> Iterator[str]:
         was, is_now = getattr(before, name), getattr(now, name)
         if was != is_now:
             yield f"set the {label} to {date_format(is_now, 'j F Y')}" if is_now else f"took the {label} away"
-    if before.notes != now.notes:
-        yield "changed the notes"

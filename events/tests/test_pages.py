@@ -251,8 +251,9 @@ def test_a_client_begins_with_their_own_event_and_its_budget(account, organizer)
 
     page = sign_in(client_user, account).get(reverse("home"))
 
-    assert names(page) == ["My wedding"]
-    assert page.context["rows"][0].budget.total_budget_amount == Decimal(10000)
+    [budget] = page.context["budgets"]
+    assert (budget.event.name, budget.total_budget_amount) == ("My wedding", Decimal(10000))
+    assert "Another" not in words(page)
     assert reverse("events:create") not in page.content.decode()
     assert reverse("budgets:import") not in page.content.decode()
 
