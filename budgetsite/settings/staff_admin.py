@@ -74,6 +74,21 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": "Expenses",
+                "separator": True,
+                "items": [
+                    _item("Expenses", "shopping_cart", "budgets_expense_changelist", "expenses.view"),
+                    _item("Payments", "payments", "budgets_expensepayment_changelist", "expenses.view"),
+                    _item("Receipts", "attach_file", "budgets_receipt_changelist", "expenses.view"),
+                    _item("Vendors", "storefront", "budgets_vendor_changelist", "vendors.view"),
+                    _item(
+                        "Exchange rates", "currency_exchange", "budgets_exchangerate_changelist", "exchange_rates.view"
+                    ),
+                    _item("Expense policy", "policy", "budgets_expensepolicy_changelist", "expense_policy.view"),
+                    _item("Comments", "forum", "budgets_budgetcomment_changelist", "comments.view"),
+                ],
+            },
+            {
                 "title": "Events",
                 "separator": True,
                 "items": [

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -14,15 +15,27 @@ from django.urls import reverse
 from alerts.models import BudgetAlert
 from budgets.models import (
     ApprovalRule,
+    BudgetComment,
     BudgetDecision,
     BudgetRevision,
     BudgetTemplate,
     BudgetTransfer,
     Category,
     EventBudget,
+    ExchangeRate,
+    Expense,
+    ExpensePayment,
+    ExpensePolicy,
     LedgerEntry,
+    Receipt,
+    Vendor,
 )
 from budgets.services.approval_rules import create_approval_rule
+from budgets.services.comment import add_comment
+from budgets.services.exchange_rate_table import create_rate
+from budgets.services.expense_policy import change_expense_policy
+from budgets.services.payment import add_payment
+from budgets.services.receipt import add_receipt
 from budgetsite.accounts.models import Account, Membership, Team, User
 from budgetsite.accounts.roles import BACK_OFFICE, Role
 from budgetsite.accounts.services import create_team
@@ -31,6 +44,8 @@ from budgetsite.privacy.services.retention import create_retention_rule
 from budgetsite.tenancy.deletion import soft_delete
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.budgets import make_budget, make_event, make_line, move
+from budgetsite.testing.expenses import make_expense
+from budgetsite.testing.papers import png
 from budgetsite.testing.people import make_member, sign_in
 from budgetsite.testing.registrations import NOW, ask, make_open_event, make_option
 from events.models import Event, Venue
@@ -64,12 +79,16 @@ def fill(account: Account, user: User) -> dict[type, Any]:
         registration = ask(door, user, option)
         check_in(event=door, qr_token=registration.qr_token, acting_user=user, now=NOW)
         queued = WaitlistEntry.objects.create(event=door, user=user, event_option=option, notes=SECRET)
+        spent: dict[str, Any] = {"role": Role.OWNER, "line_item": line, "vendor": SECRET, "description": SECRET}
+        expense = make_expense(budget, user, stage="invoiced", **spent)
+        acting: dict[str, Any] = {"acting_user": user, "acting_role": Role.OWNER, "now": NOW}
         category = Category.objects.create(name=SECRET)
         team = create_team(name=SECRET, acting_user=user)
         return {
             Account: account,
             ApprovalRule: create_approval_rule(acting_user=user, role="owner", currency="CAD", category=category),
             BudgetAlert: BudgetAlert.objects.first(),
+            BudgetComment: add_comment(budget=budget, expense=expense, acting_user=user, text=SECRET),
             BudgetDecision: BudgetDecision.objects.first(),
             BudgetRevision: BudgetRevision.objects.create(
                 budget=budget,
@@ -89,15 +108,28 @@ def fill(account: Account, user: User) -> dict[type, Any]:
             EventBudget: budget,
             EventOption: option,
             EventRegistration: registration,
+            ExchangeRate: create_rate(
+                acting_user=user,
+                base_currency="GBP",
+                quote_currency="EUR",
+                on_date=NOW.date(),
+                rate=Decimal("1.2"),
+                source=SECRET,
+            ),
+            Expense: expense,
+            ExpensePayment: add_payment(expense_id=expense.pk, amount=Decimal(1), reference=SECRET, **acting),
+            ExpensePolicy: change_expense_policy(acting_user=user, receipt_hosts=["hidden-banquet.example.org"]),
             LedgerEntry: LedgerEntry.objects.first(),
             Membership: Membership.objects.get(user=user),
             PersonalDataAccess: PersonalDataAccess.objects.create(
                 action="viewed", kind="members", list_id=account.pk, people=7, place=SECRET
             ),
             PickupSlot: PickupSlot.objects.filter(event=door).first(),
+            Receipt: add_receipt(expense_id=expense.pk, file=BytesIO(png()), name=SECRET, **acting),
             RegistrationDesk: RegistrationDesk.objects.get(event=door),
             RetentionRule: create_retention_rule(kind="access_log", months=12, acting_user=user),
             Team: team,
+            Vendor: expense.vendor,
             Venue: venue,
             WaitlistEntry: queued,
         }
@@ -136,6 +168,7 @@ def test_every_registered_model_belongs_to_a_tenant_or_is_the_account():
         "Account",
         "ApprovalRule",
         "BudgetAlert",
+        "BudgetComment",
         "BudgetDecision",
         "BudgetRevision",
         "BudgetTemplate",
@@ -146,13 +179,19 @@ def test_every_registered_model_belongs_to_a_tenant_or_is_the_account():
         "EventBudget",
         "EventOption",
         "EventRegistration",
+        "ExchangeRate",
+        "Expense",
+        "ExpensePayment",
+        "ExpensePolicy",
         "LedgerEntry",
         "Membership",
         "PersonalDataAccess",
         "PickupSlot",
+        "Receipt",
         "RegistrationDesk",
         "RetentionRule",
         "Team",
+        "Vendor",
         "Venue",
         "WaitlistEntry",
     }
