@@ -6,9 +6,10 @@ waits for them and has it alone: nobody ever waits in a circle. PostgreSQL's adv
 and because who waits to have the event alone is not overtaken by ever more who hold it. They end with the transaction.
 """
 
+from collections.abc import Iterable
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, connections
 
 from events.models import Event
 
@@ -16,6 +17,7 @@ from events.models import Event
 # so that no row is touched before; `%(event_lock)s` is `event_lock(event_id)`.
 HOLD_EVENT = "pg_advisory_xact_lock_shared(%(event_lock)s::bigint)"
 _ALONE = "pg_advisory_xact_lock(%(event_lock)s::bigint)"
+_HOLD_MANY = "SELECT pg_advisory_xact_lock_shared(held.event_lock) FROM unnest(%s::bigint[]) AS held (event_lock)"
 
 
 def hold_event(event_id: UUID) -> bool:
@@ -26,6 +28,13 @@ def hold_event(event_id: UUID) -> bool:
     _lock(HOLD_EVENT, event_id)
     # Looked at afterwards: it may have been deleted while we waited.
     return bool(Event.objects.filter(pk=event_id).exists())
+
+
+def hold_events(event_ids: Iterable[UUID], *, using: str) -> None:
+    """Hold several events, deleted or not, on a connection of one's own, in the order of their ids. One statement."""
+    locks = [event_lock(event_id) for event_id in sorted(event_ids)]
+    with connections[using].cursor() as cursor:
+        cursor.execute(_HOLD_MANY, [locks])
 
 
 def have_event_alone(event_id: UUID) -> None:

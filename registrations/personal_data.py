@@ -9,6 +9,7 @@ from django.db.models import Min, Q, QuerySet
 
 from budgetsite.accounts.models import User
 from budgetsite.privacy.registry import (
+    ERASER,
     Contributor,
     NotificationType,
     Outdated,
@@ -21,6 +22,7 @@ from budgetsite.privacy.registry import (
     register_notification_type,
     register_retention_kind,
 )
+from events.holding import hold_events
 from registrations.models import CheckIn, EventRegistration, RegistrationStatus, WaitlistEntry
 
 _REGISTRATION = (
@@ -48,8 +50,20 @@ def _export(person: User) -> PersonalData:
     )
 
 
+def _hold(person: User) -> None:
+    """Hold the events that the person stands in the lists of: who deletes one waits, and so nobody in a circle."""
+    events: set[UUID] = set()
+    for model in (EventRegistration, WaitlistEntry):
+        events.update(erasable_rows(model).filter(user_id=person.pk).values_list("event_id", flat=True))
+    hold_events(events, using=ERASER)
+
+
 def _erase(person: User) -> Mapping[str, int]:
     """Notes, and the reasons given to the person. Places, amounts and times stay: stock and ledger count on them."""
+    for model in (EventRegistration, WaitlistEntry):
+        # In the order of their ids, as everybody locks several.
+        own = erasable_rows(model).filter(user_id=person.pk).order_by("pk")
+        list(own.select_for_update(no_key=True).values_list("pk", flat=True))
     return {
         "notes with registrations": erase_text(EventRegistration, "notes", user_id=person.pk)
         + erase_text(WaitlistEntry, "notes", user_id=person.pk),
@@ -85,7 +99,8 @@ def _outdated_after_event(before: datetime) -> Iterator[Outdated]:
 
 def _forget_after_event(before: datetime) -> int:
     rows = _after_event(before)
-    return rows[EventRegistration].update(notes="", reason="") + rows[WaitlistEntry].update(notes="")
+    registrations = _not_busy(rows[EventRegistration]).update(notes="", reason="")
+    return registrations + _not_busy(rows[WaitlistEntry]).update(notes="")
 
 
 def _declined(before: datetime) -> QuerySet[EventRegistration]:
@@ -99,11 +114,20 @@ def _outdated_declined(before: datetime) -> Iterator[Outdated]:
 
 
 def _forget_declined(before: datetime) -> int:
-    return _declined(before).update(notes="", reason="")
+    return _not_busy(_declined(before)).update(notes="", reason="")
+
+
+def _not_busy(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Return the rows that nobody is changing, locked; the others are let go of the next time.
+
+    Who waits for no row can't wait in a circle, however many events the rows are of.
+    """
+    free = rows.order_by().select_for_update(no_key=True, skip_locked=True, of=("self",)).values("pk")
+    return erasable_rows(rows.model).filter(pk__in=free)
 
 
 def register() -> None:
-    register_contributor(Contributor("registrations", export=_export, erase=_erase, lists=_lists))
+    register_contributor(Contributor("registrations", export=_export, erase=_erase, lists=_lists, hold=_hold))
     register_retention_kind(
         RetentionKind(
             name="registrations",

@@ -39,14 +39,16 @@ class PersonalData:
 class Contributor:
     """An app's part in telling a person what is stored about them, and in forgetting it.
 
-    `erase` returns what was erased → how many, and leaves what books and ledger rest on. `lists` returns the lists
-    that the person stands in (an event's id → since when), for looking up who has seen them.
+    `hold` is called of all contributors before any erases: it locks, on the `ERASER` connection, what has to be locked
+    before a row is. `erase` returns what was erased → how many, and leaves what books and ledger rest on. `lists`
+    returns the lists that the person stands in (an event's id → since when), for looking up who has seen them.
     """
 
     name: str
     export: Callable[[User], PersonalData]
     erase: Callable[[User], Mapping[str, int]]
     lists: Callable[[User], Mapping[UUID, datetime]] = field(default=lambda person: {})
+    hold: Callable[[User], None] = field(default=lambda person: None)
 
 
 @dataclass(frozen=True, slots=True)

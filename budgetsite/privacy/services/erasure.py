@@ -92,6 +92,8 @@ def _erase_in(account: Account, person: User, *, place: str, now: datetime) -> d
         _keep_an_owner(account, person)
         counts: Counter[str] = Counter()
         for contributor in contributors():
+            contributor.hold(person)
+        for contributor in contributors():
             counts.update(contributor.erase(person))
         ended = erasable_rows(Membership).filter(user_id=person.pk, deleted_at=None).update(deleted_at=now)
         counts["memberships ended"] = ended
