@@ -21,7 +21,7 @@ from budgetsite.api.refusals import Conflict, field_refusal
 from events.models import Event
 from registrations.api import answers
 from registrations.api.event_views import EventPartViewSet
-from registrations.models import MAX_PARTY, EventRegistration, RegistrationStatus
+from registrations.models import MAX_PARTY, EventRegistration, RegistrationDesk, RegistrationStatus
 from registrations.qr import qr_png, qr_svg
 from registrations.selectors.one_registration import visible_registration
 from registrations.selectors.registrations import matching, registrations_of, with_slot
@@ -214,8 +214,13 @@ def naming_slot(attr: str) -> Iterator[None]:
         raise field_refusal(attr, error.code, str(error)) from error
 
 
-def not_there(error: Any, view: Any) -> NotFound:
+def _not_there(error: Any, view: Any) -> NotFound:
     return NotFound("There is no such registration.")
+
+
+def _event_gone(error: Any, view: Any) -> NotFound:
+    """Every event has its desk; without it the event was deleted while it was being read."""
+    return NotFound(str(problems.EventGone()))
 
 
 def _registration_conflict(error: problems.RegistrationConflict, view: Any) -> Any:
@@ -241,7 +246,8 @@ translate_problems(
         problems.MayNotDecide: forbidden,
         problems.SlotNotFound: not_found,
         problems.PartyNeverFits: field_error("party_size"),
-        EventRegistration.DoesNotExist: not_there,
+        EventRegistration.DoesNotExist: _not_there,
+        RegistrationDesk.DoesNotExist: _event_gone,
         problems.UnknownSlot: field_error("preferred_pickup_slot"),
         problems.PartyOutOfRange: field_error("party_size"),
         problems.LineOfAnotherBudget: field_error("line_item_id"),

@@ -35,6 +35,7 @@ from registrations.services.problems import (
     RegisteredAlready,
     RegistrationConflict,
     RegistrationNotFound,
+    SlotNotFound,
 )
 from registrations.services.promise import commit, release
 from registrations.services.request import keep_and_tell, one_live_per_person, store_request, tell
@@ -151,7 +152,8 @@ def assign(
 ) -> EventRegistration:
     """Give a live registration another slot; the one that it had is free again.
 
-    Raises `RegistrationConflict` without room, `InvalidStatusChange` for one that is over, `CollectedAlready`.
+    Raises `RegistrationConflict` without room, `InvalidStatusChange` for one that is over, `CollectedAlready`,
+    `SlotNotFound`.
     """
     keep_event(event)
     registration = _read(registration_id, event, lock=True)
@@ -387,8 +389,10 @@ def _undecided(registration_id: UUID, event: Event, *, wanted: str, actor: User)
 
 
 def _why_not(slot_id: UUID, event: Event, party_size: int, *, now: datetime) -> Conflict:
-    """Say why a slot was not given out."""
-    slot: PickupSlot = PickupSlot.objects.get(pk=slot_id)
+    """Say why a slot was not given out. Raises `SlotNotFound` when there is none."""
+    slot: PickupSlot | None = PickupSlot.objects.filter(pk=slot_id, event_id=event.pk).first()
+    if slot is None:
+        raise SlotNotFound(slot_id)
     taken = Conflict(ConflictType.SLOT_CONFLICT, "This slot was taken a moment ago. Try once more.")
     return slot_conflict(event, slot, party_size, now=now) or taken
 

@@ -70,7 +70,8 @@ def move_default_slots(
         starts_at__in=[start for start, _ in before],
     )
     wanted = _wanted_slots(event.pk)
-    free = {slot.starts_at: slot for slot in made_with_it.select_for_update(no_key=True) if slot.pk not in wanted}
+    locked = made_with_it.order_by("pk").select_for_update(no_key=True)
+    free = {slot.starts_at: slot for slot in locked if slot.pk not in wanted}
     taken = set(
         PickupSlot.objects.filter(event_id=event.pk, location="")
         .exclude(pk__in=[slot.pk for slot in free.values()])
@@ -114,6 +115,9 @@ def generate_slots(
         raise InvalidPlan("minutes", f"A slot lasts {SHORTEST_MINUTES} to {LONGEST_MINUTES} minutes.")
     if not in_usable_year(datetime.combine(day, begins)):
         raise InvalidPlan("date", "Give a day between the years 1900 and 2999.")
+    for name, moment in (("from", begins), ("to", ends)):
+        if moment.second or moment.microsecond or moment.tzinfo is not None:
+            raise InvalidPlan(name, "Give hours and minutes where the event is, such as 10:30.")
     if ends <= begins and ends != MIDNIGHT:
         raise InvalidPlan("to", "The end has to be after the beginning.")
     if capacity < 1:

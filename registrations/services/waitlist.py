@@ -65,7 +65,8 @@ def join_waitlist(
     """Queue for an option or a slot that has no room.
 
     Raises `NothingToWaitFor` when there is room, `PartyNeverFits` when there never was that much, `WaitingAlready`,
-    `RegisteredAlready`, `RegistrationConflict` outside the window and for a slot that is over.
+    `RegisteredAlready`, `RegistrationConflict` outside the window and for a slot that is over. Locks the option, then
+    the slot.
     """
     if not 1 <= party_size <= MAX_PARTY:
         raise PartyOutOfRange(MAX_PARTY)
@@ -73,6 +74,8 @@ def join_waitlist(
     closed = window_conflict(event, now)
     if closed is not None:
         raise RegistrationConflict([closed])
+    # Neither can be deleted until the entry is there, which then keeps it.
+    lock_places(event_id=event.pk, option_ids={option_id} - {None}, slot_ids={slot_id})
     if not _lacks_room(event, option_id, slot_id, party_size, now=now):
         raise NothingToWaitFor
     live = EventRegistration.objects.filter(

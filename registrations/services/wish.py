@@ -96,7 +96,8 @@ def why_refused(refusal: NoRoom, *, now: datetime) -> RegistrationConflict:
     """List every tier that fails: as was seen, or as things stand now that the attempt was taken back."""
     wish, look = refusal.wish, refusal.look
     option = look.option if look else find_option(wish.event, wish.option_id)
-    slot: PickupSlot | None = PickupSlot.objects.filter(pk=wish.slot_id).first() if wish.slot_id else None
+    slots = PickupSlot.objects.filter(pk=wish.slot_id, event_id=wish.event.pk)
+    slot: PickupSlot | None = slots.first() if wish.slot_id else None
     found = detect_conflicts(
         event=wish.event,
         option=option,

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from budgetsite.pages.access import PageRequest, page
+from budgetsite.pages.access import PageRequest
 from events.models import Event
 from registrations.forms.batch_run import STALE, RunForm, sign_run
 from registrations.forms.registration import DeskFilterForm
@@ -22,7 +22,7 @@ from registrations.selectors.desk_page import desk_rows
 from registrations.selectors.slots import slots_of
 from registrations.selectors.variance import variance_of
 from registrations.services.batch_run import Progress, Run, first_step, take_step
-from registrations.views.page_parts import desk_context, event_or_404, slot_choices
+from registrations.views.page_parts import desk_context, event_or_404, page_of_event, slot_choices, slots_in_words
 
 WORDS = {
     RegistrationStatus.APPROVED.value: ("Approve", "approved"),
@@ -30,7 +30,7 @@ WORDS = {
 }
 
 
-@page("registrations.decide")
+@page_of_event("registrations.decide")
 @require_safe
 def look_at_all(request: PageRequest, event_id: UUID) -> HttpResponse:
     """Say how many wait and match, and what they ask for against what is left; nothing is saved."""
@@ -55,7 +55,7 @@ def look_at_all(request: PageRequest, event_id: UUID) -> HttpResponse:
     return _preview_page(request, event, run, preview, confirmation)
 
 
-@page("registrations.decide")
+@page_of_event("registrations.decide")
 @require_POST
 def run_step(request: PageRequest, event_id: UUID) -> HttpResponse:
     """Decide on the next hundred, in a transaction of their own; htmx gets the progress and goes on by itself."""
@@ -126,4 +126,4 @@ def _with_rows(event: Event, progress: Progress) -> list[dict[str, Any]]:
     if progress.following is not None:
         return []
     rows = desk_rows(event.pk).in_bulk([registration_id for registration_id, _ in progress.run.refusals])
-    return [{"registration": rows.get(pk), "id": pk, "why": why} for pk, why in progress.run.refusals]
+    return [{"registration": rows.get(pk), "id": pk, "why": slots_in_words(why)} for pk, why in progress.run.refusals]

@@ -6,13 +6,13 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from budgetsite.pages.access import PageRequest, page
+from budgetsite.pages.access import PageRequest
 from registrations.forms.offer import LowerBudgetForm
 from registrations.services.capacity_cut import cut_of_budget
-from registrations.views.page_parts import desk_context, event_or_404
+from registrations.views.page_parts import desk_context, event_or_404, page_of_event
 
 
-@page("registrations.decide")
+@page_of_event("registrations.decide")
 @require_safe
 def lower_budget(request: PageRequest, event_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from budgetsite.pages.access import PageRequest, page
+from budgetsite.pages.access import PageRequest
 from events.models import Event
 from registrations.forms.registration import ReasonForm
 from registrations.selectors.door_page import MOST_FOUND, found_by_name
@@ -19,7 +19,7 @@ from registrations.selectors.variance import variance_of
 from registrations.services.check_in import Scan, check_in, undo_check_in
 from registrations.services.door_list import list_for_the_door
 from registrations.services.problems import NonceUsed
-from registrations.views.page_parts import desk_context, event_or_404, refusals_told, registration_or_404
+from registrations.views.page_parts import desk_context, event_or_404, page_of_event, refusals_told, registration_or_404
 
 # The address in a code ends with its token; a scanner that knows tokens types them bare.
 _IN_ADDRESS = re.compile(r"/check-in/([A-Za-z0-9_-]{16,64})/?$")
@@ -27,7 +27,7 @@ _BARE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _NONCE = re.compile(r"[0-9a-f]{32}")
 
 
-@page("registrations.check_in")
+@page_of_event("registrations.check_in")
 @require_http_methods(["GET", "HEAD", "POST"])
 def door(request: PageRequest, event_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)
@@ -51,7 +51,7 @@ def door(request: PageRequest, event_id: UUID) -> HttpResponse:
     return render(request, "registrations/check_in.html", desk_context(request, event, "check_in") | context)
 
 
-@page("registrations.check_in")
+@page_of_event("registrations.check_in")
 @require_http_methods(["GET", "HEAD", "POST"])
 def undo(request: PageRequest, event_id: UUID, registration_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)
@@ -79,7 +79,7 @@ def undo(request: PageRequest, event_id: UUID, registration_id: UUID) -> HttpRes
     return render(request, "registrations/undo.html", context, status=422 if form.is_bound else 200)
 
 
-@page("registrations.check_in")
+@page_of_event("registrations.check_in")
 @require_safe
 def manual_list(request: PageRequest, event_id: UUID) -> HttpResponse:
     """Everybody who is expected, for paper: the door works without a network too."""
@@ -104,7 +104,8 @@ def _scan_or_search(request: PageRequest, event: Event) -> dict[str, Any]:
     chosen = request.POST.get("registration", "")
     if chosen:
         return {"scan": scan_at(request, event, registration_or_404(event, _uuid_or_404(chosen)).qr_token)}
-    typed = request.POST.get("code", "").strip()[:300]
+    # PostgreSQL knows no NUL; a scanner that types one means nothing by it.
+    typed = request.POST.get("code", "").replace("\x00", "").strip()[:300]
     if not typed:
         return {}
     in_address = _IN_ADDRESS.search(typed)

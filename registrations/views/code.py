@@ -8,15 +8,15 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from budgetsite.accounts.permissions import may
-from budgetsite.pages.access import PageRequest, page
+from budgetsite.pages.access import PageRequest
 from registrations.models import EventRegistration
 from registrations.selectors.variance import variance_of
 from registrations.services.problems import NonceUsed
 from registrations.views.check_in import scan_at
-from registrations.views.page_parts import desk_context, event_or_404
+from registrations.views.page_parts import desk_context, event_or_404, page_of_event
 
 
-@page()
+@page_of_event()
 @require_http_methods(["GET", "HEAD", "POST"])
 def scanned(request: PageRequest, token: str) -> HttpResponse:
     """Never checks in on GET: a camera opens what it sees. Others learn nothing, not even that the code exists."""

@@ -12,7 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from budgets.services.problems import BudgetProblem
-from budgetsite.pages.access import PageRequest, page
+from budgetsite.pages.access import PageRequest
 from events.models import Event
 from registrations.forms.registration import ReasonForm
 from registrations.models import EventRegistration, RegistrationStatus
@@ -21,7 +21,13 @@ from registrations.selectors.desk_page import desk_rows
 from registrations.services.decision import Outcome, change_registration, decide_many
 from registrations.services.problems import RegistrationNotFound, RegistrationProblem
 from registrations.views.desk import figures
-from registrations.views.page_parts import desk_context, event_or_404, registration_or_404
+from registrations.views.page_parts import (
+    desk_context,
+    event_or_404,
+    page_of_event,
+    registration_or_404,
+    slots_in_words,
+)
 
 DECISIONS = {
     RegistrationStatus.APPROVED: ("Approve", "approved"),
@@ -31,7 +37,7 @@ DECISIONS = {
 MOST_AT_ONCE = 500
 
 
-@page("registrations.decide")
+@page_of_event("registrations.decide")
 @require_POST
 def decide_on_one(request: PageRequest, event_id: UUID, registration_id: UUID) -> HttpResponse:
     """Approve, reject or cancel; htmx gets the row and the figures, a plain form goes back to where it was."""
@@ -54,7 +60,7 @@ def decide_on_one(request: PageRequest, event_id: UUID, registration_id: UUID) -
     except RegistrationNotFound as error:
         raise Http404 from error
     except (RegistrationProblem, BudgetProblem) as refusal:
-        problem = str(refusal)
+        problem = slots_in_words(str(refusal))
     back = _way_back(request, event)
     if request.htmx:
         context = figures(event) | {
@@ -72,7 +78,7 @@ def decide_on_one(request: PageRequest, event_id: UUID, registration_id: UUID) -
     return redirect(back)
 
 
-@page("registrations.decide")
+@page_of_event("registrations.decide")
 @require_POST
 def decide_on_many(request: PageRequest, event_id: UUID) -> HttpResponse:
     """First what would become of each, with nothing saved; then, confirmed, only of those that fit."""
@@ -105,7 +111,7 @@ def decide_on_many(request: PageRequest, event_id: UUID) -> HttpResponse:
     if confirmed:
         messages.success(request, f"{len(fitting)} {done}.") if fitting else None
         if refused:
-            messages.error(request, f"{len(refused)} not {done}: {refused[0].error}")
+            messages.error(request, f"{len(refused)} not {done}: {_whys(refused[0])[0]}")
         return redirect(back)
     rows = desk_rows(event.pk).in_bulk(ids)
     context = desk_context(request, event, "desk") | {
@@ -136,9 +142,15 @@ def _ids(request: PageRequest) -> list[UUID]:
 
 def _with_rows(outcomes: list[Outcome], rows: dict[UUID, EventRegistration]) -> list[dict[str, Any]]:
     return [
-        {"registration": rows.get(outcome.registration_id), "outcome": outcome, "id": outcome.registration_id}
+        {"registration": rows.get(outcome.registration_id), "id": outcome.registration_id, "whys": _whys(outcome)}
         for outcome in outcomes
     ]
+
+
+def _whys(outcome: Outcome) -> list[str]:
+    """Return every tier that fails; of another refusal its sentence."""
+    sentences = [tier.message for tier in outcome.conflicts] or [str(outcome.error)]
+    return [slots_in_words(sentence) for sentence in sentences]
 
 
 def _way_back(request: PageRequest, event: Event) -> str:

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from budgetsite.pages.access import PageRequest, page
+from budgetsite.pages.access import PageRequest
 from budgetsite.pages.keyset import address, keyset_page
 from events.models import Event
 from registrations.forms.registration import AssignSlotForm, DeskFilterForm, ReasonForm
@@ -21,14 +21,21 @@ from registrations.selectors.variance import EventVariance, variance_of
 from registrations.services.decision import change_registration
 from registrations.services.problems import RegistrationProblem
 from registrations.views.batch_run import narrowing_of_waiting, preview_url
-from registrations.views.page_parts import desk_context, event_or_404, registration_or_404, slot_choices
+from registrations.views.page_parts import (
+    desk_context,
+    event_or_404,
+    page_of_event,
+    registration_or_404,
+    slot_choices,
+    slots_in_words,
+)
 
 ROWS_PER_PAGE = 50
 # A registration's scans are few; these are the last of them.
 MOST_SCANS = 20
 
 
-@page("registrations.decide")
+@page_of_event("registrations.decide")
 @require_safe
 def desk(request: PageRequest, event_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)
@@ -58,7 +65,7 @@ def desk(request: PageRequest, event_id: UUID) -> HttpResponse:
     return render(request, "registrations/desk.html", context | figures(event, variance))
 
 
-@page("registrations.decide")
+@page_of_event("registrations.decide")
 @require_http_methods(["GET", "HEAD", "POST"])
 def registration_page(request: PageRequest, event_id: UUID, registration_id: UUID) -> HttpResponse:
     """One registration with all that is known of it; its slot is given out here."""
@@ -107,4 +114,4 @@ def figures(event: Event, variance: EventVariance | None = None) -> dict[str, An
 
 def _with_alternatives(problem: RegistrationProblem) -> str:
     others = getattr(problem, "alternatives", [])
-    return f"{problem} Free: {'; '.join(others)}." if others else str(problem)
+    return slots_in_words(f"{problem} Free: {'; '.join(others)}." if others else str(problem))

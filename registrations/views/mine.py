@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from budgetsite.pages.access import PageRequest, page
+from budgetsite.pages.access import PageRequest
 from budgetsite.pages.keyset import keyset_page
 from registrations.forms.registration import ReasonForm
 from registrations.models import LIVE_STATUSES, EventRegistration
@@ -17,13 +17,13 @@ from registrations.qr import qr_svg
 from registrations.selectors.my_page import queue_entries_of_person, registrations_of_person
 from registrations.services.policy import cancellation_terms
 from registrations.services.registration import cancel
-from registrations.views.page_parts import refusals_told
+from registrations.views.page_parts import page_of_event, refusals_told
 
 # More queues than anybody stands in.
 MOST_QUEUES = 50
 
 
-@page("registrations.register")
+@page_of_event("registrations.register")
 @require_safe
 def my_registrations(request: PageRequest) -> HttpResponse:
     found = keyset_page(request, registrations_of_person(request.user.pk), by="created_at")
@@ -37,7 +37,7 @@ def my_registrations(request: PageRequest) -> HttpResponse:
     return render(request, "registrations/mine.html", context)
 
 
-@page("registrations.register")
+@page_of_event("registrations.register")
 @require_safe
 def ticket(request: PageRequest, registration_id: UUID) -> HttpResponse:
     registration = _own_or_404(request, registration_id)
@@ -50,7 +50,7 @@ def ticket(request: PageRequest, registration_id: UUID) -> HttpResponse:
     return render(request, "registrations/ticket.html", context)
 
 
-@page("registrations.register")
+@page_of_event("registrations.register")
 @require_safe
 def code_picture(request: PageRequest, registration_id: UUID) -> HttpResponse:
     """Answer the code as SVG, to its owner alone."""
@@ -59,7 +59,7 @@ def code_picture(request: PageRequest, registration_id: UUID) -> HttpResponse:
     return HttpResponse(qr_svg(address), content_type="image/svg+xml", headers={"Cache-Control": "private, no-store"})
 
 
-@page("registrations.register")
+@page_of_event("registrations.register")
 @require_http_methods(["GET", "HEAD", "POST"])
 def cancel_own(request: PageRequest, registration_id: UUID) -> HttpResponse:
     registration = _own_or_404(request, registration_id)

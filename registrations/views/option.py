@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from budgets.models import BudgetLineItem, LineKind
-from budgetsite.pages.access import PageRequest, page
+from budgetsite.pages.access import PageRequest
 from events.models import Event
 from registrations.forms.offer import OptionForm, values_of
 from registrations.models import EventOption
@@ -18,10 +18,10 @@ from registrations.selectors.options import options_of
 from registrations.services.capacity_cut import cut_of_option
 from registrations.services.option import create_option, update_option
 from registrations.services.problems import LineOfAnotherBudget, TooFewPlaces
-from registrations.views.page_parts import desk_context, event_or_404, option_or_404
+from registrations.views.page_parts import desk_context, event_or_404, option_or_404, page_of_event
 
 
-@page("registrations.decide")
+@page_of_event("registrations.decide")
 @require_safe
 def option_list(request: PageRequest, event_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)
@@ -30,7 +30,7 @@ def option_list(request: PageRequest, event_id: UUID) -> HttpResponse:
     return render(request, "registrations/options.html", context)
 
 
-@page("registrations.decide")
+@page_of_event("registrations.decide")
 @require_http_methods(["GET", "HEAD", "POST"])
 def option_new(request: PageRequest, event_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)
@@ -47,7 +47,7 @@ def option_new(request: PageRequest, event_id: UUID) -> HttpResponse:
     return render(request, "registrations/option_form.html", context, status=422 if form.is_bound else 200)
 
 
-@page("registrations.decide")
+@page_of_event("registrations.decide")
 @require_http_methods(["GET", "HEAD", "POST"])
 def option_edit(request: PageRequest, event_id: UUID, option_id: UUID) -> HttpResponse:
     """Save, or look first who would no longer fit; fewer places than are taken show that too."""

@@ -1,8 +1,10 @@
 """What the pages of one event's registrations share: the event, the rows of tabs, slots in words."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from functools import wraps
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -10,16 +12,18 @@ from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.http import Http404
+from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils.dateparse import parse_date
 from django.utils.formats import date_format
 
 from budgets.models import EventBudget
 from budgets.services.problems import BudgetProblem
-from budgetsite.pages.access import PageRequest, visible
+from budgetsite.pages.access import PageRequest, View, page, visible
 from budgetsite.pages.budget_tabs import budget_tabs
 from events.models import Event
 from events.selectors import event_for_page
-from registrations.models import EventOption, EventRegistration, PickupSlot
+from registrations.models import EventOption, EventRegistration, PickupSlot, RegistrationDesk
 from registrations.selectors.desk_page import desk_rows
 from registrations.selectors.options import options_of
 from registrations.selectors.slots import slots_of
@@ -41,6 +45,37 @@ SECTIONS = (
     ("check_in", "Check-in", "registrations:check_in"),
 )
 
+# What somebody may delete while a page is being made, or a form sent.
+NOT_THERE = (
+    EventGone,
+    OptionNotFound,
+    RegistrationNotFound,
+    SlotNotFound,
+    WaitlistEntryNotFound,
+    RegistrationDesk.DoesNotExist,
+)
+
+# Slots as services and programs write them, with or without the day: 2026-07-15 10:00-11:00.
+_SLOT_TEXT = re.compile(
+    r"(?<![\w:-])(?:([0-9]{4}-[0-9]{2}-[0-9]{2}) )?([0-9]{2}:[0-9]{2})-([0-9]{2}:[0-9]{2})(?![\w:-])"
+)
+
+
+def page_of_event(action: str | None = None) -> Callable[[View], View]:
+    """As `page`, for what is about an event; what was deleted a moment ago is answered as not there."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def answered(request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            try:
+                return view(request, *args, **kwargs)
+            except NOT_THERE as error:
+                raise Http404 from error
+
+        return page(action)(answered)
+
+    return decorate
+
 
 def event_or_404(request: PageRequest, event_id: UUID) -> Event:
     event = event_for_page(event_id, **visible(request))
@@ -51,13 +86,13 @@ def event_or_404(request: PageRequest, event_id: UUID) -> Event:
 
 @contextmanager
 def refusals_told(request: PageRequest) -> Iterator[None]:
-    """Say what a service refuses in a message of the next page; what is not there is answered as such."""
+    """Say what a service refuses in a message of the next page; what is not there is for `page_of_event` to answer."""
     try:
         yield
-    except (EventGone, OptionNotFound, RegistrationNotFound, SlotNotFound, WaitlistEntryNotFound) as error:
-        raise Http404 from error
+    except NOT_THERE:
+        raise
     except (RegistrationProblem, BudgetProblem) as problem:
-        messages.error(request, str(problem))
+        messages.error(request, slots_in_words(str(problem)))
 
 
 def option_or_404(event: Event, option_id: UUID) -> EventOption:
@@ -108,6 +143,11 @@ def slot_in_words(slot: PickupSlot, event: Event) -> str:
     return f"{when}, {slot.location}" if slot.location else when
 
 
+def slots_in_words(sentence: str) -> str:
+    """Write the slots that a service names in a sentence as `slot_in_words` does."""
+    return _SLOT_TEXT.sub(_times_in_words, sentence)
+
+
 def day_of_slot(slot: PickupSlot, event: Event) -> date:
     """Return the day on which a slot begins where the event is."""
     return slot.starts_at.astimezone(ZoneInfo(event.timezone)).date()
@@ -120,6 +160,15 @@ def slot_choices(slots: Iterable[PickupSlot], event: Event) -> list[Any]:
         for day, of_the_day in groupby(slots, key=lambda slot: day_of_slot(slot, event))
     ]
     return by_day[0][1] if len(by_day) == 1 else by_day
+
+
+def _times_in_words(found: re.Match[str]) -> str:
+    hours = f"{found[2]}\N{EN DASH}{found[3]}"
+    try:
+        day = parse_date(found[1] or "")
+    except ValueError:
+        return found[0]
+    return f"{date_format(day, 'D j M')}, {hours}" if day else hours
 
 
 def _choice(slot: PickupSlot, event: Event) -> tuple[str, str]:

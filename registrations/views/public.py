@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from budgetsite.accounts.permissions import may
 from budgetsite.accounts.roles import Role
-from budgetsite.pages.access import PageRequest, page
+from budgetsite.pages.access import PageRequest
 from events.models import Event
 from registrations.forms.registration import RegisterForm
 from registrations.models import EventOption, PickupSlot, RegistrationDesk
@@ -21,11 +21,11 @@ from registrations.selectors.my_page import registrations_of_person
 from registrations.selectors.options import options_of
 from registrations.selectors.slots import slots_of
 from registrations.selectors.waitlist import waitlist_of
-from registrations.services.conflicts import slot_label, window_conflict
+from registrations.services.conflicts import window_conflict
 from registrations.services.policy import free_until
 from registrations.services.problems import ConflictType, RegistrationConflict, RegistrationProblem
 from registrations.services.registration import register
-from registrations.views.page_parts import event_or_404, slot_choices, slot_in_words
+from registrations.views.page_parts import event_or_404, page_of_event, slot_choices, slots_in_words
 
 QUEUED_FOR = {ConflictType.INVENTORY_EXHAUSTED, ConflictType.SLOT_CONFLICT}
 # More of one's own than anybody has at one event.
@@ -49,7 +49,7 @@ class Refusal:
     queue_fields: list[tuple[str, Any]]
 
 
-@page("registrations.register")
+@page_of_event("registrations.register")
 @require_http_methods(["GET", "HEAD", "POST"])
 def event_page(request: PageRequest, event_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)
@@ -116,11 +116,6 @@ def _in_buttons(
             for key in tier.alternative_ids
             if key in known
         ]
-        wanted = known.get(wish["slot"])
-        sentence = tier.message
-        if isinstance(wanted, PickupSlot):
-            # The service names a slot as programs read it.
-            sentence = sentence.replace(slot_label(wanted, event), slot_in_words(wanted, event))
-        tiers.append((sentence, buttons))
+        tiers.append((slots_in_words(tier.message), buttons))
     can_queue = all(tier.conflict_type in QUEUED_FOR for tier in conflict.conflicts)
     return Refusal(tiers, list(wish.items()) if can_queue else [])

@@ -8,17 +8,17 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from budgetsite.pages.access import PageRequest, page
+from budgetsite.pages.access import PageRequest
 from registrations.forms.registration import PriorityForm
 from registrations.selectors.waitlist import waitlist_of
 from registrations.services.waitlist import leave_waitlist, prioritise
-from registrations.views.page_parts import desk_context, event_or_404, refusals_told
+from registrations.views.page_parts import desk_context, event_or_404, page_of_event, refusals_told
 
 # Who is further behind is told when those before have gone.
 MOST_SHOWN = 200
 
 
-@page("registrations.decide")
+@page_of_event("registrations.decide")
 @require_safe
 def queue(request: PageRequest, event_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)
@@ -31,7 +31,7 @@ def queue(request: PageRequest, event_id: UUID) -> HttpResponse:
     return render(request, "registrations/queue.html", context)
 
 
-@page("registrations.decide")
+@page_of_event("registrations.decide")
 @require_POST
 def set_priority(request: PageRequest, event_id: UUID, entry_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)
@@ -47,7 +47,7 @@ def set_priority(request: PageRequest, event_id: UUID, entry_id: UUID) -> HttpRe
     return redirect("registrations:queue", event.pk)
 
 
-@page("registrations.decide")
+@page_of_event("registrations.decide")
 @require_POST
 def take_off(request: PageRequest, event_id: UUID, entry_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)

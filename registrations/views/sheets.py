@@ -1,6 +1,7 @@
 """Registrations as tables: taken away as CSV or XLSX, and decided on by one."""
 
 import io
+from dataclasses import replace
 from uuid import UUID
 
 from django.contrib import messages
@@ -9,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from budgetsite.pages.access import PageRequest, page
+from budgetsite.pages.access import PageRequest
 from budgetsite.pages.downloads import download
 from budgetsite.pages.kept_upload import KeptUpload, find_upload, forget_upload, keep_upload
 from budgetsite.sheets.columns import UnreadableSheet
@@ -18,10 +19,10 @@ from registrations.forms.registration import StatusImportForm
 from registrations.models import RegistrationStatus
 from registrations.services.registration_export import SheetFormat, export_registrations
 from registrations.services.status_import import StatusImportRefused, StatusReport, import_statuses
-from registrations.views.page_parts import desk_context, event_or_404
+from registrations.views.page_parts import desk_context, event_or_404, page_of_event, slots_in_words
 
 
-@page("registrations.decide")
+@page_of_event("registrations.decide")
 @require_safe
 def export(request: PageRequest, event_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)
@@ -36,7 +37,7 @@ def export(request: PageRequest, event_id: UUID) -> HttpResponse:
     return download(file.content, filename=file.filename, content_type=file.content_type)
 
 
-@page("registrations.decide")
+@page_of_event("registrations.decide")
 @require_http_methods(["GET", "HEAD", "POST"])
 def status_import(request: PageRequest, event_id: UUID) -> HttpResponse:
     """Look at a table first, then carry out what was looked at: all rows, or none with every problem."""
@@ -84,10 +85,12 @@ def _import_page(
     report: StatusReport | None = None,
     status: int = 200,
 ) -> HttpResponse:
+    problems = report.problems if report else []
     context = desk_context(request, event, "desk") | {
         "form": form,
         "kept": kept,
         "report": report,
+        "problems": [replace(problem, message=slots_in_words(problem.message)) for problem in problems],
         "changed": _changed(report) if report else 0,
     }
     return render(request, "registrations/status_import.html", context, status=status)

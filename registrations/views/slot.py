@@ -13,7 +13,7 @@ from django.utils.dateparse import parse_date
 from django.utils.formats import date_format
 from django.views.decorators.http import require_http_methods, require_safe
 
-from budgetsite.pages.access import PageRequest, page
+from budgetsite.pages.access import PageRequest
 from events.models import Event
 from registrations.forms.offer import CapacityForm, SlotsForm
 from registrations.selectors.slots import days_with_slots, slots_of_day
@@ -24,6 +24,7 @@ from registrations.views.page_parts import (
     day_of_slot,
     desk_context,
     event_or_404,
+    page_of_event,
     slot_in_words,
     slot_or_404,
     slots_url,
@@ -33,7 +34,7 @@ from registrations.views.page_parts import (
 PLAN_FIELDS = {"date": "date", "from": "begins", "to": "ends", "minutes": "minutes", "capacity": "capacity"}
 
 
-@page("registrations.decide")
+@page_of_event("registrations.decide")
 @require_safe
 def slot_list(request: PageRequest, event_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)
@@ -47,7 +48,7 @@ def slot_list(request: PageRequest, event_id: UUID) -> HttpResponse:
     return render(request, "registrations/slots.html", context)
 
 
-@page("registrations.decide")
+@page_of_event("registrations.decide")
 @require_http_methods(["GET", "HEAD", "POST"])
 def slots_generate(request: PageRequest, event_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)
@@ -70,7 +71,7 @@ def slots_generate(request: PageRequest, event_id: UUID) -> HttpResponse:
     return render(request, "registrations/slots_form.html", context, status=422 if form.is_bound else 200)
 
 
-@page("registrations.decide")
+@page_of_event("registrations.decide")
 @require_http_methods(["GET", "HEAD", "POST"])
 def slot_edit(request: PageRequest, event_id: UUID, slot_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)

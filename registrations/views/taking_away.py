@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from budgetsite.pages.access import PageRequest, page
+from budgetsite.pages.access import PageRequest
 from events.models import Event
 from registrations.services.option import delete_option
 from registrations.services.restoring import restore_option, restore_slot
@@ -21,6 +21,7 @@ from registrations.views.page_parts import (
     day_of_slot,
     event_or_404,
     option_or_404,
+    page_of_event,
     refusals_told,
     slot_in_words,
     slot_or_404,
@@ -28,7 +29,7 @@ from registrations.views.page_parts import (
 )
 
 
-@page("registrations.decide")
+@page_of_event("registrations.decide")
 @require_http_methods(["GET", "HEAD", "POST"])
 def option_delete(request: PageRequest, event_id: UUID, option_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)
@@ -45,7 +46,7 @@ def option_delete(request: PageRequest, event_id: UUID, option_id: UUID) -> Http
     )
 
 
-@page("registrations.decide")
+@page_of_event("registrations.decide")
 @require_http_methods(["GET", "HEAD", "POST"])
 def slot_delete(request: PageRequest, event_id: UUID, slot_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)
@@ -62,7 +63,7 @@ def slot_delete(request: PageRequest, event_id: UUID, slot_id: UUID) -> HttpResp
     )
 
 
-@page("registrations.decide")
+@page_of_event("registrations.decide")
 @require_POST
 def option_restore(request: PageRequest, event_id: UUID, option_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)
@@ -72,7 +73,7 @@ def option_restore(request: PageRequest, event_id: UUID, option_id: UUID) -> Htt
     return redirect("registrations:options", event.pk)
 
 
-@page("registrations.decide")
+@page_of_event("registrations.decide")
 @require_POST
 def slot_restore(request: PageRequest, event_id: UUID, slot_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)

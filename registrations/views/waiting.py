@@ -9,15 +9,15 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from budgetsite.pages.access import PageRequest, page
+from budgetsite.pages.access import PageRequest
 from registrations.forms.registration import RegisterForm
 from registrations.selectors.options import options_of
 from registrations.selectors.slots import slots_of
 from registrations.services.waitlist import accept_offer, join_waitlist, leave_waitlist
-from registrations.views.page_parts import event_or_404, refusals_told, slot_choices
+from registrations.views.page_parts import event_or_404, page_of_event, refusals_told, slot_choices
 
 
-@page("registrations.register")
+@page_of_event("registrations.register")
 @require_POST
 def join(request: PageRequest, event_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)
@@ -31,7 +31,7 @@ def join(request: PageRequest, event_id: UUID) -> HttpResponse:
     return redirect("registrations:event", event.pk)
 
 
-@page("registrations.register")
+@page_of_event("registrations.register")
 @require_POST
 def accept(request: PageRequest, event_id: UUID, entry_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)
@@ -43,7 +43,7 @@ def accept(request: PageRequest, event_id: UUID, entry_id: UUID) -> HttpResponse
     return redirect(back)
 
 
-@page("registrations.register")
+@page_of_event("registrations.register")
 @require_POST
 def leave(request: PageRequest, event_id: UUID, entry_id: UUID) -> HttpResponse:
     event = event_or_404(request, event_id)
