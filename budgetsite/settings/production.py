@@ -1,10 +1,13 @@
 """Real servers behind TLS. Everything secret comes from the environment; nothing has a default that would be unsafe."""
 
 from budgetsite.settings.base import *  # noqa: F403
-from budgetsite.settings.base import env
+from budgetsite.settings.base import STORAGES, env
+from budgetsite.settings.storages import receipt_storage
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS")
 DEBUG = False
+# Somewhere that outlives this machine's software: there is no guess at where that is.
+STORAGES["receipts"] = receipt_storage(env, folder=None)
 
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
 # A load balancer asks for health over plain HTTP.

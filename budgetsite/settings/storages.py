@@ -6,18 +6,18 @@ from typing import Any
 import environ
 
 
-def receipt_storage(env: environ.Env, *, folder: Path) -> dict[str, Any]:
+def receipt_storage(env: environ.Env, *, folder: Path | None) -> dict[str, Any]:
     """Return the private store of receipts: a folder of this machine, or with `RECEIPTS_S3_BUCKET` a bucket.
 
-    Nothing of it has an address of its own; the site hands a file out after it has looked who asks.
+    `folder` is where it is without `RECEIPTS_FOLDER`; None where there is no safe guess. Nothing of the store has an
+    address of its own: the site hands a file out after it has looked who asks.
     """
     bucket = env.str("RECEIPTS_S3_BUCKET", default="")
     if not bucket:
         return {
             "BACKEND": "django.core.files.storage.FileSystemStorage",
             "OPTIONS": {
-                "location": env.str("RECEIPTS_FOLDER", default=str(folder)),
-                "base_url": None,
+                "location": env.str("RECEIPTS_FOLDER", default=str(folder) if folder else environ.Env.NOTSET),
                 "file_permissions_mode": 0o600,
                 "directory_permissions_mode": 0o700,
             },
