@@ -259,6 +259,7 @@ SPECTACULAR_SETTINGS = {
         "AlertType": "alerts.models.AlertType",
         "ApprovingRole": "budgets.models.approval.APPROVING_ROLE_CHOICES",
         "BudgetStatus": "budgets.models.BudgetStatus",
+        "EntrySource": "budgets.models.EntrySource",
         "EventStatus": "events.querysets.EventStatus.ALL",
         "ExpenseStage": "budgets.models.ExpenseStage",
         "RecordedExpenseStage": "budgets.api.expense_inputs.RECORDED_STAGES",
