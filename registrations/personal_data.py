@@ -1,11 +1,12 @@
 """What registrations say of a person, what goes with the person, and what goes with time."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Min, Q, QuerySet
+from django.db.models.functions import Now
 
 from budgetsite.accounts.models import User
 from budgetsite.privacy.registry import (
@@ -23,7 +24,7 @@ from budgetsite.privacy.registry import (
     register_retention_kind,
 )
 from events.holding import hold_events
-from registrations.models import CheckIn, EventRegistration, RegistrationStatus, WaitlistEntry
+from registrations.models import LIVE_STATUSES, CheckIn, EventRegistration, RegistrationStatus, WaitlistEntry
 
 _REGISTRATION = (
     "id", "created_at", "event__name", "event__event_date", "event_option__option_name", "status", "party_size",
@@ -70,6 +71,14 @@ def _erase(person: User) -> Mapping[str, int]:
         "reasons given to them": erase_text(EventRegistration, "reason", user_id=person.pk)
         + erase_text(CheckIn, "reason", registration__user_id=person.pk),
     }
+
+
+def _stays(person: User) -> Sequence[str]:
+    live = erasable_rows(EventRegistration).filter(user_id=person.pk, status__in=LIVE_STATUSES, deleted_at=None)
+    count = live.filter(event__event_date__gt=Now()).count()
+    if not count:
+        return []
+    return [f"{count} of their registrations still keep a place. Cancel them at the desk if nobody comes."]
 
 
 def _lists(person: User) -> Mapping[UUID, datetime]:
@@ -127,7 +136,9 @@ def _not_busy(rows: QuerySet[Any]) -> QuerySet[Any]:
 
 
 def register() -> None:
-    register_contributor(Contributor("registrations", export=_export, erase=_erase, lists=_lists, hold=_hold))
+    register_contributor(
+        Contributor("registrations", export=_export, erase=_erase, lists=_lists, hold=_hold, stays=_stays)
+    )
     register_retention_kind(
         RetentionKind(
             name="registrations",

@@ -41,7 +41,8 @@ class Contributor:
 
     `hold` is called of all contributors before any erases: it locks, on the `ERASER` connection, what has to be locked
     before a row is. `erase` returns what was erased → how many, and leaves what books and ledger rest on. `lists`
-    returns the lists that the person stands in (an event's id → since when), for looking up who has seen them.
+    returns the lists that the person stands in (an event's id → since when), for looking up who has seen them. `stays`
+    returns sentences about what is left for somebody to decide once the person is gone.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Contributor:
     erase: Callable[[User], Mapping[str, int]]
     lists: Callable[[User], Mapping[UUID, datetime]] = field(default=lambda person: {})
     hold: Callable[[User], None] = field(default=lambda person: None)
+    stays: Callable[[User], Sequence[str]] = field(default=lambda person: ())
 
 
 @dataclass(frozen=True, slots=True)

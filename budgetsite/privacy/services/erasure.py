@@ -52,6 +52,8 @@ class Erasure:
     """
 
     erased: dict[str, dict[str, int]]
+    # Account's slug → what is left for somebody to decide, as sentences.
+    stays: dict[str, list[str]]
     person_erased: bool
     other_accounts: int
 
@@ -70,12 +72,15 @@ def erase_person(
         others = {row.tenant_id for row in memberships if row.tenant_id != account.pk and row.deleted_at is None}
         accounts = {row.tenant.slug: row.tenant for row in memberships if everywhere or row.tenant_id == account.pk}
         erased = {slug: _erase_in(each, person, place=place, now=now) for slug, each in accounts.items()}
+        stays = {slug: _what_stays(each, person) for slug, each in accounts.items()}
         person_erased = everywhere or not others
         if person_erased:
             _forget(person)
         if dry_run:
             transaction.set_rollback(True, using=ERASER)
-    return Erasure(erased=erased, person_erased=person_erased, other_accounts=0 if everywhere else len(others))
+    return Erasure(
+        erased=erased, stays=stays, person_erased=person_erased, other_accounts=0 if everywhere else len(others)
+    )
 
 
 def _locked(email: str, account: Account) -> User:
@@ -101,6 +106,11 @@ def _erase_in(account: Account, person: User, *, place: str, now: datetime) -> d
             using=ERASER, force_insert=True
         )
         return {what: count for what, count in sorted(counts.items()) if count}
+
+
+def _what_stays(account: Account, person: User) -> list[str]:
+    with _in_account(account):
+        return [sentence for contributor in contributors() for sentence in contributor.stays(person)]
 
 
 @contextmanager

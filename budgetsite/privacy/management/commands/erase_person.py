@@ -45,6 +45,8 @@ class Command(BaseCommand):
         for slug, counts in erasure.erased.items():
             for what, count in counts.items():
                 self.stdout.write(f"{slug}: {count:,} {what}")
+            for sentence in erasure.stays[slug]:
+                self.stdout.write(f"{slug}: {sentence}")
         if not erasure.person_erased:
             self.stdout.write(
                 f"They belong to {erasure.other_accounts} other account(s), and so keep their name, their address and "
