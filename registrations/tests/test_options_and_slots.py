@@ -224,6 +224,9 @@ def test_a_slot_lasts_as_long_as_it_says_when_the_clocks_change(event, owner, da
         ({"day": date(9999, 12, 31)}, "date"),
         ({"minutes": 5, "locations": [str(number) for number in range(50)]}, "minutes"),
         ({"day": date(2026, 3, 8), "begins": time(2), "ends": time(3)}, "from"),
+        ({"begins": time(10, 0, 30)}, "from"),
+        ({"begins": time(10, 0, 0, 500)}, "from"),
+        ({"ends": time(18, tzinfo=UTC)}, "to"),
     ],
 )
 def test_plans_that_can_not_be(event, owner, fields, name):

@@ -1,6 +1,8 @@
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -11,6 +13,7 @@ from budgetsite.testing.registrations import make_attendees, make_option
 from registrations.models import EventRegistration, PickupSlot, WaitlistEntry
 from registrations.services.waitlist import join_waitlist
 from registrations.tests.pages import HTMX, address, approve_now, ask_now, open_now, words
+from registrations.views.page_parts import slot_in_words, slots_in_words
 
 
 @pytest.fixture
@@ -36,9 +39,11 @@ def test_the_desk_says_what_approving_all_who_wait_would_come_to(client, account
     for guest in make_attendees(account, 3):
         ask_now(event, guest, option)
 
-    page = words(client.get(address("desk", event)))
+    page = client.get(address("desk", event))
 
-    assert "If all 3 waiting were approved: 105.00 CAD short by 5.00" in page
+    assert "If all 3 waiting were approved: 105.00 CAD short by 5.00" in words(page)
+    # Read out by itself, a figure that leads somewhere says of what it is.
+    assert 'aria-label="Waiting: 3"' in page.content.decode()
 
 
 def test_the_desk_is_narrowed_by_status_option_slot_and_name(client, account, event, organizer, owner):
@@ -111,9 +116,21 @@ def test_nobody_approves_their_own_at_the_desk(client, event, organizer):
     own = ask_now(event, organizer)
 
     answer = client.post(address("decide", event, own), {"status": "APPROVED"}, headers=HTMX)
+    many = {"ids": [str(own.pk)], "status": "APPROVED"}
+    preview = client.post(address("decide_many", event), many)
+    confirmed = client.post(address("decide_many", event), many | {"confirm": "1"}, follow=True)
+    all_step = client.get(address("all", event), {"decision": "APPROVED"}).context["form"].initial["step"]
+    run = client.post(address("run_all", event), {"step": all_step}, headers=HTMX)
+    table = SimpleUploadedFile("table.csv", f"id,status\n{own.pk},APPROVED\n".encode())
+    looked_at = client.post(address("status_import", event), {"file": table})
+    kept = {"kept": looked_at.context["kept"].token, "carry_out": "1"}
+    carried_out = client.post(address("status_import", event), kept)
 
-    assert answer.status_code == 409
-    assert "Someone else has to approve it" in words(answer)
+    assert [page.status_code for page in (answer, preview, confirmed, run, looked_at, carried_out)] == [
+        409, 200, 200, 200, 422, 409,
+    ]  # fmt: skip
+    for page in (answer, preview, confirmed, run, looked_at, carried_out):
+        assert "Someone else has to approve it" in words(page)
     assert statuses() == ["PENDING"]
 
 
@@ -156,11 +173,45 @@ def test_a_slot_is_given_and_a_full_one_is_refused_at_its_field(client, account,
 
     refused = client.post(address("registration", event, registration), {"slot": str(full.pk)})
     assert refused.status_code == 409
-    assert "is full" in refused.context["form"].errors["slot"][0]
+    [why] = refused.context["form"].errors["slot"]
+    day = f"{full.starts_at.astimezone(ZoneInfo(event.timezone)):%a} {full.starts_at.day}"
+    assert why.startswith(
+        f"{day} {full.starts_at:%b}, 09:00–10:00 is full. Free: 08:00–09:00 (10 available); 10:00–11:"
+    )
     client.post(address("registration", event, registration), {"slot": str(free.pk)})
 
     assert EventRegistration.objects.get().preferred_slot == free
     assert PickupSlot.objects.get(pk=free.pk).booked == 1
+
+
+def test_the_refusals_of_many_name_slots_as_the_pages_do(client, account, organizer):
+    event = open_now(account, organizer, pending_holds=False)
+    first = PickupSlot.objects.filter(event=event).order_by("starts_at").first()
+    registration = ask_now(event, make_attendees(account, 1)[0], slot_id=first.pk)
+    PickupSlot.objects.filter(pk=first.pk).update(booked=first.capacity)
+    when = slot_in_words(first, event)
+    many = {"ids": [str(registration.pk)], "status": "APPROVED"}
+
+    preview = client.post(address("decide_many", event), many)
+    confirmed = client.post(address("decide_many", event), many | {"confirm": "1"}, follow=True)
+    row = client.post(address("decide", event, registration), {"status": "APPROVED"}, headers=HTMX)
+
+    for page in (preview, confirmed, row):
+        assert f"{when} is full." in words(page)
+        assert "08:00-09:00" not in words(page)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("2026-07-15 10:00-11:00 is over.", "Wed 15 Jul, 10:00–11:00 is over."),
+        ("Free: 11:00-12:00 West (8 available)", "Free: 11:00–12:00 West (8 available)"),
+        ("2026-02-30 10:00-11:00 and 2026-07-15", "2026-02-30 10:00-11:00 and 2026-07-15"),
+        ("Ref-10:00-11:00-x", "Ref-10:00-11:00-x"),
+    ],
+)
+def test_slots_in_sentences_are_written_as_on_the_pages(said, shown):
+    assert slots_in_words(said) == shown
 
 
 def test_the_queue_is_put_in_another_order_and_people_are_taken_off(client, account, event, organizer):

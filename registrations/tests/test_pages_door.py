@@ -63,6 +63,9 @@ def test_a_name_finds_people_and_one_press_checks_in(client, event, guests):
     assert "Welcome Guest 2" in words(done)
     assert "Nobody approved has this name or code" in words(client.post(address("check_in", event), {"code": "Zoë"}))
     assert client.post(address("check_in", event), {"registration": "x"}).status_code == 404
+    # What PostgreSQL can't even be asked for.
+    assert "Nobody approved has this name or code" in words(client.post(address("check_in", event), {"code": "Z\0ö"}))
+    assert client.get("/check-in/%00").status_code == 404
     assert collected() == 1
 
 

@@ -87,6 +87,9 @@ def test_the_rules_are_changed_and_wrong_ones_refused(client, event):
 
     desk = RegistrationDesk.objects.get(event=event)
     assert (desk.cancel_until_hours, desk.kept_share, desk.offer_minutes) == (48, Decimal("12.50"), 90)
+    for share in ("12.5", "50", "100", "0"):
+        client.post(address("policy", event), values | {"kept_share": share})
+        assert client.get(address("policy", event)).context["form"]["kept_share"].value() == share
 
 
 def test_a_lower_budget_shows_who_it_no_longer_pays_for(client, account, event, organizer):
