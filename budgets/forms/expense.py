@@ -1,8 +1,10 @@
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.utils.formats import date_format
 
 from budgets.models import Expense
 from budgets.selectors.expense_targets import Targets, line_key
@@ -81,6 +83,7 @@ class ExpenseForm(forms.Form):
         super().__init__(*args, **kwargs)
         if expense is not None:
             del self.fields["stage"]
+            self.fields["expense_date"].help_text = "Empty: as it is."
         if not for_team:
             for name in ("notes", "exchange_rate", "rate_source", "confirm_duplicate", "override", "reason"):
                 self.fields.pop(name, None)
@@ -123,7 +126,7 @@ class ExpenseForm(forms.Form):
         if part == "vendor":
             return value if value in self.vendors else f"{value} (new)"
         if part == "due_date":
-            return forms.DateField().clean(value).strftime("%A %-d %B %Y")
+            return date_format(date.fromisoformat(value), "l j F Y")
         if part == "stage":
             return dict(STAGES)[value]
         return value

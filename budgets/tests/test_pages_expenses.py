@@ -195,6 +195,20 @@ def test_cancelling_shows_first_what_it_takes_back(account, staff, budget, roses
     assert verify_ledger() == []
 
 
+def test_a_step_looked_at_before_a_change_is_shown_anew(account, staff, manager, budget, roses):
+    expense = make_expense(budget, staff, line_item=roses)
+    browser(manager, account).post(
+        reverse("budgets:expense_edit", args=[expense.pk]), entered(roses, amount="700", version=1)
+    )
+    client = browser(staff, account)
+    stale = client.post(step_of(expense, "commit"), {"version": 1})
+    assert stale.status_code == 409
+    assert "700.00 CAD are set aside on “Roses”" in words(stale)
+    assert figures(roses) == ("0", "0", "1000")
+    client.post(step_of(expense, "commit"), {"version": stale.context["form"]["version"].value()})
+    assert figures(roses) == ("700", "0", "300")
+
+
 def test_two_at_one_expense_see_what_the_other_changed(account, staff, manager, budget, roses):
     expense = make_expense(budget, staff, line_item=roses)
     where = reverse("budgets:expense_edit", args=[expense.pk])

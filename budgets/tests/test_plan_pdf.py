@@ -20,6 +20,7 @@ from budgets.tests.pages import address, browser, words
 from budgetsite.accounts.roles import Role
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.budgets import make_budget, make_event, make_line, move
+from budgetsite.testing.expenses import make_expense
 from budgetsite.testing.people import make_member
 from budgetsite.testing.rest import rest_client_of
 from events.services import create_venue
@@ -225,6 +226,12 @@ def test_under_revision_the_approved_plan_is_printed(go, gala, owner):
     assert "Fireworks 0.00 70.00 0.00 −70.00" in team
     assert "Balloons" not in team
     assert "Total 9,000.00 3,770.25 0.00 5,229.75" in team
+
+
+def test_spending_that_nobody_planned_says_so_in_words(gala, owner):
+    make_expense(gala, owner, role=Role.OWNER, category="Transport", amount=Decimal(80), stage="invoiced")
+    assert "Transport Not in the plan 0.00 80.00" in team_text(gala)
+    assert "Transport Not in the plan 0.00" in client_text(gala)
 
 
 def test_the_foot_has_the_day_the_edition_and_the_page(gala):

@@ -159,6 +159,8 @@ def comment_delete(request: PageRequest, expense_id: UUID, comment_id: UUID) -> 
 def _changed_fields(form: ExpenseForm, expense: Expense) -> dict[str, Any]:
     """Return what differs from what was read: an amount that nobody touched is no change of the amount."""
     fields = form.expense_fields()
+    if fields["expense_date"] is None:
+        del fields["expense_date"]
     same = {
         "description": expense.description,
         "amount": expense.amount,

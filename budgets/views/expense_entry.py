@@ -18,7 +18,7 @@ from budgets.selectors.expense_list import ExpenseFilter
 from budgets.selectors.expense_targets import targets_of, vendor_names, vendors_like
 from budgets.services.expense_entry import enter_expense
 from budgets.services.expense_problems import ClientsMayNot
-from budgets.services.quick_expense import Understood, understand
+from budgets.services.quick_expense import PAID, Understood, understand
 from budgets.views.event_budget import budget_or_404
 from budgets.views.expense_list import budget_context, may_record
 from budgets.views.expense_refusals import REFUSALS, tell
@@ -89,7 +89,8 @@ def told(expense: Expense, *, wanted: str) -> str:
     """Return what was recorded, in a sentence."""
     amount = f"{format_amount(expense.amount, expense.currency)} {expense.currency}"
     if expense.approval == ExpenseApproval.PENDING:
-        return f"{expense.description}, {amount}: recorded, and it waits for approval."
+        later = " Note the payment once it is approved." if wanted == PAID else ""
+        return f"{expense.description}, {amount}: recorded, and it waits for approval.{later}"
     unplanned = " It is not in the plan, and the line says so." if expense.line_item.is_unbudgeted else ""
     return f"{expense.description}, {amount}: recorded as {wanted}.{unplanned}"
 

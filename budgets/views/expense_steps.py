@@ -25,7 +25,7 @@ from budgets.services.expense_stages import (
     invoice_expense,
     reject_expense,
 )
-from budgets.services.problems import AmountDoesNotFit
+from budgets.services.problems import AmountDoesNotFit, StaleVersion
 from budgets.views.expense import expense_or_404
 from budgets.views.expense_refusals import REFUSALS, tell
 from budgets.views.expense_rights import rights_on_expense
@@ -105,6 +105,9 @@ def _step_page(
             except AmountDoesNotFit as problem:
                 form.add_error(None, str(problem))
                 does_not_fit, status = True, 409
+            except StaleVersion:
+                _look_again(request, form, expense)
+                status = 409
             except REFUSALS as problem:
                 tell(form, problem)
                 status = 409
@@ -163,6 +166,9 @@ def _bill_page(request: PageRequest, expense: Expense, step: str) -> HttpRespons
                 invoice_expense(
                     expense_id=expense.pk, acting_user=request.user, now=timezone.now(), **form.bill_fields()
                 )
+            except StaleVersion:
+                _look_again(request, form, expense)
+                status = 409
             except REFUSALS as problem:
                 asks, status = tell(form, problem), 409
             else:
@@ -178,6 +184,14 @@ def _bill_page(request: PageRequest, expense: Expense, step: str) -> HttpRespons
         "asks": asks,
     }
     return render(request, "budgets/expenses/bill_form.html", context, status=status)
+
+
+def _look_again(request: PageRequest, form: StepForm | BillForm, expense: Expense) -> None:
+    """Let the page, which shows the expense as it is now, be confirmed as that."""
+    form.add_error(None, "Somebody changed this expense meanwhile. Look at it as it is now, then confirm.")
+    sent = request.POST.copy()
+    sent["version"] = str(expense.version)
+    form.data = sent
 
 
 def way_back(request: PageRequest, expense: Expense) -> str:
