@@ -354,6 +354,24 @@ def test_planned_expenses_stand_with_their_line(account, staff, budget, roses):
     assert "1 planned expense, 500.00: no money moved yet" in text
 
 
+def test_the_team_and_the_client_talk_about_the_budget(account, staff, couple, owner, budget, roses):
+    expense = make_expense(budget, staff, line_item=roses)
+    client, where = browser(couple, account), address("comments", budget)
+    client.post(where, {"text": "Could we pay later?"})
+    browser(staff, account).post(reverse("budgets:expense_comment", args=[expense.pk]), {"text": "Red ones"})
+    page = client.get(where)
+    assert [comment.text for comment in page.context["comments"]] == ["Red ones", "Could we pay later?"]
+    empty = client.post(where, {"text": " "})
+    assert (empty.status_code, BudgetComment.objects.count()) == (422, 2)
+    red, own = page.context["comments"]
+    refused = client.post(address("budget_comment_delete", budget, red.pk), follow=True)
+    assert "Only who wrote a comment deletes it." in words(refused)
+    client.post(address("budget_comment_delete", budget, own.pk))
+    assert list(BudgetComment.objects.values_list("text", flat=True)) == ["Red ones"]
+    elsewhere = make_budget(account, owner, event=make_event(account, owner, name="Somebody else's"))
+    assert client.post(address("comments", elsewhere), {"text": "Hello"}).status_code == 404
+
+
 def test_a_client_finds_no_other_event(account, owner, couple, staff):
     elsewhere = make_budget(account, owner, event=make_event(account, owner, name="Somebody else's"))
     expense = make_expense(elsewhere, staff)
