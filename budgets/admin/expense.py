@@ -70,7 +70,7 @@ class ExpenseAdmin(ReadOnlyAdmin):
     view_action = "expenses.view"
     refusals = (BudgetProblem,)
     inlines = (BillInline, PaymentInline)
-    list_display = ("description", "event_link", "vendor", "how_much", "state", "agreed", "payment_status", "when")
+    list_display = ("description", "event_link", "vendor", "how_much", "standing", "payment_status", "when")
     list_select_related = ("event", "vendor", "budget")
     list_filter = ("stage", "approval", "payment_status")
     search_fields = ("description", "vendor__name", "event__name")
@@ -136,6 +136,11 @@ class ExpenseAdmin(ReadOnlyAdmin):
             return None
         day = date_format(expense.rate_date, "j M Y")
         return f"{expense.exchange_rate.normalize():f} of {day}, {expense.rate_source}"
+
+    @display(description="State")
+    def standing(self, expense: Expense) -> SafeString:
+        """How far it has come, or that it goes no further without an approval."""
+        return self.state(expense) if expense.approval == ExpenseApproval.APPROVED else self.agreed(expense)
 
     @display(description="Stage")
     def state(self, expense: Expense) -> SafeString:
