@@ -112,7 +112,11 @@ class ExpenseViewSet(ExpenseRowsViewSet):
 
     @extend_schema(summary="List expenses, newest first", responses=ExpenseAnswer(many=True))
     def list(self, request: Request) -> Response:
-        return self.page_of(self.get_queryset(), self.reader().describe)
+        found = Expense.objects.visible_to(user_id=self.user.pk, role=self.role)
+        return self.page_of(found, self.reader().describe)
+
+    def rows_of_page(self, keys: QuerySet[Any]) -> QuerySet[Any]:
+        return self.visible().filter(pk__in=keys)
 
     @extend_schema(summary="Record an expense", request=ExpenseInput, responses={201: ExpenseAnswer})
     def create(self, request: Request) -> Response:

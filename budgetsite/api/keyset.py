@@ -66,6 +66,9 @@ class KeysetPagination(CursorPagination):
 
     Without `ordering` it is the view's `cursor_ordering`. The rows are instances, or `values()` with "id" and the
     columns of the orderings. A cursor belongs to its ordering.
+
+    A view whose rows are joined from many tables filters and orders plain ones, and reads what it shows of a page by
+    `rows_of_page(keys)`, in the same statement: so the planner finds the page by the index, however many joins follow.
     """
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
@@ -75,7 +78,7 @@ class KeysetPagination(CursorPagination):
         place = self._place(request)
         rows = queryset if place is None else queryset.filter(self._order.beyond(place))
         backwards = place is not None and place.backwards
-        found = list(self._order.arranged(rows, backwards=backwards)[: limit + 1])
+        found = list(self._found(rows, view, backwards=backwards, most=limit + 1))
         more, page = len(found) > limit, found[:limit]
         if backwards:
             page.reverse()
@@ -83,6 +86,13 @@ class KeysetPagination(CursorPagination):
         self._next = self._cursor(page[-1], backwards=False) if page and has_next else None
         self._previous = self._cursor(page[0], backwards=True) if page and has_previous else None
         return page
+
+    def _found(self, rows: QuerySet[Any], view: Any, *, backwards: bool, most: int) -> QuerySet[Any]:
+        page = self._order.arranged(rows, backwards=backwards)[:most]
+        rows_of_page = getattr(view, "rows_of_page", None)
+        if rows_of_page is None:
+            return page
+        return self._order.arranged(rows_of_page(page.values("pk")), backwards=backwards)
 
     def get_next_link(self) -> str | None:
         return self._link(self._next)

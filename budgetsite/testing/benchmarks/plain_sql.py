@@ -68,7 +68,7 @@ POST_TO_LINE = """
     RETURNING budgeted_amount, actual_amount
 """
 
-INSERT_ENTRY = """
+_INSERT_ENTRY = """
     INSERT INTO budgets_ledgerentry (id, tenant_id, budget_id, line_item_id, kind, committed_delta, actual_delta,
         currency, occurred_at, source, source_id, actor_id, description)
     VALUES (%(entry)s, %(tenant)s, %(budget)s, %(line)s, 'actual', 0, %(amount)s,
@@ -176,7 +176,7 @@ class PlainSql:
         with self._transaction():
             self._one(POST_TO_BUDGET, values)
             self._one(POST_TO_LINE, values)
-            self.connection.execute(INSERT_ENTRY, values)
+            self.connection.execute(_INSERT_ENTRY, values)
 
     def edit_line(self, budget_id: UUID, line_id: UUID, budgeted: Decimal, read_version: int) -> int:
         """Plan another amount on a line, keep its history and recompute the budget; return the line's version."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from budgetsite.testing.benchmarks import (
     analytics,
     budget_page,
+    expenses,
     growth,
     ledger_posting,
     line_edit,
@@ -28,4 +29,5 @@ SUBJECTS: dict[str, Callable[[Run], list[Row]]] = {
     "growth": growth.measure,
     "analytics": analytics.measure,
     "registering": registering.measure,
+    "expenses": expenses.measure,
 }

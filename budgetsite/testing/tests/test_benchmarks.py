@@ -14,14 +14,18 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.utils import timezone
 
-from budgets.models import BudgetLineItem, EventBudget, LedgerEntry
+from budgets.models import BudgetLineItem, EventBudget, Expense, ExpenseInvoice, LedgerEntry
 from budgets.selectors.plan_as_of import budget_as_of
+from budgets.services.expense import record_expense
 from budgets.services.ledger_proof import verify_ledger
 from budgets.services.line_item import update_line_item
 from budgets.services.recalculation import recalculate_budget
+from budgets.services.vendor import create_vendor
+from budgetsite.accounts.roles import Role
 from budgetsite.accounts.selectors import all_accounts
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.benchmarks import ledger_posting, revisions
+from budgetsite.testing.benchmarks.plain_expenses import PlainExpenses
 from budgetsite.testing.benchmarks.plain_plans import PlainPlans
 from budgetsite.testing.benchmarks.plain_sql import PlainSql
 from budgetsite.testing.benchmarks.report import Limit, statements
@@ -101,6 +105,38 @@ def test_an_edit_by_hand_leaves_what_the_sites_own_leaves(scene, plain):
     assert stored(EventBudget, by_hand) == stored(EventBudget, ours)
     assert history_of(plain_line) == history_of(our_line)
     assert len(history_of(plain_line)) == 2
+
+
+def test_an_expense_by_hand_leaves_what_the_sites_own_leaves(scene):
+    ours, by_hand = add_budget(scene, lines=2), add_budget(scene, lines=2)
+    with transaction.atomic():
+        create_vendor(acting_user=scene.user, name="Florist")
+        our_id = record_expense(
+            event=ours.event,
+            acting_user=scene.user,
+            acting_role=Role.MANAGER,
+            account=scene.account,
+            now=timezone.now(),
+            description="Roses",
+            amount=AMOUNT,
+            category="Labor",
+            vendor="Florist",
+            stage="invoiced",
+        ).pk
+    plain = PlainExpenses(scene.tenant_id, scene.user.pk)
+    plain_id = json.loads(plain.record(by_hand.event_id, category="Labor", vendor="Florist", amount=AMOUNT))["id"]
+    plain.close()
+
+    unlike = ("line_item_id", "expense_date", "ledger_hash", "expense_id", "invoice_date")
+    assert stored(Expense, plain_id, *unlike) == stored(Expense, our_id, *unlike)
+    assert stored(EventBudget, by_hand.pk, *unlike) == stored(EventBudget, ours.pk, *unlike)
+    with transaction.atomic():
+        bills = [ExpenseInvoice.objects.get(expense_id=pk).pk for pk in (plain_id, our_id)]
+        versions = [Expense.history.filter(id=pk).count() for pk in (plain_id, our_id)]
+        entries = [LedgerEntry.objects.get(source="expense", source_id=str(pk)).kind for pk in (plain_id, our_id)]
+        assert verify_ledger() == []
+    assert stored(ExpenseInvoice, bills[0], *unlike) == stored(ExpenseInvoice, bills[1], *unlike)
+    assert (versions, entries) == ([1, 1], ["actual", "actual"])
 
 
 def test_a_stale_edit_by_hand_changes_nothing(scene, plain):
@@ -250,6 +286,8 @@ def test_a_short_run_measures_everything_and_loses_nothing(committed_db):
         "register, N clients at once",
         "check-in, N clients, of an empty request's rate",
         "N people for N places at once (API)",
+        "list N expenses (API), N expenses",
+        "record an expense, N → N expenses",
     }, run.stdout + run.stderr
     assert verdicts["statements of reading N lines"] == "kept"
     assert verdicts["statements of a list of N"] == "kept"
@@ -261,6 +299,9 @@ def test_a_short_run_measures_everything_and_loses_nothing(committed_db):
     assert verdicts["statements of register"] == "kept"
     assert verdicts["statements of approve"] == "kept"
     assert verdicts["statements of list"] == "kept"
+    assert verdicts["statements of recording an expense"] == "kept"
+    assert verdicts["statements of a list of expenses"] == "kept"
+    assert verdicts["ledger and expenses of “Bench expenses”"] == "kept"
     assert verdicts["counters and ledger of “Bench crowd”"] == "kept"
     assert verdicts["places taken of N in each of N rushes, API"] == "kept"
     assert verdicts["places taken of N in each of N rushes, plain SQL"] == "kept"
