@@ -47,7 +47,7 @@ def create_option(*, event: Event, acting_user: User, **fields: Any) -> EventOpt
     option.clean_fields(exclude=["tenant", "event", "line_item"])
     option.save(force_insert=True)
     _hold_line(event, option.line_item_id)
-    _tell(option, "created")
+    tell_option(option, "created")
     return option
 
 
@@ -74,7 +74,7 @@ def update_option(*, event: Event, option_id: UUID, acting_user: User, now: date
             _hold_line(event, option.line_item_id)
         rows.update(**changes)
         record_history(rows, reason="changed")
-        _tell(option, "changed")
+        tell_option(option, "changed")
     if changes.get("total_available"):
         offer_places(event=event, option_id=option_id, now=now)
     changed: EventOption = rows.get()
@@ -95,7 +95,7 @@ def delete_option(*, event: Event, option_id: UUID, acting_user: User, now: date
     if live or queued:
         raise OptionInUse(live, queued)
     soft_delete(option, now=now)
-    _tell(option, "deleted")
+    tell_option(option, "deleted")
 
 
 def why_line_stays(line: BudgetLineItem) -> str | None:
@@ -131,7 +131,7 @@ def _hold_line(event: Event, line_item_id: UUID | None) -> None:
             raise LineOfAnotherBudget(line_item_id)
 
 
-def _tell(option: EventOption, happened: str) -> None:
+def tell_option(option: EventOption, happened: str) -> None:
     record_event(
         kind=f"event_option.{happened}",
         subject_type="event_option",

@@ -6,15 +6,15 @@ from django.db import IntegrityError, transaction
 
 from budgets.models import BudgetLineItem, LineKind
 from budgetsite.accounts.models import User
-from budgetsite.money.amounts import amount_to_json
-from budgetsite.outbox.services import record_event
 from budgetsite.tenancy.deletion import restore
 from budgetsite.tenancy.history import record_history
 from budgetsite.tenancy.scope import deleted_rows_visible
 from events.models import Event
 from registrations.models import EventOption, PickupSlot
 from registrations.services.holding import keep_event
+from registrations.services.option import tell_option
 from registrations.services.problems import OptionNotFound, RegistrationProblem, SlotNotFound
+from registrations.services.slot import tell_slot
 
 
 class OptionInOldCurrency(RegistrationProblem):
@@ -62,17 +62,7 @@ def restore_option(*, event: Event, option_id: UUID, acting_user: User) -> Event
         restored.update(currency=event.currency, line_item_id=line_item_id)
         record_history(restored, reason="changed")
     option = EventOption.objects.get(pk=option_id)
-    record_event(
-        kind="event_option.restored",
-        subject_type="event_option",
-        subject_id=option.pk,
-        payload={
-            "event_id": str(option.event_id),
-            "total_available": option.total_available,
-            "cost_per_unit": amount_to_json(option.cost_per_unit, option.currency),
-            "currency": option.currency,
-        },
-    )
+    tell_option(option, "restored")
     return option
 
 
@@ -95,12 +85,7 @@ def restore_slot(*, event: Event, slot_id: UUID, acting_user: User) -> PickupSlo
             raise
         raise SlotThereAlready from error
     if is_back:
-        record_event(
-            kind="pickup_slot.restored",
-            subject_type="pickup_slot",
-            subject_id=slot.pk,
-            payload={"event_id": str(slot.event_id), "capacity": slot.capacity, "booked": slot.booked},
-        )
+        tell_slot(slot, "restored")
     return slot
 
 

@@ -161,7 +161,7 @@ def update_slot(*, event: Event, slot_id: UUID, capacity: int, acting_user: User
     grows = capacity > slot.capacity
     slot.capacity = capacity
     slot.save(update_fields=["capacity"])
-    _tell(slot, "changed")
+    tell_slot(slot, "changed")
     if grows:
         offer_slot(event=event, slot_id=slot.pk, now=now)
         slot.refresh_from_db()
@@ -176,7 +176,7 @@ def delete_slot(*, event: Event, slot_id: UUID, acting_user: User, now: datetime
     if wanted:
         raise SlotInUse(wanted)
     soft_delete(slot, now=now)
-    _tell(slot, "deleted")
+    tell_slot(slot, "deleted")
 
 
 def find_slot(event: Event, text: str | None, *, party_size: int = 1) -> PickupSlot | None:
@@ -253,7 +253,7 @@ def _wanted_slots(event_id: UUID) -> Counter[UUID]:
     return wanted
 
 
-def _tell(slot: PickupSlot, happened: str) -> None:
+def tell_slot(slot: PickupSlot, happened: str) -> None:
     record_event(
         kind=f"pickup_slot.{happened}",
         subject_type="pickup_slot",

@@ -175,17 +175,6 @@ def prioritise(*, entry_id: UUID, event: Event, acting_user: User, priority: int
     return entry
 
 
-def expire_offers(*, now: datetime) -> int:
-    """Let offers that have run out pass on to the next, in every queue; return how many ran out.
-
-    Safe to run twice and at once: each queue is a transaction of its own, so that no run holds one queue's places while
-    it waits for another's.
-    """
-    return sum(
-        mind_queue(event_id=event_id, option_id=option_id, now=now).expired for event_id, option_id in queues_due(now)
-    )
-
-
 @transaction.atomic
 def expire_offers_of(*, event: Event, now: datetime) -> int:
     """Let an event's offers that have run out pass on, for whoever looks at its queue next. One statement if none."""

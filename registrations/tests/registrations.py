@@ -1,14 +1,20 @@
 """What the registrations' tests have in common."""
 
+import threading
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from unittest.mock import patch
 
+from django.db import connections, transaction
+
 from budgets.models import EventBudget
 from budgets.services.ledger_proof import verify_ledger
 from budgetsite.accounts.models import Account, User
 from budgetsite.accounts.roles import Role
+from budgetsite.privacy.registry import ERASER
+from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.people import make_member
 from budgetsite.testing.registrations import NOW
 from budgetsite.testing.rest import RestClient, rest_client_of
@@ -16,6 +22,7 @@ from events.models import Event
 from registrations.models import EventOption, EventRegistration, PickupSlot, RegistrationDesk
 from registrations.services.registration import approve
 from registrations.services.registration_proof import verify_registrations
+from registrations.services.waitlist import mind_queue, queues_due
 
 
 def at(moment: datetime) -> Any:
@@ -68,3 +75,32 @@ def assert_sound() -> None:
     """The counters are what the rows say, and the books are clean."""
     assert verify_registrations() == []
     assert verify_ledger() == []
+
+
+def expire_offers(*, now: datetime) -> int:
+    """Mind all queues that have something to do, as the jobs do one by one; return how many offers ran out."""
+    return sum(
+        mind_queue(event_id=event_id, option_id=option_id, now=now).expired for event_id, option_id in queues_due(now)
+    )
+
+
+def elsewhere(account: Account, work: Callable[[], Any]) -> Any:
+    """Do it in a transaction on connections of its own, which wait for no lock for long; return what came of it."""
+    found: list[Any] = []
+
+    def run() -> None:
+        try:
+            for name in ("default", ERASER):
+                with connections[name].cursor() as cursor:
+                    cursor.execute("SET lock_timeout = '200ms'")
+            with tenant_scope(account.pk), transaction.atomic(), transaction.atomic(using=ERASER):
+                found.append(work())
+        except Exception as problem:
+            found.append(problem)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return found[0]

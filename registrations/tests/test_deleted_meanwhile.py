@@ -1,13 +1,10 @@
 """What somebody deletes while a page is open, or while somebody else asks for it, is not there: no page breaks."""
 
-import threading
-
 import pytest
-from django.db import OperationalError, connections, transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from budgetsite.accounts.roles import Role
-from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.people import make_member, sign_in
 from budgetsite.testing.registrations import NOW, ask, make_attendees, make_open_event, make_option
 from events.services import delete_event
@@ -18,6 +15,7 @@ from registrations.services.registration import assign
 from registrations.services.slot import delete_slot
 from registrations.services.waitlist import join_waitlist
 from registrations.tests.pages import address, open_now
+from registrations.tests.registrations import elsewhere
 from registrations.views import option as option_views
 from registrations.views import policy as policy_views
 from registrations.views import public as public_views
@@ -90,8 +88,6 @@ def test_who_joins_a_queue_keeps_what_they_wait_for(committed_db, account, kept)
 
     def delete():
         # Of those who have it nobody stands in the way.
-        with connections["default"].cursor() as cursor:
-            cursor.execute("SET LOCAL lock_timeout = '200ms'")
         if kept == "option":
             EventOption.objects.filter(pk=option.pk).update(pending_count=0)
             return delete_option(option_id=option.pk, **common)
@@ -105,22 +101,3 @@ def test_who_joins_a_queue_keeps_what_they_wait_for(committed_db, account, kept)
     assert isinstance(elsewhere(account, delete), OptionInUse | SlotInUse)
     with transaction.atomic():
         assert WaitlistEntry.objects.get().status == "WAITING"
-
-
-def elsewhere(account, work):
-    """Do it in a transaction on a connection of its own; return what came of it."""
-    found = []
-
-    def run():
-        try:
-            with tenant_scope(account.pk), transaction.atomic():
-                found.append(work())
-        except Exception as problem:
-            found.append(problem)
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    return found[0]

@@ -25,7 +25,8 @@ from registrations.services.problems import RegistrationProblem
 from registrations.services.registration import approve, assign, cancel
 from registrations.services.registration_proof import verify_registrations
 from registrations.services.slot import update_slot
-from registrations.services.waitlist import accept_offer, expire_offers, join_waitlist, leave_waitlist
+from registrations.services.waitlist import accept_offer, join_waitlist, leave_waitlist
+from registrations.tests.registrations import expire_offers
 
 THREADS = 8
 STEPS = 25

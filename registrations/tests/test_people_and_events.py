@@ -1,20 +1,19 @@
 """Forgetting people while their events are deleted and decided on: no circle, nothing twice."""
 
-import threading
 from datetime import timedelta
 
 import pytest
-from django.db import OperationalError, connections, transaction
+from django.db import transaction
 
 from budgetsite.accounts.roles import Role
-from budgetsite.privacy.registry import ERASER, retention_kinds
+from budgetsite.privacy.registry import retention_kinds
 from budgetsite.privacy.services.erasure import erase_person
-from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.people import make_member
 from budgetsite.testing.registrations import NOW, ask, make_attendees, make_open_event, make_option
 from events.holding import have_event_alone
 from registrations.models import EventRegistration
 from registrations.services.registration import reject
+from registrations.tests.registrations import elsewhere
 
 
 @pytest.fixture
@@ -29,27 +28,6 @@ def rows(account, runner):
         event = make_open_event(account, runner)
         option = make_option(event, runner)
         return [ask(event, guest, option, notes="By bike") for guest in make_attendees(account, 2)]
-
-
-def elsewhere(account, work):
-    """Do it on connections of its own, which wait for no lock for long; return what came of it."""
-    found = []
-
-    def run():
-        try:
-            with connections[ERASER].cursor() as cursor:
-                cursor.execute("SET lock_timeout = '200ms'")
-            with tenant_scope(account.pk), transaction.atomic(using=ERASER):
-                found.append(work())
-        except OperationalError as problem:
-            found.append(problem)
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    return found[0]
 
 
 def notes():

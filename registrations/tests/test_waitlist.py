@@ -13,13 +13,14 @@ from registrations.services.option import update_option
 from registrations.services.problems import OfferGone, PartyNeverFits
 from registrations.services.registration import cancel, reject
 from registrations.services.slot import update_slot
-from registrations.services.waitlist import accept_offer, expire_offers, join_waitlist, leave_waitlist, prioritise
+from registrations.services.waitlist import accept_offer, join_waitlist, leave_waitlist, prioritise
 from registrations.tasks import mind_one_waitlist, mind_waitlists, mind_waitlists_of_account
 from registrations.tests.registrations import (
     approved,
     assert_sound,
     at,
     client_of,
+    expire_offers,
     guest,
     option_now,
     registration_now,
