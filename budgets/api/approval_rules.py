@@ -1,4 +1,4 @@
-"""`/approval-rules`: what a plan or a transfer has to pass, and by whom."""
+"""`/approval-rules`: what a plan, a transfer or an expense has to pass, and by whom."""
 
 from decimal import Decimal
 from typing import Any
@@ -30,7 +30,10 @@ from budgetsite.money.api_fields import MoneyField
 class ApprovalRuleInput(serializers.Serializer):
     subject = serializers.ChoiceField(choices=ApprovalSubject.choices, required=False, help_text="A plan, if left out.")
     stage = serializers.IntegerField(
-        min_value=1, max_value=MAX_STAGES, required=False, help_text="Stages are taken in this order. A transfer has 1."
+        min_value=1,
+        max_value=MAX_STAGES,
+        required=False,
+        help_text="Stages are taken in this order. Transfers and expenses have 1.",
     )
     role = serializers.ChoiceField(choices=APPROVING_ROLE_CHOICES, help_text="Who decides, or someone above them.")
     above_amount = MoneyField(
@@ -57,7 +60,9 @@ class ApprovalRuleAnswer(serializers.Serializer):
 
 
 class ApprovalRuleViewSet(ContractViewSet):
-    """What a plan has to pass before it is in force. Without a rule one manager or owner is enough.
+    """What a plan has to pass before it is in force, and a transfer or an expense before it moves money.
+
+    Without a rule one manager or owner is enough for a plan, and transfers and expenses need nobody.
 
     A rule holds for what is submitted from then on. A rule in another currency than a budget's always applies to it.
     """
@@ -77,7 +82,7 @@ class ApprovalRuleViewSet(ContractViewSet):
 
     @extend_schema(summary="List approval rules", responses=ApprovalRuleAnswer(many=True))
     def list(self, request: Request) -> Response:
-        """Those about plans by stage, then those about transfers."""
+        """By subject: expenses, plans by stage, transfers."""
         return self.page_of(self.get_queryset(), rule_answer)
 
     @extend_schema(summary="Ask for an approval", request=ApprovalRuleInput, responses={201: ApprovalRuleAnswer})

@@ -17,7 +17,7 @@ from budgetsite.accounts.sign_in import Standing
 from budgetsite.accounts.tokens import issue_access_token
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.budgets import make_budget, make_event, make_line
-from budgetsite.testing.expenses import figures, limit_expenses, make_expense
+from budgetsite.testing.expenses import figures, make_expense
 from budgetsite.testing.people import make_member
 from budgetsite.testing.rest import RestClient, rest_client, rest_client_of
 
@@ -169,7 +169,10 @@ def test_a_rate_given_with_an_expense_stays_with_it(api, body):
 
 
 def test_above_the_limit_someone_else_decides(account, line, body, manager):
-    limit_expenses("20")
+    rule = {"subject": "expense", "role": "manager", "above_amount": "20", "category": "Flowers"}
+    owner = rest_client(account, Role.OWNER)
+    assert owner.post("/approval-rules", rule).status == 201
+    assert owner.post("/approval-rules", {**rule, "stage": 2}).fields == {"stage": "one_stage"}
     first, second = rest_client_of(manager, account), rest_client(account, Role.MANAGER)
     made = record(first, body, stage="committed")
     path = f"/expenses/{made['id']}"
