@@ -327,6 +327,22 @@ def test_a_client_records_comments_and_pays_and_sees_no_internals(account, staff
     assert stored(own).approval == "rejected"
 
 
+def test_a_currency_without_a_rate_says_what_next(account, staff, couple, budget, roses):
+    typed = entered(roses, currency="EUR")
+    of_team = browser(staff, account).post(address("expense_new", budget), typed)
+    of_client = browser(couple, account).post(address("expense_new", budget), typed)
+    assert list(of_team.context["form"].errors) == ["exchange_rate"]
+    assert of_client.context["form"].errors["currency"] == [
+        "The team has no rate for EUR yet. Write the amount in CAD, or ask them in a comment."
+    ]
+    browser(staff, account).post(
+        address("expense_new", budget), {**typed, "exchange_rate": "1.5", "rate_source": "bank"}
+    )
+    expense = Expense.objects.get()
+    assert (expense.amount, expense.budget_amount, expense.rate_source) == (500, 750, "bank")
+    assert "1 EUR = 1.5 CAD" in words(browser(couple, account).get(page_of(expense)))
+
+
 def test_why_the_team_decided_is_the_teams(account, staff, manager, couple, budget, roses):
     limit_expenses("400")
     of_team = make_expense(budget, staff, line_item=roses, description="Peonies")

@@ -49,6 +49,14 @@ def tell(form: BaseForm, problem: Exception) -> str:
     if isinstance(problem, ValidationError):
         form.add_error(None, problem)
         return ""
+    if isinstance(problem, problems.RateMissing) and "exchange_rate" not in form.fields:
+        # A client enters no rates.
+        form.add_error(
+            "currency",
+            f"The team has no rate for {problem.currency} yet. Write the amount in {problem.budget_currency}, or ask "
+            "them in a comment.",
+        )
+        return ""
     name = "amount" if isinstance(problem, InvalidAmount) else FIELDS.get(type(problem), "")
     form.add_error(name if name in form.fields else None, str(problem))
     return CONFIRMED_BY.get(type(problem), "")
