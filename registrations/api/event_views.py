@@ -5,7 +5,9 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import Http404
+from rest_framework.serializers import Serializer
 
+from budgetsite.api.refusals import field_refusal
 from budgetsite.api.views import ContractViewSet
 from events.models import Event
 
@@ -21,6 +23,13 @@ class EventPartViewSet(ContractViewSet):
         if event is None:
             raise Http404
         return event
+
+    def read_about(self, event: Event, serializer_class: type[Serializer], **how: Any) -> dict[str, Any]:
+        """Return the validated body, as `read`. An `event_id` in it that is another event's is a 400."""
+        values = self.read(serializer_class, **how)
+        if values.get("event_id", event.pk) != event.pk:
+            raise field_refusal("event_id", "mismatch", "This is another event than the one in the address.")
+        return values
 
     def visible(self) -> QuerySet[Any]:
         return self.model._default_manager.all()

@@ -99,7 +99,7 @@ class RegistrationViewSet(EventPartViewSet):
     def register(self, request: Request, event_id: UUID) -> Response:
         """Waits for approval. A 409 lists every tier that stands in the way, with what is left and alternatives."""
         event = self.find_event(event_id)
-        values = self._wish(RegisterInput, event)
+        values = self.read_about(event, RegisterInput)
         slot = find_slot(event, values.get("preferred_pickup_slot"), party_size=values["party_size"])
         made = register(
             event=event,
@@ -120,7 +120,7 @@ class RegistrationViewSet(EventPartViewSet):
     )
     def check_conflicts(self, request: Request, event_id: UUID) -> Response:
         event = self.find_event(event_id)
-        values = self._wish(WishInput, event, may_be_empty=True)
+        values = self.read_about(event, WishInput, may_be_empty=True)
         now = timezone.now()
         conflicts = detect_conflicts(
             event=event,
@@ -197,12 +197,6 @@ class RegistrationViewSet(EventPartViewSet):
 
     def _answer(self, event: Event, registration_id: UUID, *, status: int = 200) -> Response:
         return Response(answers.registration_answer(self._find(event, registration_id), event), status=status)
-
-    def _wish(self, serializer: type[WishInput], event: Event, *, may_be_empty: bool = False) -> dict[str, Any]:
-        values = self.read(serializer, may_be_empty=may_be_empty)
-        if values.get("event_id", event.pk) != event.pk:
-            raise field_refusal("event_id", "mismatch", "This is another event than the one in the address.")
-        return values
 
 
 @contextmanager

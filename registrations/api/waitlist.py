@@ -15,24 +15,19 @@ from rest_framework.response import Response
 from events.models import Event
 from registrations.api import answers
 from registrations.api.event_views import EventPartViewSet
-from registrations.models import MAX_PARTY, WaitlistEntry, WaitlistStatus
+from registrations.api.registration import RegisterInput
+from registrations.models import WaitlistEntry, WaitlistStatus
 from registrations.selectors.one_registration import visible_registration
 from registrations.selectors.waitlist import waitlist_of
 from registrations.services.conflicts import slot_label
 from registrations.services.slot import find_slot_id
 from registrations.services.waitlist import accept_offer, expire_offers_of, join_waitlist, leave_waitlist, prioritise
 
-_LONGEST_TEXT = 10_000
 HIGHEST_PRIORITY = 1_000_000
 
 
-class WaitlistInput(serializers.Serializer):
-    event_option_id = serializers.UUIDField(required=False, allow_null=True)
-    preferred_pickup_slot = serializers.CharField(
-        max_length=200, required=False, allow_null=True, allow_blank=True, help_text="A slot's id or its text."
-    )
-    party_size = serializers.IntegerField(required=False, default=1, min_value=1, max_value=MAX_PARTY)
-    notes = serializers.CharField(max_length=_LONGEST_TEXT, required=False, allow_blank=True, default="")
+class WaitlistInput(RegisterInput):
+    """Who queues asks for the same as who registers."""
 
 
 class PriorityInput(serializers.Serializer):
@@ -123,7 +118,7 @@ class WaitlistViewSet(EventPartViewSet):
     def create(self, request: Request, event_id: UUID) -> Response:
         """409 `room_left` when there is room: register right away then."""
         event = self.find_event(event_id)
-        values = self.read(WaitlistInput)
+        values = self.read_about(event, WaitlistInput)
         entry = join_waitlist(
             event=event,
             user=self.user,

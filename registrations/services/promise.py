@@ -13,6 +13,7 @@ from budgets.services.problems import (
     LineNotFound,
     WrongKindOfLine,
 )
+from budgetsite.money.amounts import InvalidAmount
 from registrations.models import EventRegistration
 from registrations.services.places import Price
 from registrations.services.problems import BooksClosed, OptionLineGone
@@ -21,8 +22,8 @@ from registrations.services.problems import BooksClosed, OptionLineGone
 def commit(registration: EventRegistration, price: Price, amount: Decimal) -> UUID | None:
     """Promise the amount from the event's budget, by the option's line where it names one.
 
-    Return the budget's id, None when it has not that much left, is closed, or when there is none. Raises
-    `OptionLineGone` when the line is no longer one that pays.
+    Return the budget's id, None when it has not that much left (an amount too large for any is that too), is closed, or
+    when there is none. Raises `OptionLineGone` when the line is no longer one that pays.
     """
     if price.budget_id is None:
         return None
@@ -37,7 +38,7 @@ def commit(registration: EventRegistration, price: Price, amount: Decimal) -> UU
             source_id=str(registration.pk),
             description="Registration approved",
         )
-    except (AmountDoesNotFit, BudgetLocked, BudgetNotFound):
+    except (AmountDoesNotFit, BudgetLocked, BudgetNotFound, InvalidAmount):
         return None
     except (LineNotFound, WrongKindOfLine) as error:
         raise OptionLineGone from error

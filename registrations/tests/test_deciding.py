@@ -182,6 +182,20 @@ def test_a_price_that_became_too_high_refuses_the_approval(client, owner, event,
     assert everything_of(event) == before
 
 
+def test_a_price_beyond_what_any_budget_holds_refuses_the_approval_alone_and_among_many(
+    client, owner, event, option, pending
+):
+    update_option(
+        event=event, option_id=option.pk, acting_user=owner, now=NOW, cost_per_unit=Decimal("999999999999.99")
+    )
+    before = everything_of(event)
+    alone = put(client, pending, {"status": "APPROVED"})
+    many = client.post(f"/events/{event.pk}/registrations/bulk", {"ids": [str(pending.pk)], "status": "APPROVED"})
+    assert (alone.status, alone.json["conflict_type"]) == (409, "BUDGET_EXHAUSTED")
+    assert (many.status, many.json["results"][0]["code"]) == (200, "BUDGET_EXHAUSTED")
+    assert everything_of(event) == before
+
+
 def test_what_came_in_time_can_be_approved_later(owner, event, pending):
     row = approved(pending, event, owner, now=event.registration_end_date + timedelta(days=1))
     assert row.status == "APPROVED"

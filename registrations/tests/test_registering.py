@@ -192,7 +192,10 @@ def test_an_unknown_slot_is_refused_with_the_valid_ones(visitor, event):
 def test_another_event_in_the_body_is_refused(visitor, account, owner, event):
     other = make_open_event(account, owner)
     answer = register(visitor, event, {"event_id": str(other.pk)})
-    assert (answer.status, answer.fields) == (400, {"event_id": "mismatch"})
+    with at(NOW):
+        queued = visitor.post(f"/events/{event.pk}/waitlist", {"event_id": str(other.pk)})
+    for refused in (answer, queued):
+        assert (refused.status, refused.fields) == (400, {"event_id": "mismatch"})
     assert EventRegistration.objects.count() == 0
 
 
