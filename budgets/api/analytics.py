@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from budgets.api.answers import analytics as answers
+from budgets.api.answers.analytics_shares import CategoriesAnswer, categories_answer
 from budgets.models import EventBudget
 from budgets.selectors.analytics.accuracy import accuracy
 from budgets.selectors.analytics.categories import categories
@@ -135,10 +136,10 @@ class AnalyticsViewSet(ContractViewSet):
         summary="Categories against plan and typical share",
         parameters=_ON_DAYS,
         filters=False,
-        responses=answers.CategoriesAnswer,
+        responses=CategoriesAnswer,
     )
     def categories(self, request: Request) -> Response:
-        return self._as_of(lambda inquiry: answers.categories_answer(categories(inquiry)))
+        return self._as_of(lambda inquiry: categories_answer(categories(inquiry)))
 
     @extend_schema(
         summary="What is paid, and what is to be paid by when",

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from budgets.api.answers.analytics import ShareStatisticsAnswer, share_statistics_answer
+from budgets.api.answers.analytics_shares import ShareStatisticsAnswer, share_statistics_answer
 from budgets.api.answers.percentages import percentage
 from budgets.api.answers.sums import with_amounts
 from budgets.models import Category
