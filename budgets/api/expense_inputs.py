@@ -13,6 +13,7 @@ from rest_framework.fields import empty
 
 from budgets.models import ExpenseStage, PaymentMethod
 from budgets.services.expense_bulk import MOST_AT_ONCE
+from budgets.services.expense_days import FIRST_DAY, LAST_DAY
 from budgetsite.api.refusals import field_refusal
 from budgetsite.api.versions import VersionField
 from budgetsite.money.api_fields import MoneyField
@@ -20,8 +21,6 @@ from budgetsite.money.currencies import UnknownCurrency, is_currency
 
 LONGEST_TEXT = 10_000
 _LONGEST_REASON = 2000
-# Days outside were typed wrongly; far beyond them no moment of the day can be stored.
-FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
 RECORDED_STAGES = [choice for choice in ExpenseStage.choices if choice[0] != ExpenseStage.CANCELLED]
 _DAY_ALONE = re.compile(r"\d{4}-\d{2}-\d{2}")
 

@@ -17,7 +17,8 @@ from budgets.models import (
 from budgets.services import expense_money
 from budgets.services.approval import roles_that_may, strongest_of
 from budgets.services.exchange_rate import Conversion, conversion
-from budgets.services.expense_access import lock_expense, refuse_cancelled, store
+from budgets.services.expense_access import lock_expense, refuse_cancelled, refuse_clients_change, store
+from budgets.services.expense_days import refuse_impossible_days
 from budgets.services.expense_invoice import NewBill, enter_bill, mark_cancelled
 from budgets.services.expense_line import clear_unbudgeted, line_for
 from budgets.services.expense_payments import derive_payments, live_invoices, live_payments, refuse_paid
@@ -193,7 +194,7 @@ def change_expense(
         raise TypeError(f"not fields of an expense: {', '.join(sorted(unknown))}")
     expense = lock_expense(expense_id, version=version)
     refuse_cancelled(expense, "change")
-    _refuse_strangers_change(expense, acting_user, acting_role)
+    refuse_clients_change(expense, acting_user, acting_role)
     refuse_override(override, reason, acting_user=acting_user, acting_role=acting_role)
     # What says what is there already changes nothing, and asks nobody to approve it again.
     fields = {name: value for name, value in fields.items() if name not in _MONEY or value != getattr(expense, name)}
@@ -243,7 +244,7 @@ def delete_expense(
     Raises `PaidAlready` while payments are on it, `ExpenseNotFound`, `StaleVersion`, `BudgetLocked`.
     """
     expense = lock_expense(expense_id, version=version)
-    _refuse_strangers_change(expense, acting_user, acting_role)
+    refuse_clients_change(expense, acting_user, acting_role)
     moved = bool(expense.committed_amount or expense.actual_amount)
     if moved:
         refuse_locked(expense.budget)
@@ -267,14 +268,6 @@ def refuse_override(override: bool, reason: str, *, acting_user: User, acting_ro
         raise ReasonRequired
 
 
-def _refuse_strangers_change(expense: Expense, acting_user: User, acting_role: Role) -> None:
-    """A client changes what they recorded themselves, as long as the team has not agreed to it."""
-    if acting_role == Role.CLIENT and (
-        expense.created_by_id != acting_user.pk or expense.approval == ExpenseApproval.APPROVED
-    ):
-        raise ClientsMayNot("changes of what is agreed")
-
-
 def _lock_budget_of(event: Event) -> EventBudget:
     budget: EventBudget | None = (
         EventBudget.objects.filter(event=event, deleted_at=None).select_for_update(no_key=True).first()
@@ -286,6 +279,7 @@ def _lock_budget_of(event: Event) -> EventBudget:
 
 def _set_dates(expense: Expense, expense_date: date | None, now: datetime) -> None:
     """An expense without a date is of today, where the event is; one that was due before is of that day."""
+    refuse_impossible_days(expense_date, expense.due_date)
     today = now.astimezone(ZoneInfo(expense.event.timezone)).date()
     if expense_date is not None and expense.due_date is not None:
         _refuse_due_before(expense.due_date, expense_date)

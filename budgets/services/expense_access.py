@@ -10,9 +10,12 @@ from uuid import UUID
 from django.db.models import F
 
 from budgets.models import EventBudget, Expense, ExpenseApproval, ExpenseInvoice, ExpenseStage
-from budgets.services.expense_problems import ExpenseNotFound, InvalidStep, NotApprovedYet
+from budgets.services.expense_days import refuse_impossible_days
+from budgets.services.expense_problems import ClientsMayNot, ExpenseNotFound, InvalidStep, NotApprovedYet
 from budgets.services.guards import lock_budget
 from budgets.services.problems import StaleVersion
+from budgetsite.accounts.models import User
+from budgetsite.accounts.roles import Role
 from budgetsite.money.amounts import amount_to_json
 from budgetsite.outbox.services import new_event
 from budgetsite.tenancy.inserting import insert_at_once
@@ -55,6 +58,14 @@ def refuse_cancelled(expense: Expense, step: str) -> None:
         raise InvalidStep(step=step, stage=expense.stage, allowed=[])
 
 
+def refuse_clients_change(expense: Expense, acting_user: User, acting_role: Role) -> None:
+    """A client changes what they recorded themselves, as long as the team has not agreed to it."""
+    if acting_role == Role.CLIENT and (
+        expense.created_by_id != acting_user.pk or expense.approval == ExpenseApproval.APPROVED
+    ):
+        raise ClientsMayNot("changes of what is agreed")
+
+
 def possible_steps(expense: Expense) -> list[str]:
     """Return the steps that an expense may take now, as the API names them."""
     return steps_from(expense.stage, expense.approval)
@@ -81,8 +92,10 @@ def store(
 ) -> None:
     """Save what a service has made of a locked expense, and a new bill of it, and tell it to the outbox.
 
-    What moved no money has left the budget's row as it was: `expense_seq` says that something has changed.
+    What moved no money has left the budget's row as it was: `expense_seq` says that something has changed. Raises
+    `ImpossibleDay`.
     """
+    refuse_impossible_days(expense.expense_date, expense.due_date)
     is_new = expense._state.adding
     if not is_new:
         expense.version += 1

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from budgets.models import Expense, ExpenseInvoice
 from budgets.services import expense_money
 from budgets.services.exchange_rate import Conversion
+from budgets.services.expense_days import refuse_impossible_days
 from budgets.services.expense_problems import DueBeforeBilled, DuplicateInvoice
 from budgetsite.accounts.models import User
 from budgetsite.tenancy.scope import current_scope
@@ -39,6 +40,7 @@ def enter_bill(
     """
     if not confirm_duplicate:
         _refuse_duplicate(expense, new.invoice_number)
+    refuse_impossible_days(new.invoice_date, new.due_date)
     if new.due_date is not None and new.due_date < new.invoice_date:
         raise DueBeforeBilled(new.invoice_date)
     invoice = ExpenseInvoice(

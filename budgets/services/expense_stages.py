@@ -16,6 +16,7 @@ from budgets.services.expense_access import (
     lock_expense,
     possible_steps,
     refuse_cancelled,
+    refuse_clients_change,
     refuse_unapproved,
     store,
 )
@@ -141,8 +142,7 @@ def cancel_expense(
     refuse_cancelled(expense, "cancel")
     if expense.committed_amount or expense.actual_amount:
         refuse_locked(expense.budget)
-    if acting_role == Role.CLIENT and expense.created_by_id != acting_user.pk:
-        raise ApprovalNotYours(PERMISSIONS["expenses.change"])
+    refuse_clients_change(expense, acting_user, acting_role)
     invoices = live_invoices(expense)
     taken = _bill_to_take_back(expense, invoices, invoice_id, whole)
     if taken is None:

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from budgets.models import Expense, ExpensePayment
 from budgets.services.expense_access import lock_expense, refuse_cancelled, refuse_unapproved, store
+from budgets.services.expense_days import refuse_impossible_days
 from budgets.services.expense_payments import derive_payments, live_invoices, live_payments
 from budgets.services.expense_policy import expense_policy
 from budgets.services.expense_problems import ClientsMayNot, PaymentExceedsBilled, PaymentNotFound
@@ -146,5 +147,6 @@ def _count(expense: Expense, payments: list[ExpensePayment]) -> None:
 
 
 def _store(expense: Expense, payments: list[ExpensePayment], kind: str, payment: ExpensePayment) -> None:
+    refuse_impossible_days(payment.due_date)
     derive_payments(expense, live_invoices(expense), payments)
     store(expense, kind=kind, moved_money=False, payment=str(payment.pk))

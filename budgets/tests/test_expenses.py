@@ -8,8 +8,10 @@ import pytest
 from alerts.models import BudgetAlert
 from budgets.models import BudgetLineItem, Expense, ExpenseInvoice, LedgerEntry, Vendor
 from budgets.services.expense import change_expense, delete_expense
+from budgets.services.expense_days import ImpossibleDay
 from budgets.services.expense_problems import (
     AmountTooLarge,
+    ClientsMayNot,
     DueBeforeBilled,
     DuplicateInvoice,
     InvalidStep,
@@ -232,6 +234,26 @@ def test_due_before_it_is_billed_is_refused(line, budget, staff):
         make_expense(
             budget, staff, line_item=line, expense_date=date(2026, 5, 2), due_date=date(2026, 5, 1), stage="invoiced"
         )
+
+
+def test_a_day_that_nobody_means_is_refused(line, budget, staff):
+    with pytest.raises(ImpossibleDay):
+        make_expense(budget, staff, line_item=line, due_date=date(9999, 12, 31))
+    expense = make_expense(budget, staff, line_item=line, vendor="Neu")
+    Vendor.objects.update(payment_terms_days=30)
+    with pytest.raises(ImpossibleDay):
+        step(invoice_expense, expense, staff, invoice_date=date(9999, 12, 31))
+    assert Expense.objects.get().stage == "planned"
+
+
+def test_a_client_withdraws_what_they_noted_until_the_team_has_agreed(account, line, budget, manager):
+    client = make_member(account, Role.CLIENT).user
+    noted = [make_expense(budget, client, role=Role.CLIENT, line_item=line, stage="committed") for _ in range(2)]
+    step(approve_expense, noted[0], manager, role=Role.MANAGER, account=account)
+    with pytest.raises(ClientsMayNot):
+        step(cancel_expense, noted[0], client, role=Role.CLIENT)
+    assert step(cancel_expense, noted[1], client, role=Role.CLIENT).stage == "cancelled"
+    assert figures(line) == ("500", "0", "500")
 
 
 def test_a_vendors_number_is_taken_twice_only_when_that_is_confirmed(line, budget, staff):
