@@ -97,7 +97,9 @@ def _budget_conflict(event: Event, option: EventOption, party_size: int) -> Conf
     line: BudgetLineItem | None = (
         BudgetLineItem.objects.filter(pk=option.line_item_id).first() if option.line_item_id else None
     )
-    if line is not None and line.available_amount < min(needed, budget.available_amount):
+    # As the ledger has it: a line that spending made beside the plan has no limit of its own.
+    has_limit = line is not None and (line.in_force_amount or not line.is_unbudgeted)
+    if line is not None and has_limit and line.available_amount < min(needed, budget.available_amount):
         return budget_conflict(
             needed=needed, available=line.available_amount, currency=budget.currency, payer=f"The line “{line.name}”"
         )

@@ -25,7 +25,8 @@ _LOOK = f"""
                 AND b.status <> ALL (%(locked)s)) AS money_left,
         (SELECT coalesce(l.approved_amount, l.budgeted_amount) - l.committed_amount - l.actual_amount
             FROM budgets_budgetlineitem l
-            WHERE l.tenant_id = o.tenant_id AND l.id = o.line_item_id) AS line_left,
+            WHERE l.tenant_id = o.tenant_id AND l.id = o.line_item_id
+                AND NOT (l.is_unbudgeted AND coalesce(l.approved_amount, l.budgeted_amount) = 0)) AS line_left,
         (SELECT r.id FROM registrations_eventregistration r
             WHERE r.tenant_id = o.tenant_id AND r.event_id = o.event_id AND r.user_id = %(user)s
                 AND coalesce(r.event_option_id, r.event_id) = o.id
@@ -55,9 +56,9 @@ class Wish:
 class Look:
     """An option as it stood at one moment, for one person.
 
-    `money_left`: what may still be promised from the event's budget, or from the line that pays where that has less;
-    None without an open budget. `live_id`: the registration that they have for it. `offers_have_run_out`: what looks
-    taken may be kept for people who did not answer.
+    `money_left`: what may still be promised from the event's budget, or from the line that pays where that has less (a
+    line beside the plan has no limit of its own); None without an open budget. `live_id`: the registration that they
+    have for it. `offers_have_run_out`: what looks taken may be kept for people who did not answer.
     """
 
     option: EventOption

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from budgets.models import EventBudget
+from budgets.models import BudgetLineItem, EventBudget
+from budgetsite.testing.budgets import make_line
 from budgetsite.testing.registrations import NOW, ask, make_open_event, make_option
 from registrations.models import EventRegistration, PickupSlot
 from registrations.tests.registrations import approved, at, client_of, everything_of, guest, slots_of
@@ -123,6 +124,19 @@ def test_exactly_what_the_budget_has_is_enough(account, owner, client):
     approved(EventRegistration.objects.get(), event, owner)
     answer = post(client_of(guest(account), account), event, "register", {"event_option_id": str(mug.pk)})
     assert (answer.status, answer.json["conflict_type"]) == (409, "BUDGET_EXHAUSTED")
+
+
+def test_a_line_beside_the_plan_has_no_limit_of_its_own(event, owner, client):
+    """As the ledger has it: what is refused beforehand is what would be refused then, and nothing else."""
+    line = make_line(EventBudget.objects.get(event=event), owner, budgeted_amount=Decimal(0))
+    body = {"event_option_id": str(make_option(event, owner, line_item_id=line.pk).pk)}
+    planned = [post(client, event, call, body).json["conflict_type"] for call in ("check-conflicts", "register")]
+    BudgetLineItem.objects.filter(pk=line.pk).update(is_unbudgeted=True)
+
+    assert planned == ["BUDGET_EXHAUSTED", "BUDGET_EXHAUSTED"]
+    assert post(client, event, "check-conflicts", body).json["has_conflict"] is False
+    assert post(client, event, "register", body).status == 201
+    assert approved(EventRegistration.objects.get(), event, owner).amount_committed == Decimal(10)
 
 
 def test_a_closed_budget_promises_nothing(event, owner, client):
