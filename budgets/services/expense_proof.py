@@ -23,7 +23,7 @@ _WRONG = f"""
             SELECT source_id, line_item_id, sum(committed_delta) AS committed, sum(actual_delta) AS actual
             FROM budgets_ledgerentry WHERE tenant_id = %(tenant)s AND source = 'expense'
             GROUP BY source_id, line_item_id
-        ) t JOIN budgets_expense x ON x.tenant_id = %(tenant)s AND x.id = t.source_id::uuid
+        ) t JOIN budgets_expense x ON x.tenant_id = %(tenant)s AND x.id::text = t.source_id
         GROUP BY x.id
     ) l ON l.id = e.id
     LEFT JOIN (
