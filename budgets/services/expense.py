@@ -15,9 +15,9 @@ from budgets.models import (
     ExpenseStage,
 )
 from budgets.services import expense_money
-from budgets.services.approval import roles_that_may, strongest_of
 from budgets.services.exchange_rate import Conversion, conversion
 from budgets.services.expense_access import lock_expense, refuse_cancelled, refuse_clients_change, store
+from budgets.services.expense_approval import judge_anew, needs_stronger, refuse_more, role_needed
 from budgets.services.expense_days import refuse_impossible_days
 from budgets.services.expense_invoice import NewBill, enter_bill, mark_cancelled
 from budgets.services.expense_line import clear_unbudgeted, line_for
@@ -31,7 +31,6 @@ from budgets.services.expense_problems import (
     DueBeforeBilled,
     NoBudgetToSpend,
     OverrideNotYours,
-    RaiseNeedsApproval,
     RefundWithoutBill,
     SeveralBills,
 )
@@ -129,7 +128,7 @@ def record_expense(
     converted = _convert(expense, rate=exchange_rate, source=rate_source)
     expense.line_item = line_for(budget, line_item_id=line_item_id, category=category, amount=expense.budget_amount)
     expense.vendor = find_or_make_vendor(vendor)
-    role = _role_needed(expense, acting_role, limits)
+    role = role_needed(expense, limits, by_client=acting_role == Role.CLIENT)
     if role is not None:
         expense.approval, expense.needs_role = ExpenseApproval.PENDING, role
         derive_payments(expense, [], [])
@@ -183,7 +182,8 @@ def change_expense(
 
     - another amount: the promise grows or shrinks; of an expense with one bill, the bill is corrected;
     - another line or category: what is promised and billed moves there;
-    - one that waits for approval, or was refused, is judged by the account's limits anew.
+    - another amount of one that has moved no money is judged by the account's limits anew, and so is a line whose
+      category asks for a stronger role; once money has moved, only who could approve that may do it.
 
     `version` is what the writer has read; None is for those who read it in this transaction. Raises as
     `record_expense`, and `ExpenseNotFound`, `StaleVersion`, `InvalidStep`, `AmountBelowBilled`, `SeveralBills`,
@@ -212,16 +212,16 @@ def change_expense(
         expense.expense_date = fields["expense_date"]
     if expense.due_date is not None and {"due_date", "expense_date"} & fields.keys():
         _refuse_due_before(expense.due_date, expense.expense_date)
-    posted = expense.committed_amount, expense.actual_amount
+    posted, billed = (expense.committed_amount, expense.actual_amount), expense.invoiced_amount
     left_line_id = expense.line_item_id
     if fields.keys() & {"amount", "currency", "exchange_rate"}:
         _change_amount(expense, fields, acting_user=acting_user, acting_role=acting_role, override=override, now=now)
     if fields.get("line_item_id") or fields.get("category"):
-        _change_line(expense, fields, override=override, now=now)
+        _change_line(expense, fields, acting_user=acting_user, acting_role=acting_role, override=override, now=now)
     invoices = live_invoices(expense)
     _follow_only_bill(expense, invoices, fields)
     derive_payments(expense, invoices, live_payments(expense))
-    refuse_paid(expense)
+    refuse_paid(expense, billed_before=billed)
     holds_money = bool(expense.committed_amount or expense.actual_amount)
     moves_line = expense.line_item_id != left_line_id
     store(
@@ -314,14 +314,6 @@ def _convert(expense: Expense, *, rate: Decimal | None, source: str) -> Conversi
     return converted
 
 
-def _role_needed(expense: Expense, acting_role: Role, limits: ExpenseLimits) -> Role | None:
-    """Return who has to agree; what a client records always waits. A refund brings money back and needs nobody."""
-    if expense.amount < 0 and acting_role != Role.CLIENT:
-        return None
-    role = strongest_of(limits.rules, expense.budget_amount, expense.budget.currency, [expense.line_item.category_id])
-    return role or (Role.MANAGER if acting_role == Role.CLIENT else None)
-
-
 def _change_amount(
     expense: Expense,
     fields: dict[str, Any],
@@ -333,7 +325,7 @@ def _change_amount(
 ) -> None:
     refuse_locked(expense.budget)
     currency = fields.get("currency") or expense.currency
-    has_money = bool(expense.committed_amount or expense.invoiced_amount)
+    has_money = _has_moved_money(expense)
     if has_money and (currency != expense.currency or fields.get("exchange_rate") is not None):
         raise CurrencyOfBilled
     before, limits = expense.budget_amount, expense_limits()
@@ -346,32 +338,18 @@ def _change_amount(
         else:
             expense.currency = currency
             _convert(expense, rate=fields.get("exchange_rate"), source=fields.get("rate_source", ""))
-        _judge_anew(expense, acting_role, limits)
+        judge_anew(expense, acting_role, limits)
         return
     expense.budget_amount = expense_money.rate_of(expense).to_budget(expense.amount)
     if expense.budget_amount > before:
-        _refuse_raise(expense, acting_user, acting_role, limits)
+        needed = role_needed(expense, limits, by_client=False)
+        refuse_more(expense, needed, role_under_lock(acting_user, acting_role), acting_user)
     _correct_posted(expense, override=override, now=now)
 
 
-def _judge_anew(expense: Expense, acting_role: Role, limits: ExpenseLimits) -> None:
-    role = _role_needed(expense, acting_role, limits)
-    expense.approval = ExpenseApproval.APPROVED if role is None else ExpenseApproval.PENDING
-    expense.needs_role = role or ""
-    expense.decided_by = expense.decided_at = None
-    expense.decision_reason = ""
-    # Nobody waits any more: it stays planned, and whoever recorded it takes the next step.
-    expense.wanted_stage = expense.wanted_stage if role else ExpenseStage.PLANNED
-
-
-def _refuse_raise(expense: Expense, acting_user: User, acting_role: Role, limits: ExpenseLimits) -> None:
-    """Above the limits only someone who could approve it, and did not record it, raises what has moved money."""
-    role = _role_needed(expense, acting_role, limits)
-    if role is None:
-        return
-    strong_enough = role_under_lock(acting_user, acting_role) in roles_that_may(role)
-    if not strong_enough or expense.created_by_id == acting_user.pk:
-        raise RaiseNeedsApproval(role)
+def _has_moved_money(expense: Expense) -> bool:
+    """Whether it was promised or billed, be it with amounts that come to nothing in the budget's currency."""
+    return expense.stage != ExpenseStage.PLANNED or bool(live_invoices(expense))
 
 
 def _correct_posted(expense: Expense, *, override: bool, now: datetime) -> None:
@@ -395,7 +373,15 @@ def _correct_posted(expense: Expense, *, override: bool, now: datetime) -> None:
         expense.stage = ExpenseStage.INVOICED
 
 
-def _change_line(expense: Expense, fields: dict[str, Any], *, override: bool, now: datetime) -> None:
+def _change_line(
+    expense: Expense,
+    fields: dict[str, Any],
+    *,
+    acting_user: User,
+    acting_role: Role,
+    override: bool,
+    now: datetime,
+) -> None:
     if not fields.get("line_item_id") and _is_of(expense, fields["category"]):
         return
     line = line_for(
@@ -407,7 +393,16 @@ def _change_line(expense: Expense, fields: dict[str, Any], *, override: bool, no
     if line.pk == expense.line_item_id:
         return
     refuse_locked(expense.budget)
+    limits = expense_limits()
+    before = role_needed(expense, limits, by_client=False)
     expense_money.move_money(expense, line, override=override, now=now)
+    needed = role_needed(expense, limits, by_client=False)
+    if not needs_stronger(needed, before):
+        return
+    if _has_moved_money(expense):
+        refuse_more(expense, needed, role_under_lock(acting_user, acting_role), acting_user)
+    else:
+        judge_anew(expense, acting_role, limits)
 
 
 def _is_of(expense: Expense, category: str | UUID) -> bool:

@@ -26,9 +26,14 @@ def derive_payments(expense: Expense, invoices: Sequence[ExpenseInvoice], paymen
     expense.next_due_date = _next_due_date(expense, invoices, payments)
 
 
-def refuse_paid(expense: Expense) -> None:
-    """Raise `PaidAlready` when payments go beyond what is billed. Money that is to come back goes beyond nothing."""
+def refuse_paid(expense: Expense, *, billed_before: Decimal | None = None) -> None:
+    """Raise `PaidAlready` when payments go beyond what is billed. Money that is to come back goes beyond nothing.
+
+    A credit note may have left too much paid: with `billed_before` only what is billed less than that is refused.
+    """
     paid = expense.paid_amount + expense.scheduled_amount
+    if billed_before is not None and abs(expense.invoiced_amount) >= abs(billed_before):
+        return
     if abs(paid) > abs(expense.invoiced_amount):
         raise PaidAlready(paid, expense.currency)
 

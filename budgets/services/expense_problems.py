@@ -216,6 +216,15 @@ class RefundExceedsBilled(BudgetProblem):
         )
 
 
+class CreditNoteFirst(BudgetProblem):
+    """More would have come back of the expense than it cost."""
+
+    code = "credit_note_first"
+
+    def __init__(self) -> None:
+        super().__init__("A credit note came for this bill. Cancel the credit note first, then the bill.")
+
+
 class DuplicateInvoice(BudgetProblem):
     """The vendor has sent a bill with this number before; sent again with `confirm_duplicate` it is kept."""
 
@@ -253,6 +262,15 @@ class PaidAlready(BudgetProblem):
             f"{format_amount(paid, currency, 'en')} {currency} of it are paid or planned to be. "
             "Cancel these payments first."
         )
+
+
+class MoneyCameBack(BudgetProblem):
+    """More would have been paid back than was paid."""
+
+    code = "money_came_back"
+
+    def __init__(self) -> None:
+        super().__init__("Some of this payment came back. Cancel the payment that came back first, then this one.")
 
 
 class ClientsMayNot(BudgetProblem):

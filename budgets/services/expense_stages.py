@@ -9,7 +9,7 @@ from django.db import transaction
 
 from budgets.models import Expense, ExpenseApproval, ExpenseInvoice, ExpenseStage
 from budgets.services import expense_money
-from budgets.services.approval import roles_that_may
+from budgets.services.approval import roles_that_may, strongest_of
 from budgets.services.exchange_rate import Conversion, conversion
 from budgets.services.expense import refuse_override, take_to
 from budgets.services.expense_access import (
@@ -20,12 +20,14 @@ from budgets.services.expense_access import (
     refuse_unapproved,
     store,
 )
+from budgets.services.expense_approval import refuse_more
 from budgets.services.expense_invoice import NewBill, enter_bill, mark_cancelled
 from budgets.services.expense_payments import derive_payments, live_invoices, live_payments, refuse_paid
-from budgets.services.expense_policy import expense_policy
+from budgets.services.expense_policy import expense_limits, expense_policy
 from budgets.services.expense_problems import (
     AmountTooLarge,
     ApprovalNotYours,
+    CreditNoteFirst,
     InvalidStep,
     InvoiceNotFound,
     OwnExpense,
@@ -35,6 +37,7 @@ from budgets.services.problems import ReasonRequired
 from budgetsite.accounts.models import Account, User
 from budgetsite.accounts.permissions import PERMISSIONS, may
 from budgetsite.accounts.roles import Role
+from budgetsite.accounts.selectors import present_role
 from budgetsite.money.amounts import InvalidAmount, parse_amount
 
 
@@ -88,8 +91,10 @@ def invoice_expense(
     """Enter a bill, or a credit note with a negative amount; without an amount it is for all that is left.
 
     The actual is posted, and as much of the promise released as the bill settles; `final` says that no more will come.
-    Raises `InvalidStep`, `NotApprovedYet`, `InvalidAmount`, `DueBeforeBilled`, `DuplicateInvoice`,
-    `RefundExceedsBilled`, `RateMissing`, `RateOutOfRange`, `BudgetLocked`, `ExpenseNotFound`, `StaleVersion`.
+    Bills that go beyond the expense's amount, and beyond the account's limits, are entered by who could approve them.
+    Raises `RaiseNeedsApproval`, `InvalidStep`, `NotApprovedYet`, `InvalidAmount`, `DueBeforeBilled`,
+    `DuplicateInvoice`, `RefundExceedsBilled`, `RateMissing`, `RateOutOfRange`, `BudgetLocked`, `ExpenseNotFound`,
+    `StaleVersion`.
     """
     expense = lock_expense(expense_id, version=version)
     refuse_cancelled(expense, "invoice")
@@ -105,10 +110,13 @@ def invoice_expense(
         invoice_date=day,
         due_date=due_date or _agreed_due(expense, day),
     )
+    converted = _rate_on(expense, day, exchange_rate, rate_source)
+    if wanted > 0 and expense.invoiced_amount + wanted > expense.amount:
+        _refuse_beyond_limits(expense, converted.to_budget(wanted), acting_user)
     invoice = enter_bill(
         expense,
         new,
-        _rate_on(expense, day, exchange_rate, rate_source),
+        converted,
         final=final,
         confirm_duplicate=confirm_duplicate,
         now=now,
@@ -135,8 +143,8 @@ def cancel_expense(
     """Take back the last step, or one bill, or (`whole`) all of it; the ledger follows by correcting entries.
 
     A bill that came for a promise, or beside other bills, is taken back alone: what it had settled is promised again.
-    Otherwise the expense is cancelled. Raises `PaidAlready` while payments are on what would go, `InvoiceNotFound`,
-    `InvalidStep`, `BudgetLocked`, `ExpenseNotFound`, `StaleVersion`.
+    Otherwise the expense is cancelled. Raises `PaidAlready` while payments are on what would go, `CreditNoteFirst`,
+    `InvoiceNotFound`, `InvalidStep`, `BudgetLocked`, `ExpenseNotFound`, `StaleVersion`.
     """
     expense = lock_expense(expense_id, version=version)
     refuse_cancelled(expense, "cancel")
@@ -148,10 +156,13 @@ def cancel_expense(
     if taken is None:
         _cancel_whole(expense, invoices, acting_user=acting_user, reason=reason, now=now)
         return expense
+    billed = expense.invoiced_amount
+    if (billed - taken.amount) * expense.amount < 0:
+        raise CreditNoteFirst
     expense_money.take_back_bill(expense, taken, now=now)
     mark_cancelled(taken, acting_user, reason, now)
     derive_payments(expense, [invoice for invoice in invoices if invoice.pk != taken.pk], live_payments(expense))
-    refuse_paid(expense)
+    refuse_paid(expense, billed_before=billed)
     moved = bool(taken.actual_amount or taken.settled_amount)
     store(expense, kind="expense.invoice_cancelled", moved_money=moved, invoice=str(taken.pk))
     return expense
@@ -235,6 +246,14 @@ def _amount_to_bill(expense: Expense, amount: Decimal | None) -> Decimal:
     if abs(wanted) > largest:
         raise AmountTooLarge(largest, expense.currency)
     return wanted
+
+
+def _refuse_beyond_limits(expense: Expense, more: Decimal, acting_user: User) -> None:
+    """Nobody agreed to what is billed beyond the amount: with it the expense is judged as one that is recorded now."""
+    rules = expense_limits().rules
+    billed = expense.actual_amount + more
+    needed = strongest_of(rules, billed, expense.budget.currency, [expense.line_item.category_id])
+    refuse_more(expense, needed, present_role(acting_user), acting_user)
 
 
 def _agreed_due(expense: Expense, day: date) -> date | None:

@@ -11,7 +11,7 @@ from budgets.services.expense_access import lock_expense, refuse_cancelled, refu
 from budgets.services.expense_days import refuse_impossible_days
 from budgets.services.expense_payments import derive_payments, live_invoices, live_payments
 from budgets.services.expense_policy import expense_policy
-from budgets.services.expense_problems import ClientsMayNot, PaymentExceedsBilled, PaymentNotFound
+from budgets.services.expense_problems import ClientsMayNot, MoneyCameBack, PaymentExceedsBilled, PaymentNotFound
 from budgetsite.accounts.models import User
 from budgetsite.accounts.roles import Role
 from budgetsite.money.amounts import InvalidAmount, parse_amount
@@ -70,7 +70,8 @@ def change_payment(
 ) -> ExpensePayment:
     """Correct a payment (`amount`, `due_date`, `paid_at`, `method`, `reference`), or note that an instalment was paid.
 
-    `version` is what the writer has read of the expense. Raises as `add_payment`, and `PaymentNotFound`.
+    `version` is what the writer has read of the expense. Raises as `add_payment`, and `PaymentNotFound`,
+    `MoneyCameBack`.
     """
     expense = _lock(expense_id, acting_role, version=version)
     payments = live_payments(expense)
@@ -149,4 +150,6 @@ def _count(expense: Expense, payments: list[ExpensePayment]) -> None:
 def _store(expense: Expense, payments: list[ExpensePayment], kind: str, payment: ExpensePayment) -> None:
     refuse_impossible_days(payment.due_date)
     derive_payments(expense, live_invoices(expense), payments)
+    if (expense.paid_amount + expense.scheduled_amount) * expense.amount < 0:
+        raise MoneyCameBack
     store(expense, kind=kind, moved_money=False, payment=str(payment.pk))
