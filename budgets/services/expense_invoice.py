@@ -74,11 +74,14 @@ def _refuse_duplicate(expense: Expense, number: str) -> None:
     number = number.strip()
     if not number or expense.vendor_id is None:
         return
-    earlier: tuple[UUID, str] | None = (
+    earlier: tuple[UUID, UUID, str] | None = (
         ExpenseInvoice.objects.filter(vendor_id=expense.vendor_id, invoice_number=number, cancelled_at=None)
-        .values_list("expense_id", "expense__description")
+        .values_list("expense_id", "expense__event_id", "expense__description")
         .first()
     )
     if earlier is not None:
         assert expense.vendor is not None
-        raise DuplicateInvoice(number, expense.vendor.name, *earlier)
+        expense_id, event_id, description = earlier
+        # Whoever runs this event may see nothing of another.
+        told = description if event_id == expense.event_id else ""
+        raise DuplicateInvoice(number, expense.vendor.name, expense_id, told)

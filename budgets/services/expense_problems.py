@@ -226,14 +226,18 @@ class CreditNoteFirst(BudgetProblem):
 
 
 class DuplicateInvoice(BudgetProblem):
-    """The vendor has sent a bill with this number before; sent again with `confirm_duplicate` it is kept."""
+    """The vendor has sent a bill with this number before; sent again with `confirm_duplicate` it is kept.
+
+    `description` is what it was for, empty where that is another event's.
+    """
 
     code = "duplicate_invoice"
 
     def __init__(self, number: str, vendor: str, expense_id: UUID, description: str) -> None:
         self.expense_id = str(expense_id)
+        where = f"with “{description}”" if description else "for another event"
         super().__init__(
-            f"Bill {number} of {vendor} is recorded already, with “{description}”. "
+            f"Bill {number} of {vendor} is recorded already, {where}. "
             "If this is another bill with the same number, confirm that."
         )
 

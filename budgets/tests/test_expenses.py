@@ -256,13 +256,19 @@ def test_a_client_withdraws_what_they_noted_until_the_team_has_agreed(account, l
     assert figures(line) == ("500", "0", "500")
 
 
-def test_a_vendors_number_is_taken_twice_only_when_that_is_confirmed(line, budget, staff):
+def test_a_vendors_number_is_taken_twice_only_when_that_is_confirmed(line, budget, staff, account, organizer):
     bill = {"line_item": line, "amount": Decimal(10), "stage": "invoiced", "invoice_number": "R-7"}
     first = make_expense(budget, staff, vendor="Blüten & Co", **bill)
     with pytest.raises(DuplicateInvoice) as refused:
         make_expense(budget, staff, vendor="blüten & co", **bill)
     assert refused.value.expense_id == str(first.pk)
+    assert "with “Roses”" in str(refused.value)
     make_expense(budget, staff, vendor="Another", **bill)
     make_expense(budget, staff, vendor="BLÜTEN & CO", confirm_duplicate=True, **bill)
     assert Vendor.objects.count() == 2
     assert figures(line)[1] == "30"
+    # Who runs another event reads that the number is taken, not what for.
+    del bill["line_item"]
+    with pytest.raises(DuplicateInvoice) as elsewhere:
+        make_expense(make_budget(account, organizer), organizer, vendor="Another", **bill)
+    assert "Roses" not in str(elsewhere.value)
