@@ -6,16 +6,18 @@ A PDF is kept as it came, whatever it holds: its scripts run nowhere here, for i
 import io
 import logging
 import zipfile
+from typing import Any
 
 import pypdfium2
-from pypdf import PdfReader
+from pypdf import PdfReader, apply_configuration
 from pypdf.errors import PyPdfError
 
 from budgets.services.receipt_picture import THUMBNAIL_SIDE, thumbnail_of
-from budgets.services.receipt_problems import DamagedReceipt, ProtectedReceipt, TwoKindsAtOnce
+from budgets.services.receipt_problems import LARGEST_BYTES, DamagedReceipt, ProtectedReceipt, TwoKindsAtOnce
 
 _HEADER, _END = b"%PDF-", b"%%EOF"
 _BLANKS = b"\x00\t\n\x0c\r "
+_DEEPEST_PAGES = 100
 # What pypdf raises over content that is broken: its own errors, and whatever a wrong type in a file leads to.
 _BROKEN = (PyPdfError, ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError)
 
@@ -34,15 +36,29 @@ def check_pdf(content: bytes, name: str) -> None:
     if content[end + len(_END) :].strip(_BLANKS) or zipfile.is_zipfile(io.BytesIO(content)):
         raise TwoKindsAtOnce(name)
     try:
-        reader = PdfReader(io.BytesIO(content))
-        is_open = not reader.is_encrypted or reader.decrypt("")
-        pages = len(reader.pages) if is_open else 0
+        # It is read by the letter: what is packed in it may not be larger than a file that is not packed.
+        with apply_configuration(zlib_maximum_output_length=LARGEST_BYTES):
+            reader = PdfReader(io.BytesIO(content))
+            is_open = not reader.is_encrypted or reader.decrypt("")
+            has_page = bool(is_open) and _has_page(reader)
     except _BROKEN as error:
         raise DamagedReceipt(name) from error
     if not is_open:
         raise ProtectedReceipt(name)
-    if not pages:
+    if not has_page:
         raise DamagedReceipt(name, "It has no page.")
+
+
+def _has_page(reader: PdfReader) -> bool:
+    """Look at the first page alone: counting all of them would unpack whatever holds the others."""
+    node: Any = reader.root_object["/Pages"]
+    for _ in range(_DEEPEST_PAGES):
+        if node.get("/Kids") is None:
+            return bool(node["/Type"] == "/Page")
+        if not node["/Kids"]:
+            return False
+        node = node["/Kids"][0].get_object()
+    return False
 
 
 def first_page(content: bytes) -> bytes | None:

@@ -15,13 +15,14 @@ from budgets.services.expense_policy import change_expense_policy
 from budgets.services.expense_problems import ClientsMayNot
 from budgets.services.problems import BudgetLocked
 from budgets.services.receipt import add_receipt, add_receipt_link, add_receipts, delete_receipt, restore_receipt
+from budgets.services.receipt_file import read_receipt
 from budgets.services.receipt_sweep import sweep_orphans
 from budgetsite.accounts.roles import Role
 from budgetsite.outbox.models import OutboxEvent
 from budgetsite.tenancy.scope import deleted_rows_visible, tenant_scope
 from budgetsite.testing.budgets import make_budget, make_event
 from budgetsite.testing.expenses import NOW, make_expense
-from budgetsite.testing.papers import HTML, SVG, gif, pdf, photo, png, png_bomb
+from budgetsite.testing.papers import HTML, SVG, gif, pdf, pdf_bomb, photo, png, png_bomb
 from budgetsite.testing.people import make_member
 from events.models import Event
 
@@ -130,6 +131,7 @@ def test_a_portrait_with_a_second_picture_inside_is_one_receipt(expense, staff):
         (pdf() + b"PK\x05\x06" + b"\x00" * 18, "receipt.pdf", problems.TwoKindsAtOnce, "something else"),
         (pdf() + HTML, "receipt.pdf", problems.TwoKindsAtOnce, "something else"),
         (pdf(password="secret"), "a.pdf", problems.ProtectedReceipt, "password"),
+        (pdf_bomb(), "bomb.pdf", problems.DamagedReceipt, "can't be opened"),
         (png_bomb(), "bomb.png", problems.TooManyPixels, "50 million pixels"),
         (png_bomb(side=7200), "bomb.png", problems.TooManyPixels, "50 million pixels"),
         (gif(frames=3), "a.gif", problems.MovingPicture, "moves"),
@@ -141,6 +143,10 @@ def test_what_is_no_receipt_is_refused_in_words_and_leaves_nothing(expense, staf
     with pytest.raises(refusal, match=says):
         send(expense, staff, content, name)
     assert (Receipt.objects.count(), files_in(store)) == (0, [])
+
+
+def test_a_pdf_whose_pages_are_packed_is_taken_as_long_as_they_are_no_bomb():
+    assert read_receipt(io.BytesIO(pdf_bomb(megabytes=0)), "a.pdf").content_type == "application/pdf"
 
 
 def test_the_same_file_twice_on_one_expense_is_noticed(account, expense, staff, store):

@@ -78,3 +78,18 @@ def png_bomb(*, side: int = 60_000) -> bytes:
     head = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
     row = b"\x00" * (side // 8 + 1)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(row * 200)) + chunk(b"IEND", b"")
+
+
+def pdf_bomb(*, megabytes: int = 11) -> bytes:
+    """A small PDF whose pages are packed together with very much nothing."""
+    packed = zlib.compress(
+        b"2 0 3 50 " + b"<</Type/Pages/Kids[3 0 R]/Count 1>>".ljust(50) + b"<</Type/Page/Parent 2 0 R>>"
+        + b" " * (megabytes * 2**20)
+    )  # fmt: skip
+    catalog = b"%PDF-1.5\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+    pages = b"4 0 obj<</Type/ObjStm/N 2/First 9/Filter/FlateDecode/Length %d>>stream\n" % len(packed)
+    body = catalog + pages + packed + b"\nendstream endobj\n"
+    rows = [(0, 0, 0), (1, 9, 0), (2, 4, 0), (2, 4, 1), (1, len(catalog), 0), (1, len(body), 0)]
+    table = b"".join(struct.pack(">BIB", *row) for row in rows)
+    head = b"5 0 obj<</Type/XRef/Size 6/W[1 4 1]/Root 1 0 R/Length %d>>stream\n" % len(table)
+    return body + head + table + b"\nendstream endobj\nstartxref\n%d\n%%%%EOF" % len(body)
