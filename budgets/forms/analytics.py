@@ -22,7 +22,7 @@ class InquiryForm(forms.Form):
         days = forms.DateInput(attrs={"type": "date"})
         # Python's own words cannot be attributes.
         self.fields["from"] = forms.DateField(required=False, label=f"{days_label} from", widget=days)
-        self.fields["to"] = forms.DateField(required=False, label="to", widget=forms.DateInput(attrs={"type": "date"}))
+        self.fields["to"] = forms.DateField(required=False, label="Until", widget=days)
         currencies = sorted({currency, *choices.currencies})
         self.fields["currency"].choices = [(code, code) for code in currencies]  # type: ignore[attr-defined]
         self.fields["currency"].initial = currency

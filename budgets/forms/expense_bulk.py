@@ -12,7 +12,7 @@ ACTIONS = [
     ("move", "Move to a line or category"),
     ("due", "Set the due date"),
     ("vendor", "Set the vendor"),
-    (COMMIT, "Promise them"),
+    (COMMIT, "Mark as promised"),
     (CANCEL, "Cancel them"),
 ]
 

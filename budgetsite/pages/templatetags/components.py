@@ -163,8 +163,8 @@ def nav_link(
 ) -> dict[str, Any]:
     """`{% nav_link "events:list" "Events" "calendar" %}`: marks the section that the reader is in.
 
-    The pages below an address belong to its section, and so do those below the view that `also` names. Where the site
-    has no such page there is no link.
+    The pages below an address belong to its section, and so do those below the views that `also` names, divided by
+    spaces. Where the site has no such page there is no link.
     """
     try:
         address = reverse(view_name)
@@ -174,7 +174,7 @@ def nav_link(
     current = ""
     if path == address:
         current = "page"
-    elif (address != "/" and path.startswith(address)) or (also and path.startswith(reverse(also))):
+    elif (address != "/" and path.startswith(address)) or any(path.startswith(reverse(name)) for name in also.split()):
         current = "true"
     return {
         "address": address,
