@@ -9,11 +9,18 @@ from budgetsite.tenancy.scope import require_tenant_id
 
 _NAMED = 100
 
+# Nothing stays promised of what is billed or cancelled, and nothing is billed of what is cancelled.
+_HOLDS_TOO_MUCH = """(
+    e.stage IN ('cancelled', 'invoiced') AND e.committed_amount <> 0
+    OR e.stage = 'cancelled' AND (e.actual_amount <> 0 OR e.invoiced_amount <> 0)
+)"""
+
 # Entries on another line than the expense's have to add up to nothing: that money was moved.
 _WRONG = f"""
     SELECT e.id, e.committed_amount, coalesce(l.committed, 0), e.actual_amount, coalesce(l.actual, 0),
         coalesce(i.actual, 0), e.invoiced_amount, coalesce(i.invoiced, 0), e.paid_amount, coalesce(p.paid, 0),
-        e.scheduled_amount, coalesce(p.scheduled, 0), coalesce(l.elsewhere, false)
+        e.scheduled_amount, coalesce(p.scheduled, 0), coalesce(l.elsewhere, false),
+        {_HOLDS_TOO_MUCH}
     FROM budgets_expense e
     LEFT JOIN (
         SELECT x.id, sum(t.committed) FILTER (WHERE t.line_item_id = x.line_item_id) AS committed,
@@ -40,6 +47,7 @@ _WRONG = f"""
         OR (e.committed_amount, e.actual_amount, e.actual_amount, e.invoiced_amount)
             IS DISTINCT FROM (coalesce(l.committed, 0), coalesce(l.actual, 0), coalesce(i.actual, 0),
                 coalesce(i.invoiced, 0))
+        OR {_HOLDS_TOO_MUCH}
         OR e.stage <> 'cancelled' AND (e.paid_amount, e.scheduled_amount)
             IS DISTINCT FROM (coalesce(p.paid, 0), coalesce(p.scheduled, 0)))
     ORDER BY e.id LIMIT {_NAMED}
@@ -61,7 +69,7 @@ def wrong_expenses() -> Iterator[Discrepancy]:
         for (entry_id,) in cursor.fetchall():
             yield Discrepancy("entry", str(entry_id), "names an expense that is not there")
         cursor.execute(_WRONG, {"tenant": require_tenant_id()})
-        for expense_id, *figures, elsewhere in cursor.fetchall():
+        for expense_id, *figures, elsewhere, holds_too_much in cursor.fetchall():
             committed, posted_committed, actual, posted_actual, billed_actual, *others = figures
             invoiced, bills, paid, payments, scheduled, planned = others
             pairs = (
@@ -75,4 +83,6 @@ def wrong_expenses() -> Iterator[Discrepancy]:
             told = [f"{name} is {says}, {whose} say {true}" for name, says, true, whose in pairs if says != true]
             if elsewhere:
                 told.append("money of it is left on another line")
+            if holds_too_much:
+                told.append("it is billed or cancelled, and money of it is still promised or spent")
             yield Discrepancy("expense", str(expense_id), "; ".join(told))

@@ -180,3 +180,11 @@ def test_an_expense_that_a_credit_note_left_overpaid_is_still_described_and_paid
     expense.refresh_from_db()
     assert (expense.paid_amount, expense.payment_status) == (0, "pending")
     assert verify_ledger() == []
+
+
+def test_money_that_a_cancelled_expense_still_holds_is_named(line, budget, staff):
+    expense = make_expense(budget, staff, line_item=line, amount=Decimal(100), stage="committed")
+    Expense.objects.filter(pk=expense.pk).update(stage="cancelled")
+    told = [str(each) for each in verify_ledger()]
+    assert len(told) == 1
+    assert "it is billed or cancelled, and money of it is still promised or spent" in told[0]
