@@ -28,8 +28,9 @@ from budgets.api.expense_inputs import (
 )
 from budgets.models import Expense
 from budgets.selectors.expense_rows import expense_rows, row_of
-from budgets.services.expense import change_expense, delete_expense, record_expense
+from budgets.services.expense import delete_expense, record_expense
 from budgets.services.expense_bulk import change_expenses
+from budgets.services.expense_change import change_expense
 from budgets.services.expense_stages import (
     approve_expense,
     cancel_expense,

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from budgets.models import EventBudget, Expense
-from budgets.services.expense import change_expense
+from budgets.services.expense_change import change_expense
 from budgets.services.expense_problems import ExpenseNotFound
 from budgets.services.problems import BudgetProblem
 from budgets.services.vendor import find_or_make_vendor

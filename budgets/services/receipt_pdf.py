@@ -8,18 +8,14 @@ import logging
 import zipfile
 from typing import Any
 
-import pypdfium2
-from pypdf import PdfReader, apply_configuration
-from pypdf.errors import PyPdfError
-
 from budgets.services.receipt_picture import THUMBNAIL_SIDE, thumbnail_of
 from budgets.services.receipt_problems import LARGEST_BYTES, DamagedReceipt, ProtectedReceipt, TwoKindsAtOnce
 
 _HEADER, _END = b"%PDF-", b"%%EOF"
 _BLANKS = b"\x00\t\n\x0c\r "
 _DEEPEST_PAGES = 100
-# What pypdf raises over content that is broken: its own errors, and whatever a wrong type in a file leads to.
-_BROKEN = (PyPdfError, ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError)
+# What pypdf raises over content that is broken, beside its own errors: whatever a wrong type in a file leads to.
+_BROKEN = (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError)
 
 # It tells the log of every oddity in a file; the person who sent it is told the one thing that matters.
 logging.getLogger("pypdf").setLevel(logging.ERROR)
@@ -30,6 +26,10 @@ def check_pdf(content: bytes, name: str) -> None:
 
     A PDF that opens without a password is not protected, whatever it forbids its readers.
     """
+    # Both readers of PDFs are large, and most processes never see one: they are imported where they are needed.
+    from pypdf import PdfReader, apply_configuration
+    from pypdf.errors import PyPdfError
+
     end = content.rfind(_END)
     if not content.startswith(_HEADER) or end < 0:
         raise DamagedReceipt(name)
@@ -41,7 +41,7 @@ def check_pdf(content: bytes, name: str) -> None:
             reader = PdfReader(io.BytesIO(content))
             is_open = not reader.is_encrypted or reader.decrypt("")
             has_page = bool(is_open) and _has_page(reader)
-    except _BROKEN as error:
+    except (PyPdfError, *_BROKEN) as error:
         raise DamagedReceipt(name) from error
     if not is_open:
         raise ProtectedReceipt(name)
@@ -49,7 +49,7 @@ def check_pdf(content: bytes, name: str) -> None:
         raise DamagedReceipt(name, "It has no page.")
 
 
-def _has_page(reader: PdfReader) -> bool:
+def _has_page(reader: Any) -> bool:
     """Look at the first page alone: counting all of them would unpack whatever holds the others."""
     node: Any = reader.root_object["/Pages"]
     for _ in range(_DEEPEST_PAGES):
@@ -63,6 +63,8 @@ def _has_page(reader: PdfReader) -> bool:
 
 def first_page(content: bytes) -> bytes | None:
     """Return a small JPEG of the first page; None where it can't be drawn. PDFium here runs no scripts."""
+    import pypdfium2
+
     try:
         with pypdfium2.PdfDocument(content) as document:
             page = document[0]

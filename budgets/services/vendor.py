@@ -5,10 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Value
-from django.db.models.functions import Lower
 
-from budgets.models import Expense, Vendor
+from budgets.models import Expense, ExpenseInvoice, Vendor
 from budgets.services.expense_problems import VendorExists, VendorInUse, VendorNotFound
 from budgets.services.texts import one_line
 from budgetsite.accounts.models import User
@@ -23,14 +21,14 @@ def find_or_make_vendor(name_or_id: str | UUID | None) -> Vendor | None:
     Two who name the same new vendor at once get one. Raises `VendorNotFound` for an unknown id.
     """
     if isinstance(name_or_id, UUID):
-        found: Vendor | None = Vendor.objects.filter(pk=name_or_id).first()
+        found = _first("id = %(wanted)s", name_or_id)
         if found is None:
             raise VendorNotFound
         return found
     name = one_line(name_or_id or "").strip()
     if not name:
         return None
-    known: Vendor | None = _named(name).first()
+    known = _held(name)
     if known is not None:
         return known
     with connection.cursor() as cursor:
@@ -44,7 +42,8 @@ def find_or_make_vendor(name_or_id: str | UUID | None) -> Vendor | None:
             {"tenant": require_tenant_id(), "name": name},
         )
         made = cursor.fetchone()
-    vendor: Vendor = _named(name).get()
+    vendor = _held(name)
+    assert vendor is not None
     if made is not None:
         record_history(Vendor.objects.filter(pk=vendor.pk), reason="named in an expense")
     return vendor
@@ -67,7 +66,7 @@ def delete_vendor(*, vendor: Vendor, acting_user: User, now: datetime) -> None:
     """Soft-delete a vendor that no expense names, not even a deleted one. Raises `VendorInUse`."""
     list(Vendor.objects.filter(pk=vendor.pk).select_for_update(no_key=True))
     with deleted_rows_visible():
-        used = Expense.objects.filter(vendor=vendor).exists()
+        used = Expense.objects.filter(vendor=vendor).exists() or ExpenseInvoice.objects.filter(vendor=vendor).exists()
     if used:
         raise VendorInUse(vendor.name)
     soft_delete(vendor, now=now)
@@ -83,9 +82,18 @@ def restore_vendor(*, vendor: Vendor, acting_user: User) -> None:
         raise _translated(error, vendor) from error
 
 
-def _named(name: str) -> Any:
+def _held(name: str) -> Vendor | None:
     """By the unique index: lower case is what PostgreSQL makes of it, on both sides."""
-    return Vendor.objects.alias(lower_name=Lower("name")).filter(lower_name=Lower(Value(name)))
+    return _first("lower(name) = lower(%(wanted)s)", name)
+
+
+def _first(condition: str, wanted: str | UUID) -> Vendor | None:
+    """Return a live vendor and keep it from being deleted until what names it is stored."""
+    rows = Vendor.objects.raw(
+        f"SELECT * FROM budgets_vendor WHERE tenant_id = %(tenant)s AND {condition} AND deleted_at IS NULL FOR SHARE",
+        {"tenant": require_tenant_id(), "wanted": wanted},
+    )
+    return next(iter(rows), None)
 
 
 def _save(vendor: Vendor, fields: dict[str, Any]) -> Vendor:

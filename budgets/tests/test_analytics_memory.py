@@ -14,7 +14,7 @@ from budgets.selectors.analytics.overview import overview
 from budgets.selectors.analytics.payments import payments
 from budgets.selectors.analytics.position import answer, books_position
 from budgets.services import ledger
-from budgets.services.expense import change_expense
+from budgets.services.expense_change import change_expense
 from budgets.services.line_item import update_line_item
 from budgetsite.accounts.roles import Role
 from budgetsite.caching.remembering import hit_count, remembered

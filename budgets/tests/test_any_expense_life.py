@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from budgets.models import BudgetLineItem, EventBudget, Expense, ExpenseInvoice, ExpensePayment
-from budgets.services.expense import change_expense, delete_expense
+from budgets.services.expense import delete_expense
+from budgets.services.expense_change import change_expense
 from budgets.services.expense_stages import (
     approve_expense,
     cancel_expense,

@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 
 from budgets.models import ApprovalRule, ApprovalSubject, Category, Expense
-from budgets.services.expense import change_expense
 from budgets.services.expense_bulk import change_expenses
+from budgets.services.expense_change import change_expense
 from budgets.services.expense_problems import (
     CreditNoteFirst,
     CurrencyOfBilled,

@@ -7,7 +7,8 @@ import pytest
 
 from alerts.models import BudgetAlert
 from budgets.models import BudgetLineItem, Expense, ExpenseInvoice, LedgerEntry, Vendor
-from budgets.services.expense import change_expense, delete_expense
+from budgets.services.expense import delete_expense
+from budgets.services.expense_change import change_expense
 from budgets.services.expense_days import ImpossibleDay
 from budgets.services.expense_problems import (
     AmountTooLarge,

@@ -2,16 +2,19 @@
 
 from collections import Counter
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 from django.db import transaction
 
-from budgets.models import BudgetLineItem, EventBudget, ExpensePayment, Vendor
+from budgets.models import BudgetLineItem, EventBudget, Expense, ExpensePayment, Vendor
 from budgets.services.expense_problems import PaymentExceedsBilled
 from budgets.services.expense_stages import cancel_expense, invoice_expense
 from budgets.services.ledger_proof import verify_ledger
 from budgets.services.payment import add_payment
+from budgets.services.vendor import create_vendor, delete_vendor
 from budgetsite.accounts.roles import Role
+from budgetsite.tenancy.scope import deleted_rows_visible
 from budgetsite.testing.budgets import make_budget, make_line
 from budgetsite.testing.concurrency import run_at_once
 from budgetsite.testing.expenses import NOW, figures, make_expense
@@ -110,3 +113,18 @@ def test_billing_and_cancelling_one_promise_at_once_keeps_the_books(account, bud
         assert stored.total_committed_amount == sum(e.committed_amount for e in expenses)
         assert stored.total_actual_amount == sum(e.actual_amount for e in expenses)
         assert verify_ledger() == []
+
+
+def test_a_vendor_that_is_deleted_while_expenses_name_it_is_either_kept_or_made_anew(account, budget, staff):
+    for _ in range(3):
+        with transaction.atomic():
+            vendor = create_vendor(acting_user=staff, name=f"Neu {uuid4()}")
+        record = [
+            lambda v=vendor: make_expense(budget, staff, category="Cake", amount=Decimal(5), vendor=v.name)
+            for _ in range(3)
+        ]
+        results = at_once(account, [*record, lambda v=vendor: delete_vendor(vendor=v, acting_user=staff, now=NOW)])
+        assert set(outcomes(results)) <= {"Expense", "VendorInUse", "NoneType"}
+    with transaction.atomic(), deleted_rows_visible():
+        assert not Expense.objects.filter(vendor__deleted_at__isnull=False).exists()
+        assert Expense.objects.exclude(vendor=None).count() == 9

@@ -19,7 +19,7 @@ from budgets.selectors.expense_list import shown
 from budgets.selectors.expense_page import changes_since, expense_for_page, papers_of, records_of
 from budgets.selectors.expense_targets import targets_of, vendor_names
 from budgets.services.comment import add_comment, delete_comment
-from budgets.services.expense import change_expense
+from budgets.services.expense_change import change_expense
 from budgets.services.expense_policy import expense_policy
 from budgets.services.problems import BudgetProblem, StaleVersion
 from budgets.views.expense_refusals import REFUSALS, tell

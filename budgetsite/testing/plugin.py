@@ -1,10 +1,14 @@
 """The suite's fixtures, for every app's tests: `-p budgetsite.testing.plugin` in pytest.ini."""
 
 import gc
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# The servers of a run come with a key of their own; the tests name theirs, which the settings have.
+os.environ.pop("FIELD_ENCRYPTION_KEYS", None)
 
 # An example that takes long on a busy machine is no defect.
 settings.register_profile("suite", deadline=None)
