@@ -289,4 +289,5 @@ def _post_lines(cast: Cast, budget: EventBudget, plan: EventPlan, *, now: dateti
             billed=planned.billed,
             signed=latest - timedelta(days=45 - position),
             billed_on=latest - timedelta(days=20 - position),
+            now=now,
         )

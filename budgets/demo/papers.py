@@ -1,6 +1,6 @@
 """The papers of Mesa y Luna's events: vendors, contracts, bills, payments, and what people say about them."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +17,8 @@ from budgets.services.vendor import create_vendor
 from budgetsite.accounts.roles import Role
 
 CURRENCY = "EUR"
+# Bills are due so many days after their day; those of long ago were paid in time.
+DUE_AFTER = timedelta(days=30)
 
 # Who supplies what in the stories: by the category of the line.
 SUPPLIERS = {
@@ -33,9 +35,20 @@ SUPPLIERS = {
 
 
 def record_line(
-    cast: Cast, line: BudgetLineItem, *, spent: str, promised: str, billed: str, signed: date, billed_on: date
+    cast: Cast,
+    line: BudgetLineItem,
+    *,
+    spent: str,
+    promised: str,
+    billed: str,
+    signed: date,
+    billed_on: date,
+    now: datetime,
 ) -> None:
-    """Record, as staff, what became of a planned line: a contract with its first bill, and what was billed at once."""
+    """Record, as staff, what became of a planned line: a contract with its first bill, and what was billed at once.
+
+    Bills that were due before `now` were paid on their day.
+    """
     if Decimal(promised):
         contract = _record(
             cast,
@@ -48,14 +61,18 @@ def record_line(
         if Decimal(billed):
             _bill(cast, contract, Decimal(billed), billed_on)
     if Decimal(spent):
-        _record(
+        expense = _record(
             cast,
             line,
             description=line.name,
             amount=Decimal(spent),
             stage=ExpenseStage.INVOICED,
             expense_date=billed_on,
+            due_date=billed_on + DUE_AFTER,
         )
+        paid_at = _noon(billed_on + DUE_AFTER, expense)
+        if paid_at < now:
+            _pay(cast, expense, paid_at)
 
 
 def keep_papers(cast: Cast, *, now: datetime) -> None:
@@ -218,7 +235,25 @@ def _bill(cast: Cast, contract: Expense, amount: Decimal, billed_on: date) -> No
             now=datetime.combine(billed_on, datetime.min.time(), ZoneInfo(contract.event.timezone)),
             amount=amount,
             invoice_date=billed_on,
+            due_date=billed_on + DUE_AFTER,
         )
+
+
+def _pay(cast: Cast, expense: Expense, paid_at: datetime) -> None:
+    with cast.acting(Role.STAFF) as staff:
+        add_payment(
+            expense_id=expense.pk,
+            amount=expense.amount,
+            paid_at=paid_at,
+            method="transfer",
+            acting_user=staff,
+            acting_role=Role.STAFF,
+            now=paid_at,
+        )
+
+
+def _noon(day: date, expense: Expense) -> datetime:
+    return datetime.combine(day, time(12), ZoneInfo(expense.event.timezone))
 
 
 def _budget_of(cast: Cast, event_name: str) -> EventBudget:

@@ -246,6 +246,8 @@ def test_the_rivals_figures_show_every_case(rival):
     assert [e.description for e in Expense.objects.overdue(now=NOW)] == [
         "Contract: Masía, one day and the evening before"
     ]
+    closed = Expense.objects.filter(event__name__in=["Fête des vendanges", "Aniversario O'Brien & Söderström"])
+    assert {expense.payment_status for expense in closed} == {"paid"}
     beside = BudgetLineItem.objects.get(is_unbudgeted=True)
     assert (beside.name, beside.actual_amount) == ("Flowers", 185)
     assert budgets["Sommerfest der Käfer & Söhne GmbH"].overrun_amount == Decimal("1960.40")
