@@ -13,19 +13,24 @@ if TYPE_CHECKING:
     from budgets.models.expense import Expense  # noqa: F401  (named in a string below)
 
 
+def _of_events_in_sight(user_id: UUID, role: Role) -> Q:
+    """Whose events' money a person sees."""
+    if role in BACK_OFFICE:
+        return Q()
+    if role == Role.ORGANIZER:
+        return Q(event__organizer_id=user_id) | Q(event__created_by_id=user_id)
+    if role == Role.CLIENT:
+        return Q(event__client_id=user_id)
+    return Q(pk__in=[])
+
+
 class EventBudgetQuerySet(TenantQuerySet["EventBudget"]):
     def newest_first(self) -> "EventBudgetQuerySet":
         return self.order_by("-created_at", "-id")
 
     def visible_to(self, *, user_id: UUID, role: Role) -> "EventBudgetQuerySet":
         """The back office sees all, organizers those of the events they run, clients their own event's."""
-        if role in BACK_OFFICE:
-            return self.all()
-        if role == Role.ORGANIZER:
-            return self.filter(Q(event__organizer_id=user_id) | Q(event__created_by_id=user_id))
-        if role == Role.CLIENT:
-            return self.filter(event__client_id=user_id)
-        return self.none()
+        return self.filter(_of_events_in_sight(user_id, role))
 
     def in_review(self) -> "EventBudgetQuerySet":
         return self.filter(status="review", event__deleted_at=None)
@@ -60,13 +65,7 @@ class ExpenseQuerySet(TenantQuerySet["Expense"]):
 
     def visible_to(self, *, user_id: UUID, role: Role) -> "ExpenseQuerySet":
         """The back office sees all, organizers those of the events they run, clients their own event's."""
-        if role in BACK_OFFICE:
-            return self.all()
-        if role == Role.ORGANIZER:
-            return self.filter(Q(event__organizer_id=user_id) | Q(event__created_by_id=user_id))
-        if role == Role.CLIENT:
-            return self.filter(event__client_id=user_id)
-        return self.none()
+        return self.filter(_of_events_in_sight(user_id, role))
 
     def live(self) -> "ExpenseQuerySet":
         """Neither cancelled nor refused."""
