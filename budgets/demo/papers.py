@@ -125,60 +125,55 @@ def _pay_the_hall(cast: Cast, wedding: EventBudget, today: date, now: datetime) 
 
 
 def _flowers(cast: Cast, wedding: EventBudget, today: date, now: datetime) -> None:
-    with cast.acting(Role.ORGANIZER) as organizer:
-        flowers = record_expense(
-            event=wedding.event,
-            acting_user=organizer,
-            acting_role=Role.ORGANIZER,
-            account=cast.account,
-            now=now,
-            category="Flowers",
-            vendor="Floristería Ñandú",
-            description="Peonies, olive branches, twelve tables",
-            amount=Decimal("980.00"),
-            stage=ExpenseStage.INVOICED,
-            invoice_number="F-118",
-            expense_date=today - timedelta(days=4),
-        )
-        record_expense(
-            event=wedding.event,
-            acting_user=organizer,
-            acting_role=Role.ORGANIZER,
-            account=cast.account,
-            now=now,
-            category="Music",
-            vendor="The Cèilidh Collective",
-            description="Band from Glasgow, two sets",
-            amount=Decimal("640.00"),
-            currency="GBP",
-            stage=ExpenseStage.COMMITTED,
-            due_date=today + timedelta(days=45),
-        )
-        record_expense(
-            event=wedding.event,
-            acting_user=organizer,
-            acting_role=Role.ORGANIZER,
-            account=cast.account,
-            now=now,
-            category="Videography",
-            vendor="Cine Luz",
-            description="Film of the day, with a drone",
-            amount=Decimal("1650.00"),
-            stage=ExpenseStage.COMMITTED,
-            due_date=today + timedelta(days=60),
-        )
+    flowers = _note(
+        cast,
+        Role.ORGANIZER,
+        wedding,
+        now,
+        category="Flowers",
+        vendor="Floristería Ñandú",
+        description="Peonies, olive branches, twelve tables",
+        amount=Decimal("980.00"),
+        stage=ExpenseStage.INVOICED,
+        invoice_number="F-118",
+        expense_date=today - timedelta(days=4),
+    )
+    _note(
+        cast,
+        Role.ORGANIZER,
+        wedding,
+        now,
+        category="Music",
+        vendor="The Cèilidh Collective",
+        description="Band from Glasgow, two sets",
+        amount=Decimal("640.00"),
+        currency="GBP",
+        stage=ExpenseStage.COMMITTED,
+        due_date=today + timedelta(days=45),
+    )
+    _note(
+        cast,
+        Role.ORGANIZER,
+        wedding,
+        now,
+        category="Videography",
+        vendor="Cine Luz",
+        description="Film of the day, with a drone",
+        amount=Decimal("1650.00"),
+        stage=ExpenseStage.COMMITTED,
+        due_date=today + timedelta(days=60),
+    )
+    _note(
+        cast,
+        Role.CLIENT,
+        wedding,
+        now,
+        category="Hair/Makeup",
+        description="تصفيف الشعر والمكياج",
+        amount=Decimal("310.00"),
+        due_date=today + timedelta(days=70),
+    )
     with cast.acting(Role.CLIENT) as client:
-        record_expense(
-            event=wedding.event,
-            acting_user=client,
-            acting_role=Role.CLIENT,
-            account=cast.account,
-            now=now,
-            category="Hair/Makeup",
-            description="تصفيف الشعر والمكياج",
-            amount=Decimal("310.00"),
-            due_date=today + timedelta(days=70),
-        )
         add_comment(
             budget=wedding,
             expense=flowers,
@@ -196,20 +191,26 @@ def _flowers(cast: Cast, wedding: EventBudget, today: date, now: datetime) -> No
 
 def _spend_beside_the_plan(cast: Cast, party: EventBudget, today: date, now: datetime) -> None:
     """Nobody had planned for flowers."""
-    with cast.acting(Role.STAFF) as staff:
-        record_expense(
-            event=party.event,
-            acting_user=staff,
-            acting_role=Role.STAFF,
-            account=cast.account,
-            now=now,
-            category="Flowers",
-            vendor="Blumen Jäger",
-            description="Sunflowers for the stage",
-            amount=Decimal("185.00"),
-            stage=ExpenseStage.INVOICED,
-            expense_date=today - timedelta(days=10),
-            due_date=today + timedelta(days=4),
+    _note(
+        cast,
+        Role.STAFF,
+        party,
+        now,
+        category="Flowers",
+        vendor="Blumen Jäger",
+        description="Sunflowers for the stage",
+        amount=Decimal("185.00"),
+        stage=ExpenseStage.INVOICED,
+        expense_date=today - timedelta(days=10),
+        due_date=today + timedelta(days=4),
+    )
+
+
+def _note(cast: Cast, role: Role, budget: EventBudget, now: datetime, **fields: Any) -> Expense:
+    """Record an expense of the budget's event as the person with `role`."""
+    with cast.acting(role) as user:
+        return record_expense(
+            event=budget.event, acting_user=user, acting_role=role, account=cast.account, now=now, **fields
         )
 
 
