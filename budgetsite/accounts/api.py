@@ -22,6 +22,7 @@ from budgetsite.accounts.sign_in import (
 from budgetsite.accounts.tokens import InvalidToken, issue_access_token, issue_refresh_token, read_refresh_token
 from budgetsite.api.authentication import AUTHENTICATE_HEADER, NO_MEMBERSHIP
 from budgetsite.api.errors import field_refusal, translate_problems
+from budgetsite.api.machines import api_key_of
 from budgetsite.api.throttling import SignInThrottle
 
 
@@ -91,8 +92,19 @@ class RefreshAnswer(serializers.Serializer):
     refresh = serializers.CharField(help_text="The one that was sent; it lasts as long as before.")
 
 
+class MachineAnswer(serializers.Serializer):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    actions = serializers.ListField(child=serializers.CharField())
+    budget_ids = serializers.ListField(
+        child=serializers.UUIDField(), help_text="The budgets that it reaches, with what lies below them; none: all."
+    )
+    expires_at = serializers.DateTimeField(allow_null=True)
+
+
 class MeAnswer(serializers.Serializer):
-    user = UserAnswer()
+    user = UserAnswer(allow_null=True, help_text="Null for a machine.")
+    api_key = MachineAnswer(required=False, help_text="Only for a machine.")
     account = AccountAnswer(allow_null=True)
     role = serializers.ChoiceField(choices=Role.choices, allow_null=True)
     permissions = serializers.ListField(child=serializers.CharField())
@@ -150,17 +162,23 @@ class RefreshView(SignInView):
 
 
 class MeView(APIView):
-    """Anybody who is signed in; with no account chosen yet, `account` and `role` are null."""
+    """Anybody who is signed in; with no account chosen yet, `account` and `role` are null.
+
+    A machine is answered with its key, and not with the person who is responsible for it.
+    """
 
     permission_classes = (permissions.IsAuthenticated,)
 
     @extend_schema(operation_id="me", summary="Who is asking", responses=MeAnswer)
     def get(self, request: Request) -> Response:
         django_request: Any = request._request
+        key = api_key_of(request)
         answer = {
-            "user": request.user,
+            "user": request.user if key is None else None,
             "account": django_request.account,
             "role": django_request.role,
-            "permissions": permissions_of(django_request.role),
+            "permissions": permissions_of(django_request.role) if key is None else key.actions,
         }
+        if key is not None:
+            answer["api_key"] = key
         return Response(MeAnswer(answer).data)

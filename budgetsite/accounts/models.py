@@ -5,12 +5,14 @@ import pgtrigger
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Lower, Now
 
 from budgetsite.accounts.roles import Role
 from budgetsite.accounts.timezones import validate_timezone
 from budgetsite.money.model_fields import CurrencyField
+from budgetsite.tenancy.history import TenantHistory
 from budgetsite.tenancy.models import TenantForeignKey, TenantModel
 
 
@@ -161,3 +163,65 @@ class Membership(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.role}"
+
+
+class ApiKey(TenantModel):
+    """What a machine signs in with, to do what it is allowed to and nothing else. Only hashes of secrets are kept.
+
+    It works on when `responsible` leaves the account: an integration does not stop in the night because somebody has
+    changed jobs. The page then asks for another person.
+    """
+
+    name = models.CharField(max_length=100)
+    # Of MACHINE_ACTIONS (budgetsite.accounts.permissions).
+    actions = ArrayField(models.CharField(max_length=50))
+    # Scoped budgets whose subtrees it reaches; none: all of the account. Bare ids: this app knows no budgets.
+    budget_ids = ArrayField(models.UUIDField(), default=list, blank=True)
+    # Who answers for what it does, and stands in the history of it.
+    responsible = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False, editable=False
+    )
+    expires_at = models.DateTimeField(null=True, blank=True)
+    secret_hash = models.BinaryField(editable=False)
+    # The secret before the last rotation, good until then.
+    previous_hash = models.BinaryField(null=True, editable=False)
+    previous_until = models.DateTimeField(null=True, editable=False)
+    rotated_at = models.DateTimeField(null=True, editable=False)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, editable=False)
+
+    history = TenantHistory(excluded_fields=["secret_hash", "previous_hash"], projections=("last_used_at",))
+
+    class Meta(TenantModel.Meta):
+        verbose_name = "API key"
+        verbose_name_plural = "API keys"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                "tenant", Lower("name"), condition=models.Q(revoked_at=None), name="accounts_apikey_one_per_name"
+            ),
+            models.CheckConstraint(condition=models.Q(actions__len__gt=0), name="accounts_apikey_may_do_something"),
+            models.CheckConstraint(
+                condition=models.Q(previous_hash=None, previous_until=None)
+                | models.Q(previous_hash__isnull=False, previous_until__isnull=False),
+                name="accounts_apikey_previous_secret_ends",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def may(self, action: str) -> bool:
+        return action in self.actions
+
+    def within_reach(self, *, path: str = "path") -> models.Q:
+        """Return the condition on budgets: those that it names, and what lies below them.
+
+        `path` is the column with the ids of a budget's ancestors. For checks this is about the budgets that are asked
+        for: their ancestors are always checked with them, in reach or not.
+        """
+        if not self.budget_ids:
+            return models.Q()
+        return models.Q(pk__in=self.budget_ids) | models.Q(**{f"{path}__overlap": self.budget_ids})

@@ -53,6 +53,14 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "vendors.change": _ORGANIZERS,
     "exchange_rates.view": _ORGANIZERS,
     "exchange_rates.change": _MANAGERS,
+    "scoped_budgets.view": BACK_OFFICE,
+    "scoped_budgets.check": BACK_OFFICE,
+    "scoped_budgets.record": BACK_OFFICE,
+    "scoped_budgets.reserve": BACK_OFFICE,
+    "scoped_budgets.change": _MANAGERS,
+    "scoped_budgets.override": _MANAGERS,
+    "api_keys.view": _MANAGERS,
+    "api_keys.change": _MANAGERS,
     "comments.view": _WITH_CLIENT,
     "comments.write": _WITH_CLIENT,
     "analytics.view": _ORGANIZERS,
@@ -77,6 +85,14 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "account.view": BACK_OFFICE,
     "account.change": frozenset({Role.OWNER}),
     "admin.enter": BACK_OFFICE,
+}
+
+# What an API key can be allowed, in the words in which it is chosen. Everything else is for people.
+MACHINE_ACTIONS: dict[str, str] = {
+    "scoped_budgets.view": "See budgets, their status and reports",
+    "scoped_budgets.check": "Ask whether an amount would fit",
+    "scoped_budgets.record": "Record what was used",
+    "scoped_budgets.reserve": "Reserve amounts, settle and release them",
 }
 
 

@@ -3,9 +3,10 @@
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from budgetsite.accounts.models import Account, Membership, User
+from budgetsite.accounts.models import Account, ApiKey, Membership, User
+from budgetsite.accounts.permissions import PERMISSIONS
 from budgetsite.accounts.roles import Role
 from budgetsite.tenancy.scope import tenant_scope, user_scope
 
@@ -50,6 +51,31 @@ def present_role(user: User) -> Role | None:
         return Role.OWNER
     role = Membership.objects.filter(user_id=user.pk, user__is_active=True, deleted_at=None).values_list("role").first()
     return Role(role[0]) if role else None
+
+
+def who_can_be_responsible() -> QuerySet[User]:
+    """Return the people of the scope's account who may make API keys, by name."""
+    keepers = _keepers_of_keys().filter(user_id=OuterRef("pk"))
+    return User.objects.filter(Exists(keepers), is_active=True).order_by("name", "email", "pk")
+
+
+def api_keys_in_order() -> QuerySet[ApiKey]:
+    """Return the account's API keys by name, revoked ones last.
+
+    `needs_somebody`: the key works, and whoever is responsible for it is no longer here, or may make none any more.
+    """
+    keepers = _keepers_of_keys().filter(user_id=OuterRef("responsible_id"), user__is_active=True)
+    keys: QuerySet[ApiKey] = (
+        ApiKey.objects.select_related("responsible", "created_by")
+        .annotate(needs_somebody=Q(revoked_at=None) & ~Exists(keepers))
+        .order_by(F("revoked_at").desc(nulls_first=True), "name", "pk")
+    )
+    return keys
+
+
+def _keepers_of_keys() -> QuerySet[Membership]:
+    keepers: QuerySet[Membership] = Membership.objects.filter(role__in=PERMISSIONS["api_keys.change"], deleted_at=None)
+    return keepers
 
 
 def all_accounts() -> list[Account]:

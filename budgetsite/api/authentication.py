@@ -1,11 +1,14 @@
-"""Who is asking the REST API: a bearer token, ours or an outside issuer's, or the session of the pages."""
+"""Who is asking the REST API: a bearer token, ours or an outside issuer's, a machine's key, or the pages' session."""
 
 from typing import Any
 
+from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
+from budgetsite.accounts.api_key_recognition import UnusableApiKey, recognise_api_key
+from budgetsite.accounts.api_key_text import PREFIX
 from budgetsite.accounts.models import User
 from budgetsite.accounts.outside_issuer import IssuerUnavailable, is_from_outside, read_outside_token
 from budgetsite.accounts.roles import Role
@@ -32,7 +35,8 @@ class SignInUnavailable(exceptions.APIException):
 class BearerAuthentication(authentication.BaseAuthentication):
     """Place the request in the token's account, as the role that its person has there now.
 
-    The token's own word about the role is not taken: someone removed or demoted feels it at once.
+    The token's own word about the role is not taken: someone removed or demoted feels it at once. A machine sends its
+    key instead; it has no role, and what it does is done on behalf of who is responsible for it.
     """
 
     keyword = "Bearer"
@@ -45,12 +49,14 @@ class BearerAuthentication(authentication.BaseAuthentication):
             raise exceptions.AuthenticationFailed("Send the header as “Authorization: Bearer <token>”.")
         try:
             token = words[1].decode("ascii")
+            if token.startswith(PREFIX):
+                return _let_machine_in(request, token)
             standing = _standing_of(token)
         except IssuerUnavailable as error:
             raise SignInUnavailable(error) from error
         except UnicodeDecodeError as error:
             raise exceptions.AuthenticationFailed(str(InvalidToken())) from error
-        except InvalidToken as error:
+        except (InvalidToken, UnusableApiKey) as error:
             raise exceptions.AuthenticationFailed(str(error)) from error
         enter_scope(Scope(tenant_id=standing.account.pk, user_id=standing.user.pk))
         # On Django's own request, which middleware and logs see; the framework's request reads through to it.
@@ -60,6 +66,14 @@ class BearerAuthentication(authentication.BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return AUTHENTICATE_HEADER
+
+
+def _let_machine_in(request: Request, written: str) -> tuple[User, str]:
+    machine = recognise_api_key(written, now=timezone.now())
+    enter_scope(Scope(tenant_id=machine.account.pk, user_id=machine.user.pk))
+    django_request: Any = request._request
+    django_request.account, django_request.role, django_request.api_key = machine.account, None, machine.key
+    return machine.user, written
 
 
 def _standing_of(token: str) -> Standing:
@@ -114,7 +128,8 @@ class BearerScheme(OpenApiAuthenticationExtension):
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "JWT",
-            "description": "An access token from `POST /auth/token`, or from the outside issuer.",
+            "description": "An access token from `POST /auth/token`, or from the outside issuer; a machine sends its"
+            " API key (`bsk_…`), which may do what it lists and nothing else.",
         }
 
 

@@ -12,6 +12,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from budgetsite.api.machines import api_key_of
 from budgetsite.api.models import KeptAnswer
 from budgetsite.api.refusals import Conflict, field_refusal
 from budgetsite.tenancy.scope import require_tenant_id
@@ -65,19 +66,30 @@ def _claim(request: Request, path: str, key: str, fingerprint: bytes) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            INSERT INTO api_keptanswer (id, tenant_id, user_id, path, key, fingerprint, status, body, headers)
-            VALUES (%s, %s, %s, %s, %s, %s, 0, '', '{}')
-            ON CONFLICT (tenant_id, user_id, path, key) DO NOTHING
+            INSERT INTO api_keptanswer
+                (id, tenant_id, user_id, api_key_id, path, key, fingerprint, status, body, headers)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, 0, '', '{}')
+            ON CONFLICT (tenant_id, user_id, api_key_id, path, key) DO NOTHING
             RETURNING id
             """,
-            [uuid4(), require_tenant_id(), request.user.pk, path, key, fingerprint],
+            [uuid4(), require_tenant_id(), *_asker(request).values(), path, key, fingerprint],
         )
         row = cursor.fetchone()
     return row[0] if row else None
 
 
+def _asker(request: Request) -> dict[str, Any]:
+    """Return the columns that say who asks: a machine's idempotency keys are apart from everybody else's."""
+    machine = api_key_of(request)
+    return (
+        {"user_id": request.user.pk, "api_key_id": None}
+        if machine is None
+        else {"user_id": None, "api_key_id": machine.pk}
+    )
+
+
 def _kept_answer(request: Request, path: str, key: str, fingerprint: bytes) -> Response:
-    kept = KeptAnswer.objects.get(user_id=request.user.pk, path=path, key=key)
+    kept = KeptAnswer.objects.get(**_asker(request), path=path, key=key)
     if bytes(kept.fingerprint) != fingerprint:
         raise Conflict(
             "idempotency_mismatch",

@@ -13,8 +13,9 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from budgetsite.accounts.permissions import PERMISSIONS, may, who_may
+from budgetsite.api.machines import api_key_of, refuse_unlisted
 
-# For what every member of the account may do, whatever their role.
+# For what every member of the account may do, whatever their role; no machine is one.
 ANY_MEMBER = "any_member"
 
 
@@ -29,13 +30,16 @@ class UndeclaredAction(TypeError):
 
 
 class RolePermission(BasePermission):
-    """401 for a stranger, 403 for a person without an account or without the right; rows are the queryset's affair."""
+    """401 for a stranger, 403 for who has no account or not the right; rows are the queryset's affair.
+
+    People's rights are their role's, a machine's the actions of its key.
+    """
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if not request.user.is_authenticated:
             return False
-        role = getattr(request._request, "role", None)
-        if getattr(request._request, "account", None) is None or role is None:
+        role, key = getattr(request._request, "role", None), api_key_of(request)
+        if getattr(request._request, "account", None) is None or (role is None and key is None):
             raise PermissionDenied(
                 "Choose an account: you belong to none, to several, or not to the one named.", code="no_account"
             )
@@ -46,7 +50,9 @@ class RolePermission(BasePermission):
         action = view.actions.get(name)
         if action is None:
             raise UndeclaredAction(type(view), name)
-        if action != ANY_MEMBER and not may(role, action):
+        if key is not None:
+            refuse_unlisted(key, action)
+        elif action != ANY_MEMBER and not may(role, action):
             raise PermissionDenied(f"Your role in this account does not allow this. {who_may(action)}")
         return True
 

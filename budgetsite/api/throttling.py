@@ -137,13 +137,20 @@ def calendar_wait(request: HttpRequest) -> int | None:
 
 
 class UserThrottle(BaseThrottle):
-    """`THROTTLE_USER` for each person in each account. Who is not signed in is refused before this."""
+    """`THROTTLE_USER` for each person in each account, `THROTTLE_API_KEY` for each machine.
+
+    Who is not signed in is refused before this.
+    """
 
     _wait: int | None = None
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
         if not request.user.is_authenticated:
             return True
+        machine = getattr(request, "api_key", None)
+        if machine is not None:
+            self._wait = seconds_to_wait("THROTTLE_API_KEY", str(machine.pk))
+            return self._wait is None
         account = getattr(request, "account", None)
         self._wait = seconds_to_wait("THROTTLE_USER", str(account.pk if account else "-"), str(request.user.pk))
         return self._wait is None

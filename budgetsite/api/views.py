@@ -2,18 +2,19 @@
 
 from typing import Any
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import Http404
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import serializers, viewsets
 from rest_framework.exceptions import ParseError
 from rest_framework.response import Response
 
-from budgetsite.accounts.models import Account, User
+from budgetsite.accounts.models import Account, ApiKey, User
 from budgetsite.accounts.permissions import may
 from budgetsite.accounts.roles import Role
 from budgetsite.api.filters import OrderingBackend, SearchBackend
 from budgetsite.api.idempotency import AnswersOnce
+from budgetsite.api.machines import api_key_of
 
 
 class ContractViewSet(AnswersOnce, viewsets.GenericViewSet):
@@ -46,9 +47,18 @@ class ContractViewSet(AnswersOnce, viewsets.GenericViewSet):
     def user(self) -> User:
         return self.request.user  # type: ignore[return-value]
 
+    @property
+    def api_key(self) -> ApiKey | None:
+        """The key of a machine that asks; None for people. Then `role` is None, and `user` is responsible for it."""
+        return api_key_of(self.request)
+
     def allows(self, action: str) -> bool:
-        """Whether the asking person's role may do `action`."""
-        return may(self.role, action)
+        """Whether the asking person's role, or the machine's key, may do `action`."""
+        return may(self.role, action) if self.api_key is None else self.api_key.may(action)
+
+    def within_reach(self, *, path: str = "path") -> Q:
+        """Return the condition on the scoped budgets in reach: `ApiKey.within_reach`; for people, all."""
+        return Q() if self.api_key is None else self.api_key.within_reach(path=path)
 
     def visible(self) -> QuerySet[Any]:
         """Return the rows that the asking person may see."""

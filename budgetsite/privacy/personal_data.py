@@ -8,7 +8,7 @@ from uuid import UUID
 from axes.models import AccessLog
 from django.db import models
 
-from budgetsite.accounts.models import Membership, User
+from budgetsite.accounts.models import ApiKey, Membership, User
 from budgetsite.api.models import KeptAnswer
 from budgetsite.outbox.models import OutboxEvent
 from budgetsite.privacy.models import ConsentRecord, ConsentSource, PersonalDataAccess
@@ -54,6 +54,12 @@ def _erase_account(person: User) -> Mapping[str, int]:
     answers, _ = erasable_rows(KeptAnswer).filter(user_id=person.pk).delete()
     teams = erasable_rows(Membership).filter(user_id=person.pk, team__isnull=False).update(team=None)
     return {"answers kept for repeats": answers, "places in a team": teams}
+
+
+def _keys_without_anybody(person: User) -> list[str]:
+    """API keys work on: a machine belongs to the account, not to the person who answers for it."""
+    keys = ApiKey.objects.filter(responsible=person, revoked_at=None).order_by("name", "pk")
+    return [f"The API key “{key}” works on: name somebody else who is responsible for it." for key in keys]
 
 
 def _member_lists(person: User) -> Mapping[UUID, datetime]:
@@ -116,7 +122,15 @@ def _references_to_people() -> Iterator[tuple[type[models.Model], str]]:
 
 
 def register() -> None:
-    register_contributor(Contributor("accounts", export=_export_account, erase=_erase_account, lists=_member_lists))
+    register_contributor(
+        Contributor(
+            "accounts",
+            export=_export_account,
+            erase=_erase_account,
+            lists=_member_lists,
+            stays=_keys_without_anybody,
+        )
+    )
     register_contributor(Contributor("privacy", export=_export_privacy, erase=_withdraw_all))
     # Who did something stays: as the row of a person who no longer has a name.
     register_contributor(Contributor("traces", export=_export_traces, erase=lambda person: {}))

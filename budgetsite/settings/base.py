@@ -66,6 +66,8 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "budgetsite.api.body_limit.BodyLimitMiddleware",
+    # Outside the transaction of the request.
+    "budgetsite.api.machines.MachineUseMiddleware",
     "budgetsite.tenancy.middleware.TransactionMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -235,6 +237,7 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 THROTTLE_USER = env.str("THROTTLE_USER", default="1200/min")
+THROTTLE_API_KEY = env.str("THROTTLE_API_KEY", default="6000/min")
 THROTTLE_SIGN_IN = env.str("THROTTLE_SIGN_IN", default="60/min")
 THROTTLE_CALENDAR = env.str("THROTTLE_CALENDAR", default="60/min")
 # How many proxies of our own add to X-Forwarded-For. 0: nobody's word but the connection's own is taken.
