@@ -10,7 +10,8 @@ from budgetsite.tenancy.models import TenantRow
 class OutboxEvent(TenantRow):
     """Something that has happened, written in the transaction that made it happen, to be told outside after it.
 
-    `position` grows with every event of the database: what is told of one subject is told in that order.
+    `position` grows with every event of the database: what is told of one subject is told in that order. What
+    happened never changes; whether it has been relayed does (`budgetsite.outbox.relay`).
     """
 
     position = models.BigIntegerField(
@@ -25,11 +26,25 @@ class OutboxEvent(TenantRow):
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
     )
+    # None while some consumer has not had it.
+    relayed_at = models.DateTimeField(null=True, editable=False)
+    # How often relaying it failed, when it is tried again, and which consumer failed with what kind of error.
+    attempts = models.PositiveSmallIntegerField(db_default=0, editable=False)
+    retry_at = models.DateTimeField(null=True, editable=False)
+    failure = models.CharField(max_length=200, db_default="", editable=False)
 
     class Meta(TenantRow.Meta):
         indexes: ClassVar[list[models.Index]] = [
-            # The events of one subject in their order.
-            models.Index(fields=["tenant", "subject_type", "subject_id", "position"], name="outbox_event_of_subject"),
+            # What waits in an account, oldest first, and which accounts have something.
+            models.Index(
+                fields=["tenant", "position"], condition=models.Q(relayed_at=None), name="outbox_event_waiting"
+            ),
+            # Whether something of the same subject waits before it.
+            models.Index(
+                fields=["tenant", "subject_type", "subject_id", "position"],
+                condition=models.Q(relayed_at=None),
+                name="outbox_event_of_subject",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -7,9 +7,11 @@ from uuid import UUID
 from django.db import connection
 
 from budgetsite.outbox.models import OutboxEvent
+from budgetsite.outbox.tasks import RELAY
 from budgetsite.tenancy.scope import current_scope
 
-# For hot paths, which record an event within the statement that makes the change: the start of an INSERT.
+# For hot paths, which record an event within the statement that makes the change: the start of an INSERT. They call
+# `relay_after_commit` themselves.
 INSERT_EVENT = """
     INSERT INTO outbox_outboxevent (id, tenant_id, kind, subject_type, subject_id, payload, actor_id)
 """
@@ -44,6 +46,12 @@ def new_event(*, kind: str, subject_type: str, subject_id: UUID, payload: dict[s
     """Return an event that the caller stores, in the transaction and together with what it tells of."""
     if not connection.in_atomic_block:
         raise OutsideTransaction
+    relay_after_commit()
     return OutboxEvent(
         kind=kind, subject_type=subject_type, subject_id=subject_id, payload=payload, actor_id=current_scope().user_id
     )
+
+
+def relay_after_commit() -> None:
+    """Let a worker hand on what was recorded, once it is committed. Without it that happens some seconds later."""
+    RELAY.after_commit()

@@ -6,6 +6,7 @@ from pathlib import Path
 import environ
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
+from kombu import Queue
 
 from budgetsite.encryption.keys import parse_keys
 from budgetsite.settings.databases import database_settings
@@ -128,7 +129,22 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A worker takes from all of them unless it is told which (`-Q`): what waits for others can have its own.
+CELERY_TASK_QUEUES = [Queue("celery"), Queue("outbox"), Queue("webhooks")]
+CELERY_TASK_ROUTES = {
+    "budgetsite.outbox.tasks.*": {"queue": "outbox"},
+    "budgetsite.webhooks.tasks.*": {"queue": "webhooks"},
+}
 CELERY_BEAT_SCHEDULE = {
+    "relay what no commit has started": {
+        "task": "budgetsite.outbox.tasks.relay_events",
+        "schedule": timedelta(seconds=5),
+        "options": {"expires": 5},
+    },
+    "remove what was relayed long ago": {
+        "task": "budgetsite.outbox.tasks.prune_outbox",
+        "schedule": crontab(hour=4, minute=45),
+    },
     "prove every account's ledger": {
         "task": "budgets.tasks.verify_ledgers",
         "schedule": crontab(hour=3, minute=15),
@@ -167,6 +183,8 @@ CELERY_BEAT_SCHEDULE = {
     },
 }
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 5}
+# What everybody has been told goes after so many days.
+OUTBOX_RETENTION_DAYS = env.int("OUTBOX_RETENTION_DAYS", default=30)
 
 # --- People ---------------------------------------------------------------------------------------------------------
 

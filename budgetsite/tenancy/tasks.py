@@ -1,5 +1,6 @@
 """The base of all Celery tasks: each runs in one transaction, inside the tenant that its message names."""
 
+from contextlib import nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ class TenantTask(Task):  # type: ignore[type-arg]  # Celery itself does not know
     """
 
     abstract = True
+    in_transaction = True
     # The scope's arguments are taken here and are none of the function's.
     typing = False
 
@@ -23,5 +25,12 @@ class TenantTask(Task):  # type: ignore[type-arg]  # Celery itself does not know
         inside = NOBODY
         if tenant_id is not None:
             inside = Scope(tenant_id=UUID(tenant_id), user_id=UUID(user_id) if user_id else None)
-        with scope(inside), transaction.atomic():
+        with scope(inside), transaction.atomic() if self.in_transaction else nullcontext():
             return super().__call__(*args, **kwargs)
+
+
+class SteppedTask(TenantTask):
+    """A task that begins and commits its own transactions: one that works in many steps, or waits for the outside."""
+
+    abstract = True
+    in_transaction = False

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from django.db import IntegrityError, transaction
 
 from budgetsite.accounts.models import User
-from budgetsite.outbox.services import INSERT_EVENT, record_event
+from budgetsite.outbox.services import INSERT_EVENT, record_event, relay_after_commit
 from budgetsite.tenancy.scope import current_scope, require_tenant_id
 from events.holding import HOLD_EVENT, event_lock
 from events.models import Event
@@ -122,6 +122,7 @@ def _scan(event: Event, qr_token: str, actor: User, nonce: str | None, *, now: d
     }
     collected = first_shown(_COLLECT, parameters)
     if collected is not None:
+        relay_after_commit()
         collected.collected_by = actor
         return _as_scan(CheckInResult.SUCCESS, collected)
     found = EventRegistration.objects.filter(event_id=event.pk, qr_token=qr_token)

@@ -14,7 +14,7 @@ from django.db import IntegrityError, connection, transaction
 from psycopg.types.json import Jsonb
 
 from budgetsite.accounts.models import User
-from budgetsite.outbox.services import INSERT_EVENT, record_event
+from budgetsite.outbox.services import INSERT_EVENT, record_event, relay_after_commit
 from budgetsite.tenancy.scope import current_scope
 from events.models import Event
 from registrations.models import LIVE_STATUSES, EventRegistration
@@ -101,6 +101,7 @@ def keep_and_tell(registration: EventRegistration, changes: Mapping[str, Any], h
             """,
             parameters,
         )
+    relay_after_commit()
 
 
 def _facts(registration: EventRegistration) -> dict[str, Any]:

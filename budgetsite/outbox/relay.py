@@ -1,0 +1,193 @@
+"""Handing events on to their consumers: at least once, in the order of each subject, by any number of workers.
+
+What holds, and why:
+
+- An event is waiting while `relayed_at` is empty. It is claimed, handed to every consumer and marked in one
+  transaction, so there is no state between: a worker that dies at any point leaves it waiting, as does a machine that
+  is cut off (PostgreSQL ends its transaction, see `_BOUNDS`). Consumers only store, so nothing of them remains either.
+- Only the first waiting event of a subject can be claimed (`FOR UPDATE SKIP LOCKED`); whoever has it takes those
+  behind it along. Two workers therefore never have events of one subject at a time, nor the second before the first. A
+  claim that waited for another one is checked again by PostgreSQL on the row as it is then, and is empty.
+- What fails is tried again, later each time. Those of its subject wait behind it, nobody else does.
+- The order of a subject is that of `position`, taken when the event is written, not when it is committed. Services
+  write an event under the lock of its subject's row, which they keep until the commit, so nothing smaller follows. Two
+  changes that don't exclude each other (of an event's slots and of its policy, say) may be told in either order:
+  neither has seen the other.
+- Accounts take turns, a batch each: whoever changes 100,000 rows holds nobody else up.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, connections, transaction
+
+from budgetsite.outbox.consumers import consumers
+from budgetsite.outbox.models import OutboxEvent
+from budgetsite.tenancy.scope import require_tenant_id, tenant_scope
+
+logger = logging.getLogger(__name__)
+
+BATCH = 200
+FIRST_RETRY_SECONDS = 1
+LONGEST_RETRY_SECONDS = 600
+# No consumer waits long for a row that somebody else holds, and no transaction outlives a worker that vanished.
+_BOUNDS = """
+    SELECT set_config('lock_timeout', '2s', true), set_config('statement_timeout', '15s', true),
+           set_config('idle_in_transaction_session_timeout', '60s', true)
+"""
+_CLAIM = """
+    WITH heads AS (
+        SELECT e.subject_type, e.subject_id, e.position FROM outbox_outboxevent e
+        WHERE e.tenant_id = %(tenant)s AND e.relayed_at IS NULL
+          AND (e.retry_at IS NULL OR e.retry_at <= statement_timestamp())
+          AND NOT EXISTS (
+              SELECT FROM outbox_outboxevent earlier
+              WHERE earlier.tenant_id = %(tenant)s AND earlier.relayed_at IS NULL
+                AND earlier.subject_type = e.subject_type AND earlier.subject_id = e.subject_id
+                AND earlier.position < e.position
+          )
+        ORDER BY e.position LIMIT %(most)s FOR NO KEY UPDATE OF e SKIP LOCKED
+    )
+    SELECT e.* FROM heads h
+    JOIN outbox_outboxevent e ON e.tenant_id = %(tenant)s AND e.relayed_at IS NULL AND e.subject_type = h.subject_type
+        AND e.subject_id = h.subject_id AND e.position >= h.position
+    ORDER BY e.position LIMIT %(most)s
+"""
+_MARK = """
+    UPDATE outbox_outboxevent SET relayed_at = clock_timestamp(), retry_at = NULL, failure = ''
+    WHERE tenant_id = %s AND id = ANY(%s)
+"""
+_PUT_OFF = """
+    UPDATE outbox_outboxevent SET attempts = least(attempts + 1, 32000), failure = %(failure)s,
+        retry_at = clock_timestamp()
+            + make_interval(secs => least(%(first)s * 2 ^ least(attempts, 20), %(longest)s) * (0.8 + 0.4 * random()))
+    WHERE tenant_id = %(tenant)s AND id = %(event)s
+"""
+# The accounts with something waiting, found one after the other in the index, however much there is.
+_WAITING_TENANTS = """
+    WITH RECURSIVE waiting (tenant_id) AS (
+        (SELECT tenant_id FROM outbox_outboxevent WHERE relayed_at IS NULL ORDER BY tenant_id LIMIT 1)
+        UNION ALL
+        SELECT (
+            SELECT e.tenant_id FROM outbox_outboxevent e
+            WHERE e.relayed_at IS NULL AND e.tenant_id > w.tenant_id ORDER BY e.tenant_id LIMIT 1
+        ) FROM waiting w WHERE w.tenant_id IS NOT NULL
+    )
+    SELECT tenant_id FROM waiting WHERE tenant_id IS NOT NULL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many events were relayed, and whether there was no time for more."""
+
+    relayed: int
+    is_unfinished: bool
+
+
+class _ConsumerFailed(Exception):
+    """A consumer raised something: `__cause__`."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def relay_pending(*, seconds: float) -> Progress:
+    """Relay what waits, of all accounts, for about so many seconds. Commits batch by batch: call it outside any
+    transaction.
+    """
+    until = time.monotonic() + seconds
+    relayed = 0
+    while True:
+        moved = 0
+        tenants = waiting_tenants()
+        # Workers that began together don't follow each other from account to account.
+        random.shuffle(tenants)
+        for tenant_id in tenants:
+            moved += relay_batch(tenant_id)
+            if time.monotonic() >= until:
+                return Progress(relayed + moved, is_unfinished=True)
+        relayed += moved
+        if not moved:
+            return Progress(relayed, is_unfinished=False)
+
+
+def waiting_tenants() -> list[UUID]:
+    """Return the accounts that have events waiting, as the role that sees them all."""
+    with connections["service"].cursor() as cursor:
+        cursor.execute(_WAITING_TENANTS)
+        return [row[0] for row in cursor.fetchall()]
+
+
+def relay_batch(tenant_id: UUID) -> int:
+    """Relay up to `BATCH` events of an account, as the request role under the account's policies; return how many."""
+    with tenant_scope(tenant_id), transaction.atomic():
+        events = _claim()
+        if not events:
+            return 0
+        try:
+            with transaction.atomic():
+                _hand_out(events)
+        except _ConsumerFailed:
+            # Somewhere among them is one that fails: those of other subjects are not to wait for it.
+            events = _hand_out_one_by_one(events)
+        _mark(events)
+        return len(events)
+
+
+def _claim() -> list[OutboxEvent]:
+    with connection.cursor() as cursor:
+        cursor.execute(_BOUNDS)
+    return list(OutboxEvent.objects.raw(_CLAIM, {"tenant": require_tenant_id(), "most": BATCH}))
+
+
+def _hand_out(events: Sequence[OutboxEvent]) -> None:
+    """Give events to every consumer. Raises `_ConsumerFailed`, after which the caller takes everything back."""
+    for consumer in consumers():
+        try:
+            consumer.receive(events)
+        except Exception as error:
+            raise _ConsumerFailed(consumer.name) from error
+
+
+def _hand_out_one_by_one(events: Iterable[OutboxEvent]) -> list[OutboxEvent]:
+    """Return the events that went well. One that does not is put off, and those of its subject wait behind it."""
+    relayed = []
+    blocked = set()
+    for event in events:
+        subject = event.subject_type, event.subject_id
+        if subject in blocked:
+            continue
+        try:
+            with transaction.atomic():
+                _hand_out([event])
+        except _ConsumerFailed as problem:
+            blocked.add(subject)
+            _put_off(event, f"{problem.name}: {type(problem.__cause__).__name__}")
+            logger.exception("event %s (%s) is tried again later", event.pk, event.kind)
+        else:
+            relayed.append(event)
+    return relayed
+
+
+def _mark(events: Sequence[OutboxEvent]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_MARK, [require_tenant_id(), [event.pk for event in events]])
+
+
+def _put_off(event: OutboxEvent, failure: str) -> None:
+    parameters: dict[str, Any] = {
+        "tenant": require_tenant_id(),
+        "event": event.pk,
+        "failure": failure[:200],
+        "first": FIRST_RETRY_SECONDS,
+        "longest": LONGEST_RETRY_SECONDS,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_PUT_OFF, parameters)

@@ -1,0 +1,71 @@
+"""Starting a task right after the commit that gave it something to do: once, however many commits there were."""
+
+import logging
+import time
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import redis
+from celery import Task, current_app
+from django.conf import settings
+from django.db import connection, transaction
+from kombu.exceptions import OperationalError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+logger = logging.getLogger(__name__)
+
+# A message that was lost keeps others away for so long; beat starts the task anyway.
+_ASKED_FOR_SECONDS = 5
+_ANSWER_WITHIN_SECONDS = 0.3
+_AWAY_FOR_SECONDS = 5
+
+
+@dataclass(slots=True)
+class WakeUp:
+    """Starts the task of that name soon. While one is asked for and has not begun, asking again does nothing.
+
+    Nothing depends on it: where Valkey is away the task starts by its schedule. After a failure Valkey is left alone
+    for a while, so that no request waits in vain.
+    """
+
+    task_name: str
+    _away_until: float = field(default=0.0, init=False)
+
+    def after_commit(self) -> None:
+        """Start the task once the present transaction is committed."""
+        waiting = transaction.get_connection().run_on_commit
+        if not any(callback == self.now for _, callback, _ in waiting):
+            transaction.on_commit(self.now, robust=True)
+
+    def now(self) -> None:
+        if time.monotonic() < self._away_until:
+            return
+        try:
+            if _valkey(settings.REDIS_URL).set(self._key(), 1, ex=_ASKED_FOR_SECONDS, nx=True):
+                task: Task[[], object] = current_app.tasks[self.task_name]
+                task.apply_async(retry=False)
+        except (redis.RedisError, OperationalError) as error:
+            self._away_until = time.monotonic() + _AWAY_FOR_SECONDS
+            logger.warning("%s is not started before its time: %s", self.task_name, type(error).__name__)
+
+    def has_begun(self) -> None:
+        """Let the task be asked for again: called by it before it looks what there is to do."""
+        try:
+            _valkey(settings.REDIS_URL).delete(self._key())
+        except redis.RedisError as error:
+            logger.warning("%s could not be announced: %s", self.task_name, type(error).__name__)
+
+    def _key(self) -> str:
+        # Several databases may have one Valkey: those of tests do.
+        return f"budgetsite-wakeup:{connection.settings_dict['NAME']}:{self.task_name}"
+
+
+@lru_cache(maxsize=4)
+def _valkey(url: str) -> "redis.Redis":
+    return redis.Redis.from_url(
+        url,
+        socket_connect_timeout=_ANSWER_WITHIN_SECONDS,
+        socket_timeout=_ANSWER_WITHIN_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
