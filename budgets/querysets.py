@@ -1,4 +1,5 @@
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from budgetsite.tenancy.models import LiveManager, TenantQuerySet
 if TYPE_CHECKING:
     from budgets.models.event_budget import EventBudget  # noqa: F401  (named in a string below)
     from budgets.models.expense import Expense  # noqa: F401  (named in a string below)
+    from budgets.models.scoped_budget import ScopedBudget  # noqa: F401  (named in a string below)
 
 
 def _of_events_in_sight(user_id: UUID, role: Role) -> Q:
@@ -90,4 +92,25 @@ class ExpenseQuerySet(TenantQuerySet["Expense"]):
 
 
 class ExpenseManager(LiveManager.from_queryset(ExpenseQuerySet)):  # type: ignore[misc]
+    pass
+
+
+class ScopedBudgetQuerySet(TenantQuerySet["ScopedBudget"]):
+    def by_name(self) -> "ScopedBudgetQuerySet":
+        return self.order_by("name", "id")
+
+    def of_scope(self, scope_type: str, scope_id: str) -> "ScopedBudgetQuerySet":
+        return self.filter(scope_type=scope_type, scope_id=scope_id)
+
+    def in_force(self, *, today: date) -> "ScopedBudgetQuerySet":
+        """Those that have not ended on `today`; where one is kept in another zone, by less than a day."""
+        return self.filter(Q(end_date=None) | Q(end_date__gt=today))
+
+    def below(self, budget_ids: Iterable[UUID]) -> "ScopedBudgetQuerySet":
+        """These budgets and everything under them."""
+        ids = list(budget_ids)
+        return self.filter(Q(pk__in=ids) | Q(path__overlap=ids))
+
+
+class ScopedBudgetManager(LiveManager.from_queryset(ScopedBudgetQuerySet)):  # type: ignore[misc]
     pass

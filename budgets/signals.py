@@ -9,3 +9,8 @@ budget_recalculated = Signal()
 # line: the BudgetLineItem about to be deleted or moved to another budget, its budget locked. A receiver that returns a
 # sentence keeps it where it is.
 line_leaving = Signal()
+
+# counted: the list of `budgets.services.counting.Counted`, a scoped budget and its ancestors from the leaf up. Soft
+# ones have no figures in it: what they stand at is known after the transaction.
+# now: the moment of the change.
+scoped_budgets_counted = Signal()

@@ -2,6 +2,7 @@ from typing import Any
 
 from budgets.api import expense_problems, problems  # noqa: F401  (say what the services' refusals mean)
 from budgets.api.analytics import AnalyticsViewSet
+from budgets.api.api_key import ApiKeyViewSet
 from budgets.api.approval_rules import ApprovalRuleViewSet
 from budgets.api.category import CategoryViewSet
 from budgets.api.comment import BudgetCommentViewSet, ExpenseCommentViewSet
@@ -42,6 +43,16 @@ urlpatterns = [
         "analytics/events/<uuid:event_id>/profit-and-loss",
         AnalyticsViewSet.as_view({"get": "profit_and_loss"}),
         name="api-profit-and-loss",
+    ),
+    api_path("api-keys", ApiKeyViewSet.as_view(ALL), name="api-keys"),
+    api_path(
+        "api-keys/<uuid:api_key_id>",
+        ApiKeyViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
+        name="api-key",
+    ),
+    *(
+        api_path(f"api-keys/<uuid:api_key_id>/{step}", ApiKeyViewSet.as_view({"post": step}), name=f"api-key-{step}")
+        for step in ("rotate", "revoke")
     ),
     api_path("approval-rules", ApprovalRuleViewSet.as_view(ALL), name="api-approval-rules"),
     api_path("approval-rules/<uuid:rule_id>", ApprovalRuleViewSet.as_view(ONE), name="api-approval-rule"),

@@ -8,6 +8,7 @@ from budgets.models.approval import (
     ApprovalStage,
     ApprovalSubject,
 )
+from budgets.models.budget_window import BudgetWindow
 from budgets.models.category import Category
 from budgets.models.comment import BudgetComment
 from budgets.models.decision import BudgetDecision
@@ -20,7 +21,17 @@ from budgets.models.ledger_entry import EntryKind, EntrySource, LedgerEntry
 from budgets.models.line_item import BudgetLineItem, LineKind
 from budgets.models.payment import CalendarFeed, ExpensePayment, PaymentMethod
 from budgets.models.receipt import Receipt, ReceiptType
+from budgets.models.reservation import Reservation, ReservationStatus
 from budgets.models.revision import BudgetRevision, PlanLine
+from budgets.models.scoped_budget import (
+    BLOCKING_ACTIONS,
+    MOST_LEVELS,
+    Enforcement,
+    Period,
+    ScopedBudget,
+    ScopeType,
+    ThresholdAction,
+)
 from budgets.models.template import BudgetTemplate, TemplateBasis, TemplateLine
 from budgets.models.transfer import BudgetTransfer, TransferStatus
 from budgets.models.vendor import Vendor
@@ -28,8 +39,10 @@ from budgets.models.vendor import Vendor
 __all__ = [
     "APPROVING_ROLES",
     "APPROVING_ROLE_CHOICES",
+    "BLOCKING_ACTIONS",
     "LOCKED_STATUSES",
     "MAX_STAGES",
+    "MOST_LEVELS",
     "PLANNING_STATUSES",
     "ApprovalRule",
     "ApprovalStage",
@@ -41,8 +54,10 @@ __all__ = [
     "BudgetStatus",
     "BudgetTemplate",
     "BudgetTransfer",
+    "BudgetWindow",
     "CalendarFeed",
     "Category",
+    "Enforcement",
     "EntryKind",
     "EntrySource",
     "EventBudget",
@@ -57,12 +72,18 @@ __all__ = [
     "LineKind",
     "PaymentMethod",
     "PaymentStatus",
+    "Period",
     "PlanDriver",
     "PlanLine",
     "Receipt",
     "ReceiptType",
+    "Reservation",
+    "ReservationStatus",
+    "ScopeType",
+    "ScopedBudget",
     "TemplateBasis",
     "TemplateLine",
+    "ThresholdAction",
     "TransferStatus",
     "Vendor",
 ]

@@ -58,6 +58,10 @@ class EventBudget(ProjectedModel):
     copied_from = TenantForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, editable=False, related_name="copies"
     )
+    # The scoped budget whose money it is: what it commits and spends counts there and above.
+    funded_by = TenantForeignKey(
+        "budgets.ScopedBudget", on_delete=models.PROTECT, null=True, blank=True, editable=False, related_name="funds"
+    )
     submitted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
     )
@@ -110,6 +114,7 @@ class EventBudget(ProjectedModel):
         "total_budget_amount",
         "total_follows_lines",
         "notes",
+        "funded_by_id",
     )
 
     objects: ClassVar[EventBudgetManager] = EventBudgetManager()
@@ -173,6 +178,12 @@ class EventBudget(ProjectedModel):
                 fields=["tenant", "id"],
                 condition=Q(variance_amount__lt=0, deleted_at=None),
                 name="budgets_eventbudget_overspent",
+            ),
+            # What a scoped budget funds.
+            models.Index(
+                fields=["tenant", "funded_by"],
+                condition=Q(funded_by__isnull=False),
+                name="budgets_eventbudget_funded_by",
             ),
             # What waits for whom, and since when.
             models.Index(

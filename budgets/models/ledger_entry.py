@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from budgets.models.event_budget import EventBudget
 from budgets.models.line_item import BudgetLineItem
+from budgets.models.scoped_budget import ScopedBudget
 from budgetsite.money.amounts import MAX_AMOUNT
-from budgetsite.money.model_fields import AmountField, CurrencyField
+from budgetsite.money.model_fields import CurrencyField, UsageField
 from budgetsite.tenancy.models import TenantForeignKey, TenantRow
 
 
@@ -30,24 +31,32 @@ class EntrySource(models.TextChoices):
     USAGE = "usage", "Usage"
     MANUAL = "manual", "By hand"
     IMPORT = "import", "Import"
+    # Of usage that other systems report.
+    API = "api", "API"
+    RELAYCORE = "relaycore", "RelayCore"
+    AUTERITY = "auterity", "Auterity"
 
 
 class LedgerEntry(TenantRow):
     """One movement of money. Append-only: whatever was wrong is put right by a further entry.
 
-    `seq`, `prev_hash` and `hash` are set by PostgreSQL (migration `ledger_chain`). `description` and `actor` are no
-    part of the hash, so that a person can be erased without breaking the chain. `created_at` is the clock's
+    `seq`, `prev_hash` and `hash` are set by PostgreSQL (migration `ledger_chain`), one chain for each event budget and
+    for each scoped budget. `description`, `metadata` and `actor` are no part of the hash, so that a person can be
+    erased without breaking the chain. `created_at` is the clock's
     time under the budget's lock: a budget's later entries have later times.
     """
 
-    budget = TenantForeignKey(EventBudget, on_delete=models.PROTECT, related_name="ledger_entries")
+    # One of the two: an event's budget, or the scoped budget that usage was recorded on.
+    budget = TenantForeignKey(EventBudget, on_delete=models.PROTECT, null=True, related_name="ledger_entries")
+    scoped_budget = TenantForeignKey(ScopedBudget, on_delete=models.PROTECT, null=True, related_name="ledger_entries")
     line_item = TenantForeignKey(
         BudgetLineItem, on_delete=models.PROTECT, null=True, blank=True, related_name="ledger_entries"
     )
     seq = models.BigIntegerField(editable=False)
     kind = models.CharField(max_length=10, choices=EntryKind.choices)
-    committed_delta = AmountField(default=Decimal(0))
-    actual_delta = AmountField(default=Decimal(0))
+    # An event's entries have the decimals of their currency, usage up to six.
+    committed_delta = UsageField(default=Decimal(0))
+    actual_delta = UsageField(default=Decimal(0))
     currency = CurrencyField()
     occurred_at = models.DateTimeField(default=timezone.now)
     source = models.CharField(max_length=20, choices=EntrySource.choices)
@@ -57,6 +66,10 @@ class LedgerEntry(TenantRow):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
     )
     description = models.CharField(max_length=500, blank=True)
+    # What is known about usage beside its amount: the model, the customer, the request.
+    metadata = models.JSONField(null=True, blank=True)
+    # The key of the machine that reported it, by its name.
+    machine = models.CharField(max_length=200, blank=True, db_default="")
     prev_hash = models.BinaryField(editable=False)
     hash = models.BinaryField(editable=False)
 
@@ -69,6 +82,22 @@ class LedgerEntry(TenantRow):
                 fields=["tenant", "budget", "idempotency_key"],
                 condition=models.Q(idempotency_key__isnull=False),
                 name="budgets_ledgerentry_one_per_key",
+            ),
+            # Also serves reading the chain of a scoped budget.
+            models.UniqueConstraint(
+                fields=["tenant", "scoped_budget", "seq"],
+                condition=models.Q(scoped_budget__isnull=False),
+                name="budgets_usage_one_per_seq",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "scoped_budget", "idempotency_key"],
+                condition=models.Q(scoped_budget__isnull=False, idempotency_key__isnull=False),
+                name="budgets_usage_one_per_key",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(budget__isnull=False, scoped_budget__isnull=True)
+                | models.Q(budget__isnull=True, scoped_budget__isnull=False, line_item__isnull=True),
+                name="budgets_ledgerentry_of_one_budget",
             ),
             models.CheckConstraint(
                 condition=models.Q(kind__in=EntryKind.values), name="budgets_ledgerentry_kind_known"
@@ -84,7 +113,8 @@ class LedgerEntry(TenantRow):
                     actual_delta__gte=-MAX_AMOUNT,
                     actual_delta__lte=MAX_AMOUNT,
                 )
-                & ~models.Q(committed_delta=0, actual_delta=0),
+                # Usage that cost nothing is usage all the same.
+                & (models.Q(scoped_budget__isnull=False) | ~models.Q(committed_delta=0, actual_delta=0)),
                 name="budgets_ledgerentry_moves_money",
             ),
             models.CheckConstraint(
@@ -99,6 +129,15 @@ class LedgerEntry(TenantRow):
                 condition=models.Q(line_item__isnull=False),
                 name="budgets_entry_of_line",
             ),
+            # A scoped budget's usage by the time that it is about, the last first.
+            models.Index(
+                "tenant",
+                "scoped_budget",
+                models.F("occurred_at").desc(),
+                models.F("id").desc(),
+                condition=models.Q(scoped_budget__isnull=False),
+                name="budgets_usage_by_time",
+            ),
             # The entries behind a figure of all budgets, the last one first.
             models.Index("tenant", models.F("occurred_at").desc(), models.F("id").desc(), name="budgets_entry_by_time"),
         ]
@@ -109,6 +148,24 @@ class LedgerEntry(TenantRow):
                 when=pgtrigger.Before,
                 func=pgtrigger.Func(  # type: ignore[no-untyped-call]
                     """
+                    IF NEW.scoped_budget_id IS NOT NULL THEN
+                        SELECT s.ledger_seq + 1, s.ledger_hash INTO NEW.seq, NEW.prev_hash
+                            FROM budgets_scopedbudget s
+                            WHERE s.tenant_id = NEW.tenant_id AND s.id = NEW.scoped_budget_id
+                                AND s.currency = NEW.currency AND s.deleted_at IS NULL
+                            FOR NO KEY UPDATE;
+                        IF NOT FOUND THEN
+                            RAISE EXCEPTION 'no scoped budget in this currency to record usage on'
+                                USING ERRCODE = 'check_violation';
+                        END IF;
+                        NEW.created_at = clock_timestamp();
+                        NEW.hash = budgets_usage_hash(NEW.prev_hash, NEW.tenant_id, NEW.id, NEW.scoped_budget_id,
+                            NEW.seq, NEW.kind, NEW.committed_delta, NEW.actual_delta, NEW.currency, NEW.source,
+                            NEW.source_id, NEW.occurred_at);
+                        UPDATE budgets_scopedbudget SET ledger_seq = NEW.seq, ledger_hash = NEW.hash
+                            WHERE tenant_id = NEW.tenant_id AND id = NEW.scoped_budget_id;
+                        RETURN NEW;
+                    END IF;
                     SELECT b.ledger_seq + 1, b.ledger_hash INTO NEW.seq, NEW.prev_hash
                         FROM budgets_eventbudget b
                         WHERE b.tenant_id = NEW.tenant_id AND b.id = NEW.budget_id AND b.currency = NEW.currency

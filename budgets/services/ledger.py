@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from budgets.models import (
@@ -27,6 +27,7 @@ from budgets.services.figures import (
     LineFigures,
     variance_percentage_sql,
 )
+from budgets.services.funding import count_funded
 from budgets.services.problems import (
     AmountDoesNotFit,
     BudgetLocked,
@@ -60,6 +61,7 @@ _UPDATE_BUDGET = f"""
     WHERE b.tenant_id = %(tenant)s AND b.id = %(budget)s AND b.deleted_at IS NULL
         AND b.currency = %(currency)s
         AND b.status <> ALL (%(locked)s)
+        AND (b.funded_by_id IS NULL OR %(funded)s)
         AND b.total_committed_amount + %(committed)s >= 0
         AND abs(b.total_actual_amount + %(actual)s) <= %(largest)s
         AND abs(b.total_income_amount + %(income)s) <= %(largest)s
@@ -152,7 +154,10 @@ def post(
 
     `on_overrun` is by default `stop` for commitments (an amount that does not fit into the budget, or into the line
     that it is posted to, raises `AmountDoesNotFit`) and `warn` for actuals: an invoice that has arrived is a fact. A
-    line that spending made beside the plan has no limit of its own. `locked` says that the caller holds the budget's
+    line that spending made beside the plan has no limit of its own. Where a scoped budget funds the event's, the
+    entry counts there and in all above; what does not fit there raises `FundingDoesNotFit`.
+
+    `locked` says that the caller holds the budget's
     lock. The acting user is the scope's. A repeated `idempotency_key` posts nothing and returns the first posting, or
     raises `IdempotencyMismatch` when it was for something else. Locks the budget, then the line. A refusal has
     written nothing.
@@ -202,22 +207,52 @@ def post(
         "key": idempotency_key,
         "actor": current_scope().user_id,
         "description": description,
+        "funded": False,
     }
     with connection.cursor() as cursor:
-        cursor.execute(_UPDATE_BUDGET, parameters)
-        row = cursor.fetchone()
-        if row is None:
-            raise _refusal(parameters)
-        figures = BudgetFigures.from_row(row)
-        line = None
-        if line_item_id is None:
-            cursor.execute(_INSERT_ENTRY, parameters)
-        else:
-            cursor.execute(_UPDATE_LINE_AND_INSERT_ENTRY, parameters)
-            line = LineFigures.from_row(cursor.fetchone())
+        posted = _write(cursor, parameters) or _write_where_funded(cursor, parameters)
+    if posted is None:
+        raise _refusal(parameters)
+    figures, line = posted
     if on_overrun != OnOverrun.IGNORE:
         tell_recalculated(figures, [line] if line else [])
     return Posting(entry_id=parameters["entry"], figures=figures, line=line)
+
+
+def _write(cursor: Any, parameters: dict[str, Any]) -> tuple[BudgetFigures, LineFigures | None] | None:
+    """Update the totals and insert the entry. None when something stands in the way: nothing is written then."""
+    cursor.execute(_UPDATE_BUDGET, parameters)
+    row = cursor.fetchone()
+    if row is None:
+        return None
+    figures = BudgetFigures.from_row(row)
+    if parameters["line"] is None:
+        cursor.execute(_INSERT_ENTRY, parameters)
+        return figures, None
+    cursor.execute(_UPDATE_LINE_AND_INSERT_ENTRY, parameters)
+    return figures, LineFigures.from_row(cursor.fetchone())
+
+
+def _write_where_funded(cursor: Any, parameters: dict[str, Any]) -> tuple[BudgetFigures, LineFigures | None] | None:
+    """Write an entry that a scoped budget pays for, and count it there and above. None when nothing was written.
+
+    Only budgets that are funded pay for the question, and for the savepoint: what does not fit is found out by
+    counting it.
+    """
+    funded_by = EventBudget.objects.filter(pk=parameters["budget"]).values_list("funded_by_id", flat=True).first()
+    if funded_by is None:
+        return None
+    with transaction.atomic():
+        posted = _write(cursor, parameters | {"funded": True})
+        if posted is not None:
+            count_funded(
+                funded_by,
+                committed=parameters["committed"],
+                actual=parameters["actual"],
+                at=parameters["occurred_at"],
+                stops=parameters["stops"],
+            )
+    return posted
 
 
 def _posted_before(budget_id: UUID, key: str, wanted: tuple[Any, ...]) -> Posting | None:

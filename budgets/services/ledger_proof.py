@@ -9,7 +9,10 @@ from django.db import IntegrityError, connection, transaction
 from budgets.services.discrepancy import Discrepancy
 from budgets.services.expense_proof import wrong_expenses
 from budgets.services.figures import LINE_IN_FORCE, TOTAL_IN_FORCE, variance_percentage_sql
+from budgets.services.hierarchy import have_hierarchy_alone
 from budgets.services.plan_proof import wrong_plans
+from budgets.services.scoped_proof import MEND_HEADS, budgets_with_wrong_windows, wrong_scoped_budgets
+from budgets.services.window_rebuilding import rebuild_windows
 from budgetsite.money.ratios import PERCENTAGE_LIMIT
 from budgetsite.tenancy.scope import deleted_rows_visible, require_tenant_id
 
@@ -21,7 +24,7 @@ _CHAIN = """
                e.seq, e.kind, e.committed_delta, e.actual_delta, e.currency, e.source, e.source_id, e.occurred_at)
                AS altered
     FROM budgets_ledgerentry e
-    WHERE e.tenant_id = %(tenant)s
+    WHERE e.tenant_id = %(tenant)s AND e.budget_id IS NOT NULL
     WINDOW chain AS (PARTITION BY e.budget_id ORDER BY e.seq, e.id)
 """
 
@@ -116,9 +119,9 @@ class Rebuilt:
 
 def verify_ledger() -> list[Discrepancy]:
     """Recompute every total and every hash of the current tenant, compare the plans in force with those approved, and
-    each expense with its entries, bills and payments.
+    each expense with its entries, bills and payments, and each window of a scoped budget with all that counts in it.
 
-    Return what differs: entries first, then figures, plans and expenses.
+    Return what differs: entries first, then figures, plans, expenses and scoped budgets.
     """
     with transaction.atomic(), deleted_rows_visible():
         return [
@@ -128,6 +131,7 @@ def verify_ledger() -> list[Discrepancy]:
             *_wrong_lines(),
             *wrong_plans(),
             *wrong_expenses(),
+            *wrong_scoped_budgets(),
         ]
 
 
@@ -146,7 +150,17 @@ def rebuild_totals() -> Rebuilt:
         # Twice: a total that follows its lines has to be right before its variance can be.
         for _ in range(2):
             changed += _mend_budgets(cursor, unmended)
+        changed += _mend_scoped_budgets(cursor)
     return Rebuilt(changed, list(unmended.values()))
+
+
+def _mend_scoped_budgets(cursor: Any) -> int:
+    have_hierarchy_alone()
+    cursor.execute(MEND_HEADS, _tenant())
+    changed: int = cursor.rowcount
+    wrong = budgets_with_wrong_windows()
+    rebuild_windows(wrong)
+    return changed + len(wrong)
 
 
 def _mend_lines(cursor: Any) -> int:

@@ -15,11 +15,17 @@ MAX_DIGITS = 15
 STORED_DECIMALS = 3
 MAX_AMOUNT = Decimal("999999999999.999")
 
+# numeric(18,6): machines spend fractions of a cent.
+MAX_USAGE_DIGITS = 18
+USAGE_DECIMALS = 6
+
 # Wide enough for every sum of stored amounts, and independent of the context of the calling thread.
 _CONTEXT = Context(prec=50, rounding=ROUND_HALF_UP)
 
 # The smallest step of a currency, by its number of decimals.
 _UNITS = (Decimal("1"), Decimal("0.1"), Decimal("0.01"), Decimal("0.001"))
+
+_USAGE_UNIT = Decimal("0.000001")
 
 _PLAIN_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 _NOT_FINITE = re.compile(r"[+-]?(?:s?nan[0-9]*|inf(?:inity)?)", re.IGNORECASE)
@@ -65,6 +71,27 @@ def parse_amount(value: object, currency: str | None, *, minimum: Decimal | None
     if minimum is not None and amount < minimum:
         raise InvalidAmount("below_minimum", f"The amount must be {format(minimum, 'f')} or more.")
     return amount
+
+
+def parse_usage(value: object, *, minimum: Decimal | None = None) -> Decimal:
+    """Return `value` with six decimals, whatever the currency has. Accepts and raises what `parse_amount` does."""
+    number = _as_number(value, 2)
+    if number.copy_abs() > MAX_AMOUNT:
+        raise InvalidAmount("out_of_range", f"The amount is too large. The largest that can be kept is {MAX_AMOUNT}.")
+    amount = number.quantize(_USAGE_UNIT, context=_CONTEXT)
+    if amount != number:
+        raise InvalidAmount("too_many_decimals", f"An amount of usage has at most {USAGE_DECIMALS} decimals.")
+    if amount.is_zero():
+        amount = amount.copy_abs()
+    if minimum is not None and amount < minimum:
+        raise InvalidAmount("below_minimum", f"The amount must be {format(minimum, 'f')} or more.")
+    return amount
+
+
+def usage_to_json(amount: Decimal, currency: str) -> str:
+    """Return an amount of usage as an answer carries it: "50.00", and all six decimals only where they are needed."""
+    plain = amount_to_json(amount, currency)
+    return plain if Decimal(plain) == amount else format(amount.quantize(_USAGE_UNIT, context=_CONTEXT), "f")
 
 
 def quantize(amount: Decimal, currency: str) -> Decimal:

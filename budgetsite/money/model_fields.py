@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from budgetsite.money.amounts import MAX_DIGITS, STORED_DECIMALS
+from budgetsite.money.amounts import MAX_DIGITS, MAX_USAGE_DIGITS, STORED_DECIMALS, USAGE_DECIMALS
 from budgetsite.money.currencies import UnknownCurrency, is_currency
 
 
@@ -73,6 +73,22 @@ class AmountField(_FixedDecimalField[_ST, _GT]):
     description = "Amount of money"
     digits = MAX_DIGITS
     places = STORED_DECIMALS
+
+
+class UsageField(_FixedDecimalField[_ST, _GT]):
+    """An amount of money in fractions of the smallest coin, as machines spend it: numeric(18,6)."""
+
+    description = "Amount of usage"
+    digits = MAX_USAGE_DIGITS
+    places = USAGE_DECIMALS
+
+
+class UsageTotalField(_FixedDecimalField[_ST, _GT]):
+    """A sum of such amounts, numeric(24,6): no year of spending outgrows it."""
+
+    description = "Total of usage"
+    digits = MAX_USAGE_DIGITS + 6
+    places = USAGE_DECIMALS
 
 
 class PercentageField(_FixedDecimalField[_ST, _GT]):

@@ -1,0 +1,113 @@
+"""Asking before spending: whether an estimate fits a scoped budget and all above it. Changes nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import Q
+
+from budgets.models import ScopedBudget, ThresholdAction
+from budgets.selectors.scoped_status import standings
+from budgets.services.constraints import Judgement, judge
+from budgets.services.hierarchy import ChainBudget, read_chain, read_chains
+from budgets.services.scoped_problems import Refusal, ScopedBudgetNotFound
+from budgets.services.windows import is_in_force
+from budgetsite.money.amounts import parse_usage
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What all budgets that were asked say together; `judgements` has the leaves first, their tops last."""
+
+    estimate: Decimal
+    judgements: list[Judgement]
+
+    @property
+    def refusals(self) -> list[Refusal]:
+        return [judgement.refusal for judgement in self.judgements if judgement.refusal is not None]
+
+    @property
+    def can_proceed(self) -> bool:
+        # Nobody asked is nobody who agreed.
+        return bool(self.judgements) and not self.refusals
+
+    @property
+    def suggested_actions(self) -> list[ThresholdAction]:
+        """Of all thresholds that would be reached anywhere, from the strictest to the mildest."""
+        actions = {action for judgement in self.judgements for action in judgement.actions}
+        return sorted(actions, key=lambda action: -action.rank)
+
+    @property
+    def projected_percent(self) -> Decimal:
+        """The highest share that any of the budgets would be used to."""
+        return max((judgement.figures.percent_used for judgement in self.judgements), default=ZERO)
+
+    @property
+    def reason(self) -> str:
+        if not self.judgements:
+            return "None of these has a budget in force: nothing says what may be spent."
+        if self.refusals:
+            return " ".join(refusal.reason for refusal in self.refusals)
+        return " ".join(judgement.caution for judgement in self.judgements if judgement.caution)
+
+
+def check_constraints(
+    *, budget_id: UUID, estimated_cost: Decimal, now: datetime, currency: str | None = None
+) -> Verdict:
+    """Judge an estimate by a scoped budget and all its ancestors. Raises `ScopedBudgetNotFound`, `InvalidAmount`."""
+    estimate = parse_usage(estimated_cost, minimum=ZERO)
+    chain = read_chain(budget_id)
+    if not chain:
+        raise ScopedBudgetNotFound(budget_id)
+    return _verdict(chain, estimate, currency, now)
+
+
+def check_scopes(
+    *, scopes: Mapping[str, str], estimated_cost: Decimal, now: datetime, currency: str | None = None
+) -> Verdict:
+    """Judge an estimate by every budget in force of several scopes (type → id), and by all their ancestors.
+
+    A scope without a budget in force says nothing; where none has one, nothing may be spent. Raises `InvalidAmount`.
+    """
+    estimate = parse_usage(estimated_cost, minimum=ZERO)
+    named = Q()
+    for scope_type, scope_id in scopes.items():
+        named |= Q(scope_type=scope_type, scope_id=scope_id)
+    leaves = ScopedBudget.objects.filter(named, deleted_at=None).values_list("pk", flat=True) if scopes else []
+    wanted = set(leaves)
+    chains = read_chains(wanted)
+    present = {budget.id for budget in chains if budget.id in wanted and is_in_force(budget, now)}
+    concerned = {place for budget in chains if budget.id in present for place in (*budget.path, budget.id)}
+    return _verdict([budget for budget in chains if budget.id in concerned], estimate, currency, now)
+
+
+def _verdict(budgets: Sequence[ChainBudget], estimate: Decimal, currency: str | None, now: datetime) -> Verdict:
+    currencies = {budget.currency for budget in budgets}
+    # An estimate without a currency is in the one that all of them are kept in.
+    spoken = currency or (next(iter(currencies)) if len(currencies) == 1 else None)
+    judgements = []
+    for standing in standings(budgets, now=now):
+        judgement = judge(standing.budget, standing.figures, estimate, at=now)
+        if standing.budget.currency != spoken:
+            judgement = replace(judgement, refusal=_other_currency(judgement, spoken))
+        judgements.append(judgement)
+    return Verdict(estimate, judgements)
+
+
+def _other_currency(judgement: Judgement, spoken: str | None) -> Refusal:
+    budget = judgement.budget
+    asked = f"an estimate in {spoken} can't be judged there" if spoken else "say in which currency the estimate is"
+    return Refusal(
+        budget_id=budget.id,
+        name=budget.name,
+        scope_type=budget.scope_type,
+        scope_id=budget.scope_id,
+        reason=f"“{budget.name}” is kept in {budget.currency}: {asked}.",
+        action=ThresholdAction.BLOCK_ALL.value,
+        remaining=judgement.before.remaining,
+        currency=budget.currency,
+    )
