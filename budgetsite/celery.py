@@ -4,14 +4,19 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_init
+from celery.signals import setup_logging, worker_init
 from django.core.exceptions import ImproperlyConfigured
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "budgetsite.settings.local")
 
-app = Celery("budgetsite", task_cls="budgetsite.tenancy.tasks:TenantTask")
+app = Celery("budgetsite", task_cls="budgetsite.operations.site_task:SiteTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_the_sites_logging(**kwargs: Any) -> None:
+    """Celery sets up its own logging, which writes tasks' arguments, unless somebody listens here."""
 
 
 @worker_init.connect

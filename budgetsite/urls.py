@@ -5,10 +5,9 @@ from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
 from budgetsite.api.docs import DocsView
-from budgetsite.api.health import healthz
 
+# (`/healthz`, `/readyz` and `/metrics` are answered by budgetsite.operations.probes, before any of these.)
 urlpatterns = [
-    path("healthz", healthz, name="healthz"),
     # Every REST path with or without a slash at its end.
     path("api/v1/", include("budgetsite.accounts.api_urls")),
     path("api/v1/", include("events.api.urls")),

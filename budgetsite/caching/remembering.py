@@ -10,10 +10,15 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from django.core.cache import cache
+from prometheus_client import Counter
 
 Answer = TypeVar("Answer")
 
 _NOTHING = object()
+# For `/metrics`; the counts in Valkey are those of all machines together.
+ANSWERS = Counter(
+    "budgetsite_remembered_answers_total", "Answers remembered, and answers computed.", ["subject", "outcome"]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,7 @@ def hit_count(subject: str) -> HitCount:
 
 
 def _count(subject: str, what: str) -> None:
+    ANSWERS.labels(subject, what).inc()
     cache.incr(_counter(subject, what), ignore_key_check=True)  # type: ignore[call-arg]  # django-redis's own
 
 

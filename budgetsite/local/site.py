@@ -54,9 +54,8 @@ def budgetsite(port: int, folder: DataFolder, *, demo: bool) -> Site:
     celery = (sys.executable, *warnings, "-m", "celery", "--quiet", "--app", "budgetsite")
     web = (
         sys.executable, "-m", "gunicorn", "budgetsite.wsgi:application",
-        "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread", "--workers", "2", "--threads", "4",
-        "--access-logfile", folder.log("access"), "--logger-class", "budgetsite.api.access_log.AccessLog",
-        "--log-level", "warning", "--no-control-socket",
+        "--config", "python:budgetsite.operations.web_server", "--bind", f"127.0.0.1:{port}",
+        "--access-logfile", folder.log("access"), "--log-level", "warning", "--no-control-socket",
     )  # fmt: skip
     return Site(
         preparations=preparations,
@@ -189,6 +188,7 @@ def _serve(
 ) -> None:
     environ = {**environ, **running.environment, "DATA_DIR": str(folder.path), "PYTHONUNBUFFERED": "1"}
     environ.setdefault("DJANGO_SETTINGS_MODULE", "budgetsite.settings.local")
+    environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(folder.path / "figures"))
     to_show = [_prepare(each, folder, environ, signals, site.cwd) for each in site.preparations]
     with ExitStack() as stack:
         programs = [

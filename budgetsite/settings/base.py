@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "budgetsite.encryption",
     "budgetsite.privacy",
     "budgetsite.outbox",
+    "budgetsite.operations.apps.OperationsConfig",
     "budgetsite.api",
     "budgetsite.pages",
     "events",
@@ -62,9 +63,12 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "budgetsite.api.request_id.RequestIdMiddleware",
+    "budgetsite.operations.request_id.RequestIdMiddleware",
+    "budgetsite.operations.observation.ObservationMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    # Before the transaction and whatever else needs a server that may be away.
+    "budgetsite.operations.probes.ProbesMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "budgetsite.api.body_limit.BodyLimitMiddleware",
     # Outside the transaction of the request.
@@ -176,6 +180,10 @@ CELERY_BEAT_SCHEDULE = {
     "let go of what the retention rules no longer keep": {
         "task": "budgetsite.privacy.tasks.apply_retention_everywhere",
         "schedule": crontab(hour=2, minute=45),
+    },
+    "tidy what is kept of runs": {
+        "task": "budgetsite.operations.tasks.tidy_operations",
+        "schedule": timedelta(hours=1),
     },
     "clear expired sign-ins": {
         "task": "budgetsite.accounts.tasks.clear_expired_sign_ins",
@@ -364,22 +372,41 @@ EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Budgetsite <no-reply@localhost>")
 
 LOGGING = {
+# --- Operation ------------------------------------------------------------------------------------------------------
+
+# Who scrapes /metrics sends it as a bearer token. Without it there is no such page, except on one's own machine.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+METRICS_FOR_LOOPBACK = DEBUG
+# Figures of the accounts' rows by account, labelled with its slug; otherwise of all accounts together.
+METRICS_PER_ACCOUNT = env.bool("METRICS_PER_ACCOUNT", default=False)
+METRICS_REMEMBERED_SECONDS = env.float("METRICS_REMEMBERED_SECONDS", default=10)
+# An oldest event that waits longer makes /readyz say 503.
+READY_OUTBOX_LAG_SECONDS = env.float("READY_OUTBOX_LAG_SECONDS", default=900)
+
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {
-        "request_id": {"()": "budgetsite.api.request_id.RequestIdFilter"},
-        "secrets_hidden": {"()": "budgetsite.api.log_redaction.SecretsHidden"},
-        "refusals_without_trace": {"()": "budgetsite.api.log_redaction.RefusalsWithoutTrace"},
+        "where_it_belongs": {"()": "budgetsite.operations.log_lines.WhereItBelongs"},
+        "secrets_hidden": {"()": "budgetsite.operations.log_redaction.SecretsHidden"},
+        "refusals_without_trace": {"()": "budgetsite.operations.log_redaction.RefusalsWithoutTrace"},
     },
     "formatters": {
         "plain": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"},
     },
+        "json": {"()": "budgetsite.operations.log_lines.JsonLine"},
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
             "formatter": "plain",
-            "filters": ["request_id", "secrets_hidden", "refusals_without_trace"],
+            "filters": ["where_it_belongs", "secrets_hidden", "refusals_without_trace"],
         },
     },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {
+        # Their lines hold arguments, results and what exceptions say; `budgetsite.tasks` tells of each task without.
+        "celery": {"level": "WARNING"},
+        "celery.app.trace": {"level": "CRITICAL"},
+        # Its lines name whoever tries to sign in; /metrics counts the attempts.
+        "axes": {"level": "ERROR"},
+    },
 }

@@ -10,7 +10,7 @@ for _name, _value in local_environment().items():
 os.environ.setdefault("EMAIL_URL", "consolemail://")
 
 from budgetsite.settings.base import *  # noqa: E402, F403  (the environment has to be complete first)
-from budgetsite.settings.base import env  # noqa: E402  (as above)
+from budgetsite.settings.base import LOGGING, env  # noqa: E402  (as above)
 from budgetsite.settings.storages import receipt_storage  # noqa: E402  (as above)
 
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
@@ -23,3 +23,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     "receipts": receipt_storage(env, folder=data_folder_path(os.environ) / "receipts"),
 }
+METRICS_FOR_LOOPBACK = True
+# The terminal shows what is written; the web server's log of requests lies beside it.
+for _name in ("budgetsite.requests", "budgetsite.tasks"):
+    LOGGING["loggers"][_name] = {"level": "WARNING"}

@@ -7,7 +7,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
-from budgetsite.tenancy.scope import NOBODY, enter_scope, leave_scope
+from budgetsite.tenancy.scope import NOBODY, current_scope, enter_scope, leave_scope
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,8 @@ class TransactionMiddleware:
         except (OperationalError, InterfaceError) as error:
             return service_unavailable(request, error)
         finally:
+            # For who tells of the request afterwards, whose it was.
+            request.scope_at_end = current_scope()  # type: ignore[attr-defined]
             leave_scope(token)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:

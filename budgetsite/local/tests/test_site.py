@@ -6,13 +6,14 @@ import psycopg
 import pytest
 import redis
 
-from budgetsite.api.access_log import AccessLog
 from budgetsite.local.discovery import described, local_environment
 from budgetsite.local.folder import DataFolder
 from budgetsite.local.problems import LocalProblem
 from budgetsite.local.processes import port_is_free
 from budgetsite.local.site import budgetsite, run_site, with_demo
 from budgetsite.local.tests.running import PATIENCE_SECONDS, eventually
+from budgetsite.operations import web_server
+from budgetsite.operations.access_log import AccessLog
 
 pytestmark = pytest.mark.slow
 
@@ -177,7 +178,8 @@ def test_the_site_is_web_worker_and_beat_and_the_demo_is_optional(folder):
 def test_the_access_log_keeps_no_secrets(folder):
     web = budgetsite(8123, folder, demo=False).programs["web"]
 
-    assert web[web.index("--logger-class") + 1] == f"{AccessLog.__module__}.{AccessLog.__qualname__}"
+    assert web[web.index("--config") + 1] == f"python:{web_server.__name__}"
+    assert web_server.logger_class == f"{AccessLog.__module__}.{AccessLog.__qualname__}"
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.slow
 
 EMAIL, PASSWORD = "ana@example.org", "correct horse battery"
 DATE = "2026-07-15T14:00:00-04:00"
-PAGES = ["/", "/healthz", "/sign-in"]
+PAGES = ["/", "/sign-in"]
 API = ["/api/v1/events", "/api/v1/me", "/api/v1/budget-alerts"]
 AWAY_SECONDS = 5  # for so long Valkey is left alone after a failure (budgetsite.api.throttling)
 
@@ -161,6 +161,12 @@ def assert_api_is_away(reply: Reply) -> None:
     assert reply.json == {"type": "server_error", "errors": [error]}
 
 
+def not_ready(visitor: Visitor) -> set[str]:
+    reply = visitor.get("/readyz")
+    assert (reply.status, reply.json["status"]) == (503, "not_ready")
+    return {name for name, check in reply.json["checks"].items() if not check["ok"]}
+
+
 def test_without_postgresql_everything_is_503_and_afterwards_the_same_process_serves(house):
     with house.web("postgres-away") as web:
         client = client_of(web)
@@ -176,6 +182,9 @@ def test_without_postgresql_everything_is_503_and_afterwards_the_same_process_se
                 assert_page_is_away(browser.get(path))
             for path in [*API, scene.address]:
                 assert_api_is_away(client.get(path))
+            # It lives, and is not to be sent anything.
+            assert browser.get("/healthz").status == 200
+            assert not_ready(browser) >= {"database"}
             assert_api_is_away(client.send("PATCH", scene.line_address, {"version": 2, "actual_amount": "5.00"}))
             assert_api_is_away(web.visitor().take_token(EMAIL, PASSWORD))
 
@@ -224,9 +233,10 @@ def test_a_web_process_that_starts_before_postgresql_serves_once_it_is_there(hou
     with without(house.postgres):
         web = house.web("postgres-later")
         web.__enter__()
-        assert_page_is_away(web.visitor().get("/healthz"))
+        assert_page_is_away(web.visitor().get("/sign-in"))
     try:
-        assert web.visitor().get("/healthz").status == 200
+        assert web.visitor().get("/sign-in").status == 200
+        assert eventually(lambda: web.visitor().get("/readyz").status == 200, "Readiness")
         assert "tenant isolation not checked" in web.said()
     finally:
         web.end()
@@ -322,6 +332,7 @@ def test_valkey_that_ends_and_comes_back_is_used_again_by_the_same_process(house
 
         with without(house.valkey):
             work_a_day(web)
+            assert not_ready(web.visitor()) == {"broker"}
             assert at_once(lambda: web.visitor().take_token(EMAIL, PASSWORD), 8) == [200] * 8
 
         refused = eventually(lambda: refusal(web), "A throttle that counts again")

@@ -1,15 +1,29 @@
-"""A name for each request: in the answer's `X-Request-ID`, in every log line it causes."""
+"""A name for each request: in the answer's `X-Request-ID`, in every log line it causes, in the tasks that it starts."""
 
-import logging
 import re
 from collections.abc import Callable
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from uuid import uuid4
 
 from django.http import HttpRequest, HttpResponse
 
-_request_id: ContextVar[str] = ContextVar("request_id", default="-")
+NONE = "-"
+_request_id: ContextVar[str] = ContextVar("request_id", default=NONE)
 _ACCEPTED = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+def current_request_id() -> str:
+    """Return the id of what is being done; `-` outside any request and task."""
+    return _request_id.get()
+
+
+def enter_request(request_id: str) -> Token[str]:
+    """Work under this id until `leave_request` is given the token back."""
+    return _request_id.set(request_id)
+
+
+def leave_request(token: Token[str]) -> None:
+    _request_id.reset(token)
 
 
 class RequestIdMiddleware:
@@ -21,16 +35,10 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.headers.get("X-Request-ID", "")
         request_id = given if _ACCEPTED.fullmatch(given) else uuid4().hex
-        token = _request_id.set(request_id)
+        token = enter_request(request_id)
         try:
             response = self.get_response(request)
         finally:
-            _request_id.reset(token)
+            leave_request(token)
         response["X-Request-ID"] = request_id
         return response
-
-
-class RequestIdFilter(logging.Filter):
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.request_id = _request_id.get()
-        return True

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from budgetsite.api.log_redaction import RefusalsWithoutTrace
+from budgetsite.operations.log_redaction import RefusalsWithoutTrace
 
 
 def record_of(name: str, level: int) -> logging.LogRecord:

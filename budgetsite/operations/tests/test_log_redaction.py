@@ -1,6 +1,6 @@
 import pytest
 
-from budgetsite.api.log_redaction import hide_secrets
+from budgetsite.operations.log_redaction import hide_secrets
 
 EVENT = "0b6b4a52-6a0e-4c7e-9a53-0d1f6f2b9c11"
 
