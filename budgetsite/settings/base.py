@@ -371,7 +371,6 @@ vars().update(EMAIL_CONFIG)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Budgetsite <no-reply@localhost>")
 
-LOGGING = {
 # --- Operation ------------------------------------------------------------------------------------------------------
 
 # Who scrapes /metrics sends it as a bearer token. Without it there is no such page, except on one's own machine.
@@ -383,6 +382,7 @@ METRICS_REMEMBERED_SECONDS = env.float("METRICS_REMEMBERED_SECONDS", default=10)
 # An oldest event that waits longer makes /readyz say 503.
 READY_OUTBOX_LAG_SECONDS = env.float("READY_OUTBOX_LAG_SECONDS", default=900)
 
+LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {
@@ -392,8 +392,8 @@ READY_OUTBOX_LAG_SECONDS = env.float("READY_OUTBOX_LAG_SECONDS", default=900)
     },
     "formatters": {
         "plain": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"},
-    },
         "json": {"()": "budgetsite.operations.log_lines.JsonLine"},
+    },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
@@ -401,7 +401,6 @@ READY_OUTBOX_LAG_SECONDS = env.float("READY_OUTBOX_LAG_SECONDS", default=900)
             "filters": ["where_it_belongs", "secrets_hidden", "refusals_without_trace"],
         },
     },
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         # Their lines hold arguments, results and what exceptions say; `budgetsite.tasks` tells of each task without.
         "celery": {"level": "WARNING"},
@@ -409,4 +408,5 @@ READY_OUTBOX_LAG_SECONDS = env.float("READY_OUTBOX_LAG_SECONDS", default=900)
         # Its lines name whoever tries to sign in; /metrics counts the attempts.
         "axes": {"level": "ERROR"},
     },
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
 }
