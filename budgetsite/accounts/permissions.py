@@ -84,6 +84,7 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "privacy.change_retention": frozenset({Role.OWNER}),
     "account.view": BACK_OFFICE,
     "account.change": frozenset({Role.OWNER}),
+    "operations.view": _MANAGERS,
     "admin.enter": BACK_OFFICE,
 }
 

@@ -33,7 +33,7 @@ class QueueLength:
 class Worker:
     name: str
     processes: int
-    at_work: int
+    seconds_up: float
 
 
 @contextmanager
@@ -83,13 +83,9 @@ def taken_count() -> int:
 
 def workers() -> list[Worker]:
     """Ask all workers, which takes a second, and return those that answered. Raises `BrokerAway`."""
-    inspector = current_app.control.inspect(timeout=ANSWER_SECONDS)
     ping_broker()
     try:
-        stats, active = inspector.stats() or {}, inspector.active() or {}
+        stats = current_app.control.inspect(timeout=ANSWER_SECONDS).stats() or {}
     except (OperationalError, redis.RedisError) as error:
         raise BrokerAway from error
-    return [
-        Worker(name, len(stat.get("pool", {}).get("processes", ())), len(active.get(name, ())))
-        for name, stat in sorted(stats.items())
-    ]
+    return [Worker(name, len(stat["pool"]["processes"]), stat["uptime"]) for name, stat in sorted(stats.items())]

@@ -50,7 +50,8 @@ def migrations_are_applied() -> None:
         cursor.execute("SELECT app, name FROM django_migrations")
         missing = _migrations_of_this_release() - set(cursor.fetchall())
     if missing:
-        raise NotReady(f"{len(missing)} migration(s) are not applied: run manage.py migrate.")
+        count = "1 migration is" if len(missing) == 1 else f"{len(missing)} migrations are"
+        raise NotReady(f"{count} not applied: run manage.py migrate.")
 
 
 @cache

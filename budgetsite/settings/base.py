@@ -185,9 +185,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "budgetsite.operations.tasks.tidy_operations",
         "schedule": timedelta(hours=1),
     },
+    # By the clock: a day counted from beat's start never ends where beat is started anew every few hours.
     "clear expired sign-ins": {
         "task": "budgetsite.accounts.tasks.clear_expired_sign_ins",
-        "schedule": timedelta(days=1),
+        "schedule": crontab(hour=4, minute=30),
     },
 }
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 5}

@@ -125,6 +125,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Retention", "auto_delete", "privacy_retentionrule_changelist", "privacy.view_retention"),
                     _item("Access log", "visibility", "privacy_personaldataaccess_changelist", "privacy.view_log"),
                 ],
+                    _item("Operations", "monitor_heart", "operations", "operations.view"),
             },
         ],
     },

@@ -13,6 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, resolve_url
 from django.template.response import SimpleTemplateResponse
+from django.urls import path
 from django.utils import timezone
 from unfold.sites import UnfoldAdminSite
 
@@ -23,13 +24,13 @@ from budgetsite.tenancy.scope import current_scope, scope
 
 @dataclass(frozen=True, slots=True)
 class PanelRow:
-    """One line of a panel: where it leads, what it is called, and what stands beside it.
+    """One line of a panel: where it leads (if anywhere), what it is called, and what stands beside it.
 
     `figures` are the keywords of the tag `money_bar`, None for a row without money.
     """
 
-    url: str
     title: str
+    url: str = ""
     note: str = ""
     badge: str = ""
     tone: str = "neutral"
@@ -64,6 +65,20 @@ def panel(order: int) -> Callable[[Callable[[StaffRequest], Panel | None]], Any]
     return register
 
 
+# Pages that are about no single table: address below /admin/, name, view.
+_PAGES: list[tuple[str, str, Callable[..., HttpResponse]]] = []
+
+
+def staff_page(route: str, *, name: str) -> Callable[[Callable[..., HttpResponse]], Any]:
+    """`@staff_page("operations/", name="operations")` makes a view a page of the back office, `admin:operations`."""
+
+    def register(view: Callable[..., HttpResponse]) -> Any:
+        _PAGES.append((route, name, view))
+        return view
+
+    return register
+
+
 class StaffAdminSite(UnfoldAdminSite):
     """Entered by the back office of the account chosen, and by platform staff who have chosen one."""
 
@@ -92,6 +107,10 @@ class StaffAdminSite(UnfoldAdminSite):
             return response
 
         return update_wrapper(entered, view)
+
+    def get_urls(self) -> list[Any]:
+        pages = [path(route, self.admin_view(view), name=name) for route, name, view in _PAGES]
+        return [*pages, *super().get_urls()]
 
     def _turn_away(self, request: StaffRequest) -> HttpResponse | None:
         if not request.user.is_authenticated:
