@@ -35,15 +35,11 @@ class OutboxEvent(TenantRow):
 
     class Meta(TenantRow.Meta):
         indexes: ClassVar[list[models.Index]] = [
-            # What waits in an account, oldest first, and which accounts have something.
+            # What waits: the accounts that have something, their subjects, the events of each in their order.
             models.Index(
-                fields=["tenant", "position"], condition=models.Q(relayed_at=None), name="outbox_event_waiting"
-            ),
-            # Whether something of the same subject waits before it.
-            models.Index(
-                fields=["tenant", "subject_type", "subject_id", "position"],
+                fields=["tenant", "subject_id", "subject_type", "position"],
                 condition=models.Q(relayed_at=None),
-                name="outbox_event_of_subject",
+                name="outbox_event_waiting",
             ),
         ]
 

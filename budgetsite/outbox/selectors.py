@@ -4,31 +4,19 @@ from dataclasses import dataclass
 
 from django.db import connections
 
-# An event that failed, and those of its subject behind it, are counted as failing: they say nothing about how fast
-# the others are. The oldest of each account is the first in the index.
+# An event that failed, and those of its subject behind it, say nothing about how fast the others are told.
 _STATE = """
-    WITH RECURSIVE waiting (tenant_id) AS (
-        (SELECT tenant_id FROM outbox_outboxevent WHERE relayed_at IS NULL ORDER BY tenant_id LIMIT 1)
-        UNION ALL
-        SELECT (
-            SELECT e.tenant_id FROM outbox_outboxevent e
-            WHERE e.relayed_at IS NULL AND e.tenant_id > w.tenant_id ORDER BY e.tenant_id LIMIT 1
-        ) FROM waiting w WHERE w.tenant_id IS NOT NULL
-    ), oldest AS (
-        SELECT (
-            SELECT e.created_at FROM outbox_outboxevent e
-            WHERE e.relayed_at IS NULL AND e.tenant_id = w.tenant_id AND e.attempts = 0 AND NOT EXISTS (
-                SELECT FROM outbox_outboxevent failed
-                WHERE failed.tenant_id = e.tenant_id AND failed.relayed_at IS NULL
-                  AND failed.subject_type = e.subject_type AND failed.subject_id = e.subject_id
-                  AND failed.position < e.position AND failed.attempts > 0
-            )
-            ORDER BY e.position LIMIT 1
-        ) AS created_at FROM waiting w WHERE w.tenant_id IS NOT NULL
+    WITH waiting AS MATERIALIZED (
+        SELECT e.tenant_id, e.subject_id, e.subject_type, e.attempts, e.created_at FROM outbox_outboxevent e
+        WHERE e.relayed_at IS NULL
     )
     SELECT count(*), count(*) FILTER (WHERE attempts > 0),
-           greatest(extract(epoch FROM statement_timestamp() - (SELECT min(created_at) FROM oldest)), 0)::float8
-    FROM outbox_outboxevent WHERE relayed_at IS NULL
+        greatest(extract(epoch FROM statement_timestamp() - min(created_at) FILTER (
+            WHERE (tenant_id, subject_id, subject_type) NOT IN (
+                SELECT tenant_id, subject_id, subject_type FROM waiting WHERE attempts > 0
+            )
+        )), 0)::float8
+    FROM waiting
 """
 
 

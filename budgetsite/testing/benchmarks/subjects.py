@@ -12,6 +12,7 @@ from budgetsite.testing.benchmarks import (
     lists,
     recomputing,
     registering,
+    relaying,
     revisions,
     transferring,
 )
@@ -30,4 +31,5 @@ SUBJECTS: dict[str, Callable[[Run], list[Row]]] = {
     "analytics": analytics.measure,
     "registering": registering.measure,
     "expenses": expenses.measure,
+    "outbox": relaying.measure,
 }
