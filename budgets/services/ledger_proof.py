@@ -217,7 +217,7 @@ def _wrong_budgets() -> Iterator[Discrepancy]:
     for row in _rows(_BUDGET_TOTALS):
         for name, stored, true in zip(_BUDGET_FIELDS, row[1:12], row[12:23], strict=True):
             if stored != true:
-                yield Discrepancy("budget", str(row[0]), f"{name} is {stored}, the entries say {true}")
+                yield Discrepancy.of_figure("budget", row[0], name, stored, true)
         if row[23] != row[24]:
             yield Discrepancy("budget", str(row[0]), "the last entry is not the one that its chain ends with")
 
@@ -226,7 +226,7 @@ def _wrong_lines() -> Iterator[Discrepancy]:
     for row in _rows(_LINE_TOTALS):
         for name, stored, true in zip(_LINE_FIELDS, row[1:4], row[4:7], strict=True):
             if stored != true:
-                yield Discrepancy("line", str(row[0]), f"{name} is {stored}, the entries say {true}")
+                yield Discrepancy.of_figure("line", row[0], name, stored, true)
 
 
 def _rows(query: str) -> list[Any]:

@@ -53,7 +53,8 @@ _WRONG_PLACES = """
     SELECT b.id FROM budgets_scopedbudget b
     LEFT JOIN budgets_scopedbudget p ON p.tenant_id = b.tenant_id AND p.id = b.parent_id
     WHERE b.tenant_id = %(tenant)s AND (
-        b.path <> CASE WHEN b.parent_id IS NULL THEN '{}'::uuid[] ELSE p.path || p.id END OR b.depth <> cardinality(b.path)
+        b.path <> CASE WHEN b.parent_id IS NULL THEN '{}'::uuid[] ELSE p.path || p.id END
+        OR b.depth <> cardinality(b.path)
         OR b.currency <> coalesce(p.currency, b.currency))
     ORDER BY b.id
 """
@@ -130,11 +131,10 @@ def wrong_scoped_budgets() -> Iterator[Discrepancy]:
 def wrong_windows(budget_id: UUID | None = None) -> Iterator[Discrepancy]:
     """Yield which windows, of one budget or of all, differ from their entries or from their budget's calendar."""
     for row in _rows(_WRONG_WINDOWS, budget_id):
-        subject_id = str(row[0])
         since = "in no window" if row[1] is None else f"in the window from {row[1]:%Y-%m-%d %H:%M} UTC"
         for name, stored, true in zip(_FIGURES, row[2:6], row[6:10], strict=True):
             if stored != true:
-                yield Discrepancy("scoped budget", subject_id, f"{name} {since} is {stored}, the entries say {true}")
+                yield Discrepancy.of_figure("scoped budget", row[0], f"{name} {since}", stored, true)
     stored_windows = _rows(_STORED_WINDOWS, budget_id)
     budgets = {b.id: b for b in read_chains({row[0] for row in stored_windows}, deleted=True)}
     for node, start, end in stored_windows:

@@ -86,8 +86,8 @@ def test_all_that_differs_can_be_listed(accounts):
         call_command("verify_ledger", "--account", accounts[0].slug, "--all-problems", stdout=printed)
     budget_id = in_scope(accounts[0], lambda: EventBudget.objects.get().pk)
     assert printed.getvalue().splitlines()[1:] == [
-        f"  budget {budget_id}: total_actual_amount is 99.000, the entries say 30.000",
-        f"  budget {budget_id}: unallocated_actual_amount is 69.000, the entries say 0",
+        f"  budget {budget_id}: total_actual_amount is 99, the entries say 30",
+        f"  budget {budget_id}: unallocated_actual_amount is 69, the entries say 0",
     ]
 
 
