@@ -1,6 +1,7 @@
 from django.urls import include, path
 
 from budgets.views import (
+    api_key,
     approval_rules,
     approvals,
     budget_opening,
@@ -107,6 +108,11 @@ urlpatterns = [
             (
                 [
                     path("analytics/", include(analytics_patterns)),
+                    path("api-keys", api_key.api_keys, name="api_keys"),
+                    path("api-keys/new", api_key.api_key_create, name="api_key_create"),
+                    path("api-keys/<uuid:api_key_id>", api_key.api_key_edit, name="api_key"),
+                    path("api-keys/<uuid:api_key_id>/rotate", api_key.api_key_rotate, name="api_key_rotate"),
+                    path("api-keys/<uuid:api_key_id>/revoke", api_key.api_key_revoke, name="api_key_revoke"),
                     path("approvals", approvals.approvals, name="approvals"),
                     path("approval-rules", approval_rules.approval_rules, name="approval_rules"),
                     path("approval-rules/new", approval_rules.rule_create, name="approval_rule_create"),

@@ -12,6 +12,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from budgets.api.answers.story import PersonAnswer
 from budgets.services.api_key import UnknownBudgets, change_budget_key, create_budget_key
 from budgetsite.accounts.api_keys import (
     LONGEST_OVERLAP,
@@ -62,11 +63,6 @@ class RotationInput(serializers.Serializer):
         default=USUAL_OVERLAP // _HOUR,
         help_text="How long the secret that it had stays good beside the new one; 0: not at all.",
     )
-
-
-class PersonAnswer(serializers.Serializer):
-    id = serializers.UUIDField()
-    name = serializers.CharField()
 
 
 class ApiKeyAnswer(serializers.Serializer):

@@ -1,17 +1,19 @@
-"""The account itself, and the people in it. Users stand here only as members of the account chosen."""
+"""The account itself, the people in it and its API keys. Users stand here only as members of the account chosen."""
 
 from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models.functions import Coalesce
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from unfold.decorators import display
+from unfold.decorators import action, display
 from unfold.widgets import (
     UnfoldAdminEmailInputWidget,
     UnfoldAdminIntegerFieldWidget,
@@ -20,8 +22,11 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from budgetsite.accounts.models import Account, Membership, Team
+from budgetsite.accounts.api_keys import ApiKeyProblem, revoke_api_key
+from budgetsite.accounts.models import Account, ApiKey, Membership, Team
+from budgetsite.accounts.permissions import MACHINE_ACTIONS
 from budgetsite.accounts.roles import Role
+from budgetsite.accounts.selectors import api_keys_in_order
 from budgetsite.accounts.services import (
     AlreadyMember,
     LastOwner,
@@ -41,10 +46,11 @@ from budgetsite.accounts.services import (
 )
 from budgetsite.accounts.timezones import known_timezones
 from budgetsite.money.currencies import currency_choices
+from budgetsite.pages.back_office.confirmation import Confirmation, confirmation_page
 from budgetsite.pages.back_office.displays import badge, moment
 from budgetsite.pages.back_office.filters import DeletedFilter
-from budgetsite.pages.back_office.model_admin import StaffModelAdmin
-from budgetsite.pages.back_office.refusals import ChangeRefused, refused
+from budgetsite.pages.back_office.model_admin import ReadOnlyAdmin, StaffModelAdmin
+from budgetsite.pages.back_office.refusals import ChangeRefused, refused, sentence
 from budgetsite.pages.back_office.requests import StaffRequest
 from budgetsite.privacy.models import AccessAction
 from budgetsite.privacy.services.access_log import record_access
@@ -302,3 +308,103 @@ class AccountAdmin(StaffModelAdmin):
     def response_change(self, request: StaffRequest, obj: Account) -> HttpResponse:
         self.message_user(request, "The settings were saved.")
         return redirect(reverse("admin:index"))
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ReadOnlyAdmin):
+    """The keys are made and rotated on their own pages, where the secret is shown once; here they are stopped."""
+
+    view_action = "api_keys.view"
+    refusals = (ApiKeyProblem,)
+
+    list_display = ("name", "state", "last_use", "answers_for_it", "made")
+    search_fields = ("name",)
+    actions = ()
+    actions_detail = ("revoke_key",)
+    fields = (
+        ("name", "state"),
+        ("allowed", "reach"),
+        ("answers_for_it", "made"),
+        ("last_use", "rotated"),
+        ("expires", "revoked"),
+    )
+
+    def get_readonly_fields(self, request: StaffRequest, obj: Any = None) -> list[str]:
+        return [name for row in self.fields for name in row]
+
+    def get_queryset(self, request: StaffRequest) -> models.QuerySet[ApiKey]:
+        return api_keys_in_order()
+
+    def get_ordering(self, request: StaffRequest) -> tuple[Any, ...]:
+        return ()
+
+    def get_actions_detail(self, request: StaffRequest, object_id: Any) -> list[Any]:
+        key = self.get_object(request, unquote(str(object_id)))
+        if key is None or key.revoked_at is not None or not self.may(request, "api_keys.change"):
+            return []
+        return list(super().get_actions_detail(request, object_id))
+
+    @display(description="State")
+    def state(self, key: Any) -> Any:
+        if key.revoked_at is not None:
+            return badge("Revoked", "neutral")
+        if key.has_expired(self.now()):
+            return badge("Expired", "neutral")
+        return badge("Nobody is responsible", "warning") if key.needs_somebody else badge("Works", "good")
+
+    @display(description="Last used", ordering="last_used_at", empty_value="never")
+    def last_use(self, key: ApiKey) -> Any:
+        return moment(key.last_used_at) if key.last_used_at else None
+
+    @display(description="Responsible", ordering="responsible__name")
+    def answers_for_it(self, key: ApiKey) -> str:
+        return str(key.responsible)
+
+    @display(description="Made", ordering="created_at")
+    def made(self, key: ApiKey) -> str:
+        return f"{moment(key.created_at)} by {key.created_by}"
+
+    @display(description="May")
+    def allowed(self, key: ApiKey) -> str:
+        return "; ".join(MACHINE_ACTIONS.get(name, name) for name in key.actions)
+
+    @display(description="Reaches")
+    def reach(self, key: ApiKey) -> str:
+        count = len(key.budget_ids)
+        return f"{count} budget(s) and what lies below them" if count else "all budgets of the account"
+
+    @display(description="Last rotated", empty_value="never")
+    def rotated(self, key: ApiKey) -> Any:
+        return moment(key.rotated_at) if key.rotated_at else None
+
+    @display(description="Expires", empty_value="never")
+    def expires(self, key: ApiKey) -> Any:
+        return moment(key.expires_at) if key.expires_at else None
+
+    @display(description="Revoked", empty_value="no")
+    def revoked(self, key: ApiKey) -> Any:
+        return moment(key.revoked_at) if key.revoked_at else None
+
+    @action(description="Revoke", url_path="revoke", icon="block")
+    def revoke_key(self, request: StaffRequest, object_id: str) -> HttpResponse:
+        if not self.may(request, "api_keys.change"):
+            raise PermissionDenied
+        key = self.get_object(request, unquote(object_id))
+        if key is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        page = Confirmation(
+            title=f"Revoke “{key}”?",
+            label="Revoke",
+            back_url=self.url_of(key),
+            consequences=["Whatever works with it is refused from its next request on, for good."],
+            tone="danger",
+        )
+        if request.method != "POST":
+            return confirmation_page(request, self, page, obj=key)
+        try:
+            revoke_api_key(key_id=key.pk, acting_user=request.user, now=self.now())
+        except self._refusals as problem:
+            page.errors.append(sentence(problem))
+            return confirmation_page(request, self, page, obj=key, status=409)
+        self.message_user(request, f"“{key}” is revoked.", messages.SUCCESS)
+        return redirect(self.url_of(key))

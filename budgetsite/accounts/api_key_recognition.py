@@ -60,7 +60,7 @@ def recognise_api_key(written: str, *, now: datetime) -> MachineStanding:
 def _refuse_ended(key: ApiKey, *, is_current: bool, now: datetime) -> None:
     if key.revoked_at is not None:
         raise EndedApiKey("This API key is revoked. Ask an owner or a manager of the account for a new one.")
-    if key.expires_at is not None and key.expires_at <= now:
+    if key.has_expired(now):
         raise EndedApiKey("This API key has expired. Ask an owner or a manager of the account to let it work longer.")
     if not is_current and (key.previous_until is None or key.previous_until <= now):
         raise EndedApiKey("The secret of this API key was replaced. Use the one that was made with the last rotation.")

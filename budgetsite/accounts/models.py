@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -215,6 +216,9 @@ class ApiKey(TenantModel):
 
     def may(self, action: str) -> bool:
         return action in self.actions
+
+    def has_expired(self, now: datetime) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
 
     def within_reach(self, *, path: str = "path") -> models.Q:
         """Return the condition on budgets: those that it names, and what lies below them.

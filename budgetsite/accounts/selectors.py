@@ -1,5 +1,6 @@
 """Looking up accounts and memberships, within a tenant and across them."""
 
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -59,13 +60,13 @@ def who_can_be_responsible() -> QuerySet[User]:
     return User.objects.filter(Exists(keepers), is_active=True).order_by("name", "email", "pk")
 
 
-def api_keys_in_order() -> QuerySet[ApiKey]:
+def api_keys_in_order() -> QuerySet[Any]:
     """Return the account's API keys by name, revoked ones last.
 
     `needs_somebody`: the key works, and whoever is responsible for it is no longer here, or may make none any more.
     """
     keepers = _keepers_of_keys().filter(user_id=OuterRef("responsible_id"), user__is_active=True)
-    keys: QuerySet[ApiKey] = (
+    keys: QuerySet[Any] = (
         ApiKey.objects.select_related("responsible", "created_by")
         .annotate(needs_somebody=Q(revoked_at=None) & ~Exists(keepers))
         .order_by(F("revoked_at").desc(nulls_first=True), "name", "pk")

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -20,6 +20,14 @@ from budgetsite.tenancy.scope import require_tenant_id
 HEADER = "Idempotency-Key"
 MAX_KEY_LENGTH = 200
 _KEPT_HEADERS = ("ETag", "Location")
+
+
+class ShownOnce(Response):
+    """An answer with secrets that are kept nowhere: a repeat of the request finds null in their places."""
+
+    def __init__(self, data: dict[str, Any], *, secrets: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        self.kept_data = {name: None if name in secrets else value for name, value in data.items()}
 
 
 class AnswersOnce:
@@ -53,9 +61,10 @@ def answer_once(request: Request, key: str, handle: Callable[[], Response]) -> R
     if response.status_code >= 400:
         request._request.rolls_back = True  # type: ignore[attr-defined]
         return response
+    kept = getattr(response, "kept_data", response.data)
     KeptAnswer.objects.filter(pk=kept_id).update(
         status=response.status_code,
-        body="" if response.data is None else JSONRenderer().render(response.data).decode(),
+        body="" if kept is None else JSONRenderer().render(kept).decode(),
         headers={name: response[name] for name in _KEPT_HEADERS if response.has_header(name)},
     )
     return response

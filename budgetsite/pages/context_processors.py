@@ -8,6 +8,7 @@ from budgetsite.pages.navigation import counter_names, facts_for
 
 # The sections of the navigation that not everybody has, and what one has to be allowed to do there.
 SECTIONS = {
+    "api_keys": "api_keys.view",
     "approvals": "budgets.submit",
     "alerts": "alerts.view",
     "analytics": "analytics.view",

@@ -289,6 +289,7 @@ SPECTACULAR_SETTINGS = {
     # Sets of choices whose fields have the same name, or one set under two.
     "ENUM_NAME_OVERRIDES": {
         "AlertType": "alerts.models.AlertType",
+        "ApiKeyState": "budgets.api.api_key.STATES",
         "ApprovingRole": "budgets.models.approval.APPROVING_ROLE_CHOICES",
         "BudgetStatus": "budgets.models.BudgetStatus",
         "EntrySource": "budgets.models.EntrySource",
@@ -298,6 +299,7 @@ SPECTACULAR_SETTINGS = {
         "RegistrationStatus": "registrations.models.RegistrationStatus",
         "CopyBasis": "budgets.services.budget_copy.CopyBasis",
         "LineKind": "budgets.models.LineKind",
+        "MachineAction": "budgets.api.api_key.MACHINE_ACTION_CHOICES",
         "RevisionState": "budgets.selectors.revisions.REVISION_STATES",
         "Role": "budgetsite.accounts.roles.Role",
         "TemplateBasis": "budgets.models.TemplateBasis",

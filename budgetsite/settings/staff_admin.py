@@ -121,11 +121,12 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _item("People", "group", "accounts_membership_changelist", "people.view"),
                     _item("Teams", "groups", "accounts_team_changelist", "people.view"),
+                    _item("API keys", "key", "accounts_apikey_changelist", "api_keys.view"),
                     _item("Settings", "settings", "accounts_account_changelist", "account.view"),
                     _item("Retention", "auto_delete", "privacy_retentionrule_changelist", "privacy.view_retention"),
                     _item("Access log", "visibility", "privacy_personaldataaccess_changelist", "privacy.view_log"),
-                ],
                     _item("Operations", "monitor_heart", "operations", "operations.view"),
+                ],
             },
         ],
     },

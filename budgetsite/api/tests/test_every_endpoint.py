@@ -22,6 +22,7 @@ from budgets.services.driver import create_driver
 from budgets.services.exchange_rate_table import create_rate
 from budgets.services.payment import add_payment
 from budgets.services.receipt import add_receipt
+from budgetsite.accounts.api_keys import create_api_key
 from budgetsite.accounts.models import Account
 from budgetsite.accounts.permissions import may
 from budgetsite.accounts.roles import BACK_OFFICE, Role
@@ -120,6 +121,9 @@ def rows_of(account: Account) -> dict[str, Any]:
             "slot_id": PickupSlot.objects.filter(event_id=budget.event_id)[0].pk,
             "entry_id": WaitlistEntry.objects.create(event_id=budget.event_id, user=owner, event_option=option).pk,
             "venue_id": venue.pk,
+            "api_key_id": create_api_key(
+                name=account.slug, actions=["scoped_budgets.view"], acting_user=owner, now=NOW
+            ).key.pk,
             "template_id": BudgetTemplate.objects.get(name="Event").pk,
             "category_id": Category.objects.get(name="Venue").pk,
             "budget-alerts": BudgetAlert.objects.filter(budget=budget)[0].pk,

@@ -11,6 +11,7 @@ from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from alerts.models import BudgetAlert
 from budgets.models import (
@@ -36,7 +37,8 @@ from budgets.services.exchange_rate_table import create_rate
 from budgets.services.expense_policy import change_expense_policy
 from budgets.services.payment import add_payment
 from budgets.services.receipt import add_receipt
-from budgetsite.accounts.models import Account, Membership, Team, User
+from budgetsite.accounts.api_keys import create_api_key
+from budgetsite.accounts.models import Account, ApiKey, Membership, Team, User
 from budgetsite.accounts.roles import BACK_OFFICE, Role
 from budgetsite.accounts.services import create_team
 from budgetsite.privacy.models import PersonalDataAccess, RetentionRule
@@ -86,6 +88,9 @@ def fill(account: Account, user: User) -> dict[type, Any]:
         team = create_team(name=SECRET, acting_user=user)
         return {
             Account: account,
+            ApiKey: create_api_key(
+                name=SECRET, actions=["scoped_budgets.view"], acting_user=user, now=timezone.now()
+            ).key,
             ApprovalRule: create_approval_rule(acting_user=user, role="owner", currency="CAD", category=category),
             BudgetAlert: BudgetAlert.objects.first(),
             BudgetComment: add_comment(budget=budget, expense=expense, acting_user=user, text=SECRET),
@@ -166,6 +171,7 @@ def stored(rows: dict[type, Any], account: Account) -> list[dict[str, Any]]:
 def test_every_registered_model_belongs_to_a_tenant_or_is_the_account():
     assert {model.__name__ for model in admin.site._registry} == {
         "Account",
+        "ApiKey",
         "ApprovalRule",
         "BudgetAlert",
         "BudgetComment",
