@@ -7,8 +7,8 @@ from django.db import models
 from django.db.models import F, Q
 
 from alerts.querysets import AlertRuleManager, BudgetAlertManager
-from budgets.models import BudgetLineItem, EventBudget
-from budgetsite.money.model_fields import AmountField, PercentageField
+from budgets.models import BudgetLineItem, EventBudget, ScopedBudget
+from budgetsite.money.model_fields import PercentageField, UsageTotalField
 from budgetsite.tenancy.history import TenantHistory
 from budgetsite.tenancy.models import TenantForeignKey, TenantModel
 
@@ -19,6 +19,7 @@ class AlertType(models.TextChoices):
     OVER_BUDGET = "over_budget", "Over budget"
     VARIANCE_HIGH = "variance_high", "Far above the plan"
     LINE_ITEM_OVERRUN = "line_item_overrun", "Line overspent"
+    FORECAST_OVERRUN = "forecast_overrun", "Heading over budget"
 
 
 class AlertLevel(models.TextChoices):
@@ -77,20 +78,29 @@ class AlertRule(TenantModel):
 class BudgetAlert(TenantModel):
     """Something about a budget, or one of its lines, that people should know. It follows the state (design §9).
 
-    Open means not resolved. It is resolved by the figures when they fall back, or by a person; the evaluation of the
-    budget (`alerts.services.evaluation`) writes all but what people say about it.
+    It is about an event's budget, or about a scoped one in the window that it is in. Open means not resolved. It is
+    resolved by the figures when they fall back (for a scoped budget also when its window is over), or by a person; the
+    evaluation of the budget (`alerts.services.evaluation`, `scoped_evaluation`) writes all but what people say of it.
     """
 
-    budget = TenantForeignKey(EventBudget, on_delete=models.CASCADE, related_name="alerts")
+    budget = TenantForeignKey(EventBudget, on_delete=models.CASCADE, null=True, blank=True, related_name="alerts")
+    scoped_budget = TenantForeignKey(
+        ScopedBudget, on_delete=models.CASCADE, null=True, blank=True, related_name="alerts"
+    )
+    # Half-open, as the scoped budget's windows are.
+    window_start = models.DateTimeField(null=True, editable=False)
+    window_end = models.DateTimeField(null=True, editable=False)
     # An alert goes with its budget; when its line goes, or moves elsewhere, the evaluation resolves it.
     line_item = TenantForeignKey(BudgetLineItem, on_delete=models.PROTECT, null=True, blank=True, related_name="alerts")
     alert_type = models.CharField(max_length=30, choices=AlertType.choices)
     level = models.CharField(max_length=20, choices=AlertLevel.choices)
-    # The percentage that was reached or passed: of use, and of variance for variance_high.
+    # The percentage that was reached or passed: of use; of variance for variance_high, of what the window is foreseen
+    # to come to for forecast_overrun.
     threshold = PercentageField()
     # The budget's, or for a line's alert the line's.
     utilization = PercentageField()
-    overrun_amount = AmountField(default=Decimal(0))
+    # With six decimals, as usage has them. For forecast_overrun what is foreseen.
+    overrun_amount = UsageTotalField(default=Decimal(0))
     message = models.TextField()
     raised_at = models.DateTimeField(null=True, editable=False)
     times_raised = models.PositiveIntegerField(default=0, editable=False)
@@ -119,9 +129,28 @@ class BudgetAlert(TenantModel):
             # Also serves the open alerts of a budget.
             models.UniqueConstraint(
                 fields=["tenant", "budget", "alert_type", "line_item"],
-                condition=Q(resolved=False, deleted_at=None),
+                condition=Q(budget__isnull=False, resolved=False, deleted_at=None),
                 nulls_distinct=False,
                 name="alerts_budgetalert_one_open",
+            ),
+            # Also serves the open alerts of a scoped budget.
+            models.UniqueConstraint(
+                fields=["tenant", "scoped_budget", "alert_type"],
+                condition=Q(scoped_budget__isnull=False, resolved=False, deleted_at=None),
+                name="alerts_budgetalert_one_open_of_scoped",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    budget__isnull=False, scoped_budget=None, window_start__isnull=True, window_end__isnull=True
+                )
+                | Q(
+                    budget=None,
+                    line_item=None,
+                    scoped_budget__isnull=False,
+                    window_start__isnull=False,
+                    window_end__isnull=False,
+                ),
+                name="alerts_budgetalert_about_one_budget",
             ),
             models.CheckConstraint(
                 condition=Q(is_acknowledged=False) | Q(acknowledged_at__isnull=False),
@@ -138,6 +167,14 @@ class BudgetAlert(TenantModel):
             models.Index("tenant", F("created_at").desc(), F("id").desc(), name="alerts_newest"),
             # A budget's alerts, newest first; deleting a budget with its alerts.
             models.Index("tenant", "budget", F("created_at").desc(), F("id").desc(), name="alerts_of_budget_newest"),
+            models.Index(
+                "tenant",
+                "scoped_budget",
+                F("created_at").desc(),
+                F("id").desc(),
+                condition=Q(scoped_budget__isnull=False),
+                name="alerts_of_scoped_newest",
+            ),
             # Deleting a line with its alerts.
             models.Index(fields=["tenant", "line_item"], condition=Q(line_item__isnull=False), name="alerts_of_line"),
             # What an evaluation compares the figures with, in every posting.
@@ -145,6 +182,11 @@ class BudgetAlert(TenantModel):
                 fields=["tenant", "budget"],
                 condition=Q(state_holds=True, deleted_at=None),
                 name="alerts_that_hold",
+            ),
+            models.Index(
+                fields=["tenant", "scoped_budget"],
+                condition=Q(scoped_budget__isnull=False, state_holds=True, deleted_at=None),
+                name="alerts_that_hold_of_scoped",
             ),
             # Counts by level on the start page and in the navigation.
             models.Index(
@@ -161,3 +203,20 @@ class BudgetAlert(TenantModel):
     @property
     def is_open(self) -> bool:
         return not self.resolved
+
+    @property
+    def currency(self) -> str:
+        """Its budget's; read the alert together with it."""
+        return self._about.currency
+
+    @property
+    def about_name(self) -> str:
+        """What people know the budget by: its event, or its own name. Read the alert together with either."""
+        return str(self.scoped_budget if self.budget is None else self.budget.event)
+
+    @property
+    def _about(self) -> EventBudget | ScopedBudget:
+        about = self.scoped_budget if self.budget is None else self.budget
+        if about is None:
+            raise ValueError("an alert is about a budget")
+        return about
