@@ -58,7 +58,8 @@ class EventBudget(ProjectedModel):
     copied_from = TenantForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, editable=False, related_name="copies"
     )
-    # The scoped budget whose money it is: what it commits and spends counts there and above.
+    # The scoped budget whose money it is: what it commits and spends counts there and above. Changed by
+    # `services.funding_change` alone, which takes the figures along.
     funded_by = TenantForeignKey(
         "budgets.ScopedBudget", on_delete=models.PROTECT, null=True, blank=True, editable=False, related_name="funds"
     )
@@ -106,6 +107,7 @@ class EventBudget(ProjectedModel):
         "ledger_seq",
         "ledger_hash",
         "expense_seq",
+        "funded_by",
     )
 
     tracked: ClassVar[tuple[str, ...]] = (
@@ -114,7 +116,6 @@ class EventBudget(ProjectedModel):
         "total_budget_amount",
         "total_follows_lines",
         "notes",
-        "funded_by_id",
     )
 
     objects: ClassVar[EventBudgetManager] = EventBudgetManager()

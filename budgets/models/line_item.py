@@ -1,10 +1,12 @@
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
 import pgtrigger
 from django.db import models
+from django.utils import timezone
 
 from budgets.models.category import Category
 from budgets.models.event_budget import EventBudget
@@ -29,6 +31,8 @@ class LineSave:
     wanted_actual: Decimal | None = None
     # (committed, actual) on their way from one budget to another.
     moved_money: tuple[Decimal, Decimal] | None = None
+    # All that one save posts carries one moment.
+    at: datetime = field(default_factory=timezone.now)
     kept_aside: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -14,7 +14,7 @@ from budgets.services.constraints import judge
 from budgets.services.expired_reservations import expired_reserved
 from budgets.services.hierarchy import ChainBudget
 from budgets.services.scoped_figures import ZERO, WindowFigures
-from budgets.services.scoped_problems import NoRoom
+from budgets.services.scoped_problems import NoRoom, Refusal
 from budgets.services.windows import Window, window_at
 from budgets.signals import scoped_budgets_counted
 from budgetsite.tenancy.scope import require_tenant_id
@@ -39,6 +39,18 @@ _COUNT = """
         reserved_amount = w.reserved_amount + excluded.reserved_amount,
         entries_count = w.entries_count + excluded.entries_count
     RETURNING w.budget_id, w.committed_amount, w.actual_amount, w.reserved_amount, w.entries_count
+"""
+
+# Counts nothing, and holds the row; made where there is none yet.
+_LOCK = """
+    INSERT INTO budgets_budgetwindow AS w (id, tenant_id, budget_id, window_start, window_end, shard)
+    SELECT gen_random_uuid(), %(tenant)s, n.budget_id, n.window_start, n.window_end,
+        CASE WHEN n.is_hard THEN 0 ELSE 1 + pg_backend_pid() %% %(shards)s END
+    FROM unnest(%(budgets)s::uuid[], %(starts)s::timestamptz[], %(ends)s::timestamptz[], %(hard)s::boolean[])
+        WITH ORDINALITY AS n(budget_id, window_start, window_end, is_hard, place)
+    ORDER BY n.place
+    ON CONFLICT (tenant_id, budget_id, window_start, shard) WHERE deleted_at IS NULL DO UPDATE SET
+        entries_count = w.entries_count
 """
 
 
@@ -98,9 +110,32 @@ def count(chain: Sequence[ChainBudget], movement: Movement, *, stops: bool, now:
         for budget, window in zip(chain, windows, strict=True)
     ]
     if stops and movement.amount > 0:
-        _refuse_what_does_not_fit(counted, movement)
+        refusals = refusals_of(counted, movement)
+        if refusals:
+            raise NoRoom(refusals)
     scoped_budgets_counted.send(sender=ScopedBudget, counted=counted, now=now)
     return counted
+
+
+def lock_windows(budgets: Sequence[ChainBudget], *, at: datetime) -> None:
+    """Lock the windows that hold a moment, of several chains together: for who counts in more than one of them.
+
+    `budgets` are those of `read_chains`, the deepest first and then by id: the order in which each chain is counted
+    too, so that nobody waits in a circle. The caller holds the hierarchy. One statement. Raises `OutsideCalendar`.
+    """
+    windows = [window_at(budget, at) for budget in budgets]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _LOCK,
+            {
+                "tenant": require_tenant_id(),
+                "shards": SHARDS,
+                "budgets": [budget.id for budget in budgets],
+                "starts": [window.start for window in windows],
+                "ends": [window.end for window in windows],
+                "hard": [budget.is_hard for budget in budgets],
+            },
+        )
 
 
 def _expired(
@@ -128,12 +163,12 @@ def _counted(
     return Counted(budget, window, before, after)
 
 
-def _refuse_what_does_not_fit(counted: Sequence[Counted], movement: Movement) -> None:
+def refusals_of(counted: Sequence[Counted], movement: Movement) -> list[Refusal]:
+    """Return which of the budgets that refuse things had no room for what was counted in them."""
     refusals = []
     for one in counted:
         if one.before is not None:
             refusal = judge(one.budget, one.before, movement.amount, at=movement.at).refusal
             if refusal is not None:
                 refusals.append(refusal)
-    if refusals:
-        raise NoRoom(refusals)
+    return refusals

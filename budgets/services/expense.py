@@ -20,6 +20,7 @@ from budgets.services.expense_approval import role_needed
 from budgets.services.expense_days import refuse_impossible_days
 from budgets.services.expense_invoice import NewBill, enter_bill, mark_cancelled
 from budgets.services.expense_line import clear_unbudgeted, line_for
+from budgets.services.expense_money import Override
 from budgets.services.expense_payments import derive_payments, live_invoices, live_payments, refuse_paid
 from budgets.services.expense_policy import ExpenseLimits, expense_limits
 from budgets.services.expense_problems import (
@@ -76,17 +77,18 @@ def record_expense(
     - above the account's limits, and whenever a client records it, it waits for approval with no money moved, and goes
       as far as was wanted once it is approved; the outbox is told.
 
-    `override` promises more than is available, for those who may, with a `reason`. Raises `NoBudgetToSpend`,
+    `override` promises more than is available, for those who may, with a `reason`; it goes beyond what pays for the
+    event's budget too for those who may override that. Raises `NoBudgetToSpend`,
     `BudgetLocked`, `InvalidAmount`, `AmountTooLarge`, `RefundWithoutBill`, `WhatItIsFor`, `LineNotFound`,
     `WrongKindOfLine`, `UnknownCategory`, `VendorNotFound`, `RateMissing`, `RateOutOfRange`, `DueBeforeBilled`,
-    `DuplicateInvoice`, `AmountDoesNotFit`, `ClientsMayNot`, `OverrideNotYours`, `ReasonRequired`.
+    `DuplicateInvoice`, `AmountDoesNotFit`, `FundingDoesNotFit`, `ClientsMayNot`, `OverrideNotYours`, `ReasonRequired`.
     """
     budget = _lock_budget_of(event)
     limits = expense_limits()
     if acting_role == Role.CLIENT and not limits.clients_add_expenses:
         raise ClientsMayNot("expenses")
     refuse_locked(budget)
-    refuse_override(override, reason, acting_user=acting_user, acting_role=acting_role)
+    overriding = override_of(override, reason, acting_user=acting_user, acting_role=acting_role)
     expense = Expense(
         pk=uuid4(),
         event=event,
@@ -112,7 +114,7 @@ def record_expense(
         derive_payments(expense, [], [])
         store(expense, kind="expense.requested", moved_money=False, wanted_stage=stage)
         return expense
-    take_to(expense, stage, converted, confirm_duplicate=confirm_duplicate, override=override, now=now)
+    take_to(expense, stage, converted, confirm_duplicate=confirm_duplicate, override=overriding, now=now)
     return expense
 
 
@@ -122,7 +124,7 @@ def take_to(
     converted: Conversion,
     *,
     confirm_duplicate: bool = False,
-    override: bool = False,
+    override: Override | None = None,
     now: datetime,
     kind: str = "expense.recorded",
 ) -> None:
@@ -168,12 +170,20 @@ def delete_expense(
     clear_unbudgeted(expense.line_item_id, now=now)
 
 
-def refuse_override(override: bool, reason: str, *, acting_user: User, acting_role: Role) -> None:
-    """Raise unless nothing is overridden, or by someone who may, with a reason."""
-    if override and not may(role_under_lock(acting_user, acting_role), "expenses.override"):
+def override_of(override: bool, reason: str, *, acting_user: User, acting_role: Role) -> Override | None:
+    """Return what is overridden: nothing, or what available says, by someone who may, with a reason.
+
+    What pays for the event's budget is overridden too by those alone who may override scoped budgets. Raises
+    `OverrideNotYours`, `ReasonRequired`.
+    """
+    if not override:
+        return None
+    role = role_under_lock(acting_user, acting_role)
+    if not may(role, "expenses.override"):
         raise OverrideNotYours
-    if override and not reason.strip():
+    if not reason.strip():
         raise ReasonRequired
+    return Override(reason.strip(), beyond_funding=may(role, "scoped_budgets.override"))
 
 
 def _lock_budget_of(event: Event) -> EventBudget:

@@ -9,9 +9,10 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from budgets.models import EventBudget, Expense
+from budgets.models import Expense
 from budgets.services.expense_change import change_expense
 from budgets.services.expense_problems import ExpenseNotFound
+from budgets.services.funding import lock_budgets
 from budgets.services.problems import BudgetProblem
 from budgets.services.vendor import find_or_make_vendor
 from budgetsite.accounts.models import Account, User
@@ -58,7 +59,7 @@ def change_expenses(
     wanted = list(dict.fromkeys(expense_ids))
     found = Expense.objects.visible_to(user_id=acting_user.pk, role=acting_role).filter(deleted_at=None)
     budgets: dict[UUID, UUID] = dict(found.filter(pk__in=wanted).values_list("pk", "budget_id"))
-    list(EventBudget.objects.filter(pk__in=set(budgets.values())).order_by("pk").select_for_update(no_key=True))
+    lock_budgets(budgets.values(), at=now)
     if fields.get("vendor"):
         vendor = find_or_make_vendor(fields["vendor"])
         fields["vendor"] = vendor.pk if vendor else None

@@ -11,10 +11,11 @@ from budgets.models import (
     ExpenseStage,
 )
 from budgets.services import expense_money
-from budgets.services.expense import checked_amount, convert, refuse_due_before, refuse_override
+from budgets.services.expense import checked_amount, convert, override_of, refuse_due_before
 from budgets.services.expense_access import lock_expense, refuse_cancelled, refuse_clients_change, store
 from budgets.services.expense_approval import judge_anew, needs_stronger, refuse_more, role_needed
 from budgets.services.expense_line import clear_unbudgeted, line_for
+from budgets.services.expense_money import Override
 from budgets.services.expense_payments import derive_payments, live_invoices, live_payments, refuse_paid
 from budgets.services.expense_policy import expense_limits
 from budgets.services.expense_problems import (
@@ -79,7 +80,7 @@ def change_expense(
     expense = lock_expense(expense_id, version=version)
     refuse_cancelled(expense, "change")
     refuse_clients_change(expense, acting_user, acting_role)
-    refuse_override(override, reason, acting_user=acting_user, acting_role=acting_role)
+    overriding = override_of(override, reason, acting_user=acting_user, acting_role=acting_role)
     # What says what is there already changes nothing, and asks nobody to approve it again.
     fields = {name: value for name, value in fields.items() if name not in _MONEY or value != getattr(expense, name)}
     if "description" in fields:
@@ -99,9 +100,9 @@ def change_expense(
     posted, billed = (expense.committed_amount, expense.actual_amount), expense.invoiced_amount
     left_line_id = expense.line_item_id
     if fields.keys() & {"amount", "currency", "exchange_rate"}:
-        _change_amount(expense, fields, acting_user=acting_user, acting_role=acting_role, override=override, now=now)
+        _change_amount(expense, fields, acting_user=acting_user, acting_role=acting_role, override=overriding, now=now)
     if fields.get("line_item_id") or fields.get("category"):
-        _change_line(expense, fields, acting_user=acting_user, acting_role=acting_role, override=override, now=now)
+        _change_line(expense, fields, acting_user=acting_user, acting_role=acting_role, override=overriding, now=now)
     invoices = live_invoices(expense)
     _follow_only_bill(expense, invoices, fields)
     derive_payments(expense, invoices, live_payments(expense))
@@ -125,7 +126,7 @@ def _change_amount(
     *,
     acting_user: User,
     acting_role: Role,
-    override: bool,
+    override: Override | None,
     now: datetime,
 ) -> None:
     refuse_locked(expense.budget)
@@ -157,7 +158,7 @@ def _has_moved_money(expense: Expense) -> bool:
     return expense.stage != ExpenseStage.PLANNED or bool(live_invoices(expense))
 
 
-def _correct_posted(expense: Expense, *, override: bool, now: datetime) -> None:
+def _correct_posted(expense: Expense, *, override: Override | None, now: datetime) -> None:
     """Let the ledger follow another amount of an expense that was promised or billed."""
     if expense.stage == ExpenseStage.INVOICED:
         invoices = live_invoices(expense)
@@ -184,7 +185,7 @@ def _change_line(
     *,
     acting_user: User,
     acting_role: Role,
-    override: bool,
+    override: Override | None,
     now: datetime,
 ) -> None:
     if not fields.get("line_item_id") and _is_of(expense, fields["category"]):

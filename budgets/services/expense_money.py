@@ -4,6 +4,7 @@ Each works on an expense of a budget whose row the caller has locked, changes it
 the caller. Amounts of the expense are converted at the rate of the day that they are about.
 """
 
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -21,16 +22,32 @@ def rate_of(expense: Expense) -> Conversion:
     return Conversion(expense.budget.currency, expense.exchange_rate, expense.rate_date, expense.rate_source)
 
 
-def promise(expense: Expense, *, override: bool = False, description: str = "", now: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class Override:
+    """More than is available is promised, for a reason.
+
+    `beyond_funding`: more than the scoped budgets have that pay, too.
+    """
+
+    reason: str
+    beyond_funding: bool
+
+    def told_with(self, description: str) -> str:
+        return f"{description} (beyond what is available: {self.reason})"
+
+
+def promise(expense: Expense, *, override: Override | None = None, description: str = "", now: datetime) -> None:
     """Commit what no bill has come for yet. Raises `AmountDoesNotFit`, unless someone with the right overrides."""
     amount = rate_of(expense).to_budget(expense.to_be_billed_amount) - expense.committed_amount
     if amount:
+        described = description or f"Promised: {expense.description}"
         _post(
             expense,
             EntryKind.COMMIT if amount > 0 else EntryKind.RELEASE,
             committed=amount,
-            description=description or f"Promised: {expense.description}",
+            description=override.told_with(described) if override else described,
             on_overrun=ledger.OnOverrun.WARN if override else None,
+            beyond_funding=override is not None and override.beyond_funding,
             occurred_at=now,
         )
         expense.committed_amount += amount
@@ -127,10 +144,11 @@ def correct_bill(expense: Expense, invoice: ExpenseInvoice, amount: Decimal, *, 
     invoice.amount, invoice.actual_amount = amount, actual
 
 
-def move_money(expense: Expense, to_line: BudgetLineItem, *, override: bool = False, now: datetime) -> None:
+def move_money(expense: Expense, to_line: BudgetLineItem, *, override: Override | None = None, now: datetime) -> None:
     """Take what is promised and billed out of the expense's line and put it into another of the same budget.
 
-    What is promised has to fit there, as a new promise would; what is billed is a fact. Raises `AmountDoesNotFit`.
+    What is promised has to fit there, as a new promise would; what is billed is a fact. Who pays for the event's budget
+    does not care for its lines. Raises `AmountDoesNotFit`.
     """
     committed, actual = expense.committed_amount, expense.actual_amount
     moved = f"Moved: {expense.description}"
@@ -150,8 +168,9 @@ def move_money(expense: Expense, to_line: BudgetLineItem, *, override: bool = Fa
             expense,
             EntryKind.COMMIT,
             committed=committed,
-            description=moved,
+            description=override.told_with(moved) if override else moved,
             on_overrun=ledger.OnOverrun.WARN if override else None,
+            funding_stops=False,
             occurred_at=now,
         )
     if actual:
@@ -172,6 +191,8 @@ def _post(
     actual: Decimal = ZERO,
     description: str,
     on_overrun: str | None = None,
+    funding_stops: bool | None = None,
+    beyond_funding: bool = False,
     occurred_at: datetime,
 ) -> None:
     ledger.post(
@@ -186,5 +207,7 @@ def _post(
         description=description[:500],
         occurred_at=occurred_at,
         on_overrun=on_overrun,
+        funding_stops=funding_stops,
+        beyond_funding=beyond_funding,
         locked=True,
     )

@@ -11,7 +11,7 @@ from budgets.models import Expense, ExpenseApproval, ExpenseInvoice, ExpenseStag
 from budgets.services import expense_money
 from budgets.services.approval import roles_that_may, strongest_of
 from budgets.services.exchange_rate import Conversion, conversion
-from budgets.services.expense import refuse_override, take_to
+from budgets.services.expense import override_of, take_to
 from budgets.services.expense_access import (
     lock_expense,
     possible_steps,
@@ -54,18 +54,17 @@ def commit_expense(
 ) -> Expense:
     """Promise what no bill has come for yet: a contract was signed. Stops at what budget and line have available.
 
-    Raises `AmountDoesNotFit` (unless overridden by who may, with a reason), `NotApprovedYet`, `InvalidStep`,
-    `BudgetLocked`, `ExpenseNotFound`, `StaleVersion`.
+    Raises `AmountDoesNotFit`, and `FundingDoesNotFit` where what pays for the event's budget has no room (unless
+    overridden by who may, with a reason), `NotApprovedYet`, `InvalidStep`, `BudgetLocked`, `ExpenseNotFound`,
+    `StaleVersion`.
     """
     expense = lock_expense(expense_id, version=version)
     refuse_unapproved(expense)
     refuse_locked(expense.budget)
-    refuse_override(override, reason, acting_user=acting_user, acting_role=acting_role)
+    overriding = override_of(override, reason, acting_user=acting_user, acting_role=acting_role)
     if expense.stage != ExpenseStage.PLANNED:
         raise InvalidStep(step="commit", stage=expense.stage, allowed=possible_steps(expense))
-    beyond = f" (beyond what is available: {reason.strip()})" if override else ""
-    described = f"Promised: {expense.description}{beyond}"
-    expense_money.promise(expense, override=override, description=described, now=now)
+    expense_money.promise(expense, override=overriding, now=now)
     derive_payments(expense, live_invoices(expense), live_payments(expense))
     # An amount in another currency may be too small to be one in the budget's.
     store(expense, kind="expense.committed", moved_money=bool(expense.committed_amount))
@@ -191,14 +190,14 @@ def approve_expense(
     if expense.created_by_id == acting_user.pk and account.four_eyes:
         raise OwnExpense
     refuse_locked(expense.budget)
-    refuse_override(override, reason, acting_user=acting_user, acting_role=acting_role)
+    overriding = override_of(override, reason, acting_user=acting_user, acting_role=acting_role)
     _decide(expense, ExpenseApproval.APPROVED, acting_user, reason, now)
     take_to(
         expense,
         expense.wanted_stage,
         expense_money.rate_of(expense),
         confirm_duplicate=True,
-        override=override,
+        override=overriding,
         now=now,
         kind="expense.approved",
     )

@@ -27,7 +27,7 @@ from budgets.services.figures import (
     LineFigures,
     variance_percentage_sql,
 )
-from budgets.services.funding import count_funded
+from budgets.services.funding import count_funded, tell_overridden
 from budgets.services.problems import (
     AmountDoesNotFit,
     BudgetLocked,
@@ -61,7 +61,7 @@ _UPDATE_BUDGET = f"""
     WHERE b.tenant_id = %(tenant)s AND b.id = %(budget)s AND b.deleted_at IS NULL
         AND b.currency = %(currency)s
         AND b.status <> ALL (%(locked)s)
-        AND (b.funded_by_id IS NULL OR %(funded)s)
+        AND b.funded_by_id IS NOT DISTINCT FROM %(funded_by)s::uuid
         AND b.total_committed_amount + %(committed)s >= 0
         AND abs(b.total_actual_amount + %(actual)s) <= %(largest)s
         AND abs(b.total_income_amount + %(income)s) <= %(largest)s
@@ -145,6 +145,8 @@ def post(
     description: str = "",
     occurred_at: datetime | None = None,
     on_overrun: str | None = None,
+    funding_stops: bool | None = None,
+    beyond_funding: bool = False,
     locked: bool = False,
 ) -> Posting:
     """Post one entry and move the totals of budget and line with it: all or nothing, inside the caller's transaction.
@@ -154,13 +156,16 @@ def post(
 
     `on_overrun` is by default `stop` for commitments (an amount that does not fit into the budget, or into the line
     that it is posted to, raises `AmountDoesNotFit`) and `warn` for actuals: an invoice that has arrived is a fact. A
-    line that spending made beside the plan has no limit of its own. Where a scoped budget funds the event's, the
-    entry counts there and in all above; what does not fit there raises `FundingDoesNotFit`.
+    line that spending made beside the plan has no limit of its own.
 
-    `locked` says that the caller holds the budget's
-    lock. The acting user is the scope's. A repeated `idempotency_key` posts nothing and returns the first posting, or
-    raises `IdempotencyMismatch` when it was for something else. Locks the budget, then the line. A refusal has
-    written nothing.
+    Where a scoped budget funds the event's, the entry counts there and in all above. Commitments that do not fit there
+    raise `FundingDoesNotFit`, whatever `on_overrun` says of the event's own budget; `funding_stops` says otherwise.
+    `beyond_funding` lets pass what someone with the right agreed to, and records which budgets had no room. A
+    transaction that posts to several budgets calls `funding.lock_budgets` first.
+
+    `locked` says that the caller holds the budget's lock. The acting user is the scope's. A repeated `idempotency_key`
+    posts nothing and returns the first posting, or raises `IdempotencyMismatch` when it was for something else. Locks
+    the budget, then the line. A refusal has written nothing.
     """
     committed_delta = parse_amount(committed_delta, currency)
     actual_delta = parse_amount(actual_delta, currency)
@@ -207,10 +212,14 @@ def post(
         "key": idempotency_key,
         "actor": current_scope().user_id,
         "description": description,
-        "funded": False,
+        "funded_by": None,
     }
+    if funding_stops is None:
+        funding_stops = kind == EntryKind.COMMIT
+    funding = {"stops": funding_stops and not beyond_funding, "beyond": beyond_funding}
+    held = locked or line_item_id is not None or idempotency_key is not None
     with connection.cursor() as cursor:
-        posted = _write(cursor, parameters) or _write_where_funded(cursor, parameters)
+        posted = _write(cursor, parameters) or _write_where_funded(cursor, parameters, held=held, **funding)
     if posted is None:
         raise _refusal(parameters)
     figures, line = posted
@@ -233,25 +242,31 @@ def _write(cursor: Any, parameters: dict[str, Any]) -> tuple[BudgetFigures, Line
     return figures, LineFigures.from_row(cursor.fetchone())
 
 
-def _write_where_funded(cursor: Any, parameters: dict[str, Any]) -> tuple[BudgetFigures, LineFigures | None] | None:
+def _write_where_funded(
+    cursor: Any, parameters: dict[str, Any], *, held: bool, stops: bool, beyond: bool
+) -> tuple[BudgetFigures, LineFigures | None] | None:
     """Write an entry that a scoped budget pays for, and count it there and above. None when nothing was written.
 
     Only budgets that are funded pay for the question, and for the savepoint: what does not fit is found out by
-    counting it.
+    counting it. The budget is locked with the question, so that nobody lets another one pay meanwhile.
     """
-    funded_by = EventBudget.objects.filter(pk=parameters["budget"]).values_list("funded_by_id", flat=True).first()
+    rows: Any = EventBudget.objects.filter(pk=parameters["budget"]).select_for_update(no_key=True)
+    funded_by = rows.values_list("funded_by_id", flat=True).first()
     if funded_by is None:
-        return None
+        # Unless it was held before, it may have been funded until a moment ago.
+        return None if held else _write(cursor, parameters)
     with transaction.atomic():
-        posted = _write(cursor, parameters | {"funded": True})
+        posted = _write(cursor, parameters | {"funded_by": funded_by})
         if posted is not None:
-            count_funded(
+            refusals = count_funded(
                 funded_by,
                 committed=parameters["committed"],
                 actual=parameters["actual"],
                 at=parameters["occurred_at"],
-                stops=parameters["stops"],
+                stops=stops,
             )
+            if beyond and refusals:
+                tell_overridden(parameters["budget"], parameters["entry"], parameters["amount"], refusals)
     return posted
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Max
+from django.utils import timezone
 
 from budgets.models import BudgetLineItem, Category, EntryKind, EntrySource, EventBudget, Expense
 from budgets.services import ledger
@@ -113,7 +114,8 @@ def move_line_item(*, budget_id: UUID, line_item_id: UUID, to_budget_id: UUID, a
     """Move a line, with what was promised and spent on it, to another budget in the same currency.
 
     Both budgets are recomputed. A line that follows a number of its old budget keeps its last quantity. Raises
-    `CurrencyMismatch`, `PlanFixed`, `BudgetLocked`, `LinesExceedTotal`.
+    `CurrencyMismatch`, `PlanFixed`, `BudgetLocked`, `LinesExceedTotal`, and `FundingDoesNotFit` when what pays for the
+    new budget has no room for what is promised.
     """
     budgets = {pk: lock_budget(pk) for pk in sorted({budget_id, to_budget_id})}
     source, target = budgets[budget_id], budgets[to_budget_id]
@@ -231,11 +233,12 @@ def insert_lines(
     hold_categories({line.category_id for line in lines})
     BudgetLineItem.objects.bulk_create(lines, batch_size=500)
     BudgetLineItem.history.bulk_history_create(lines, batch_size=500, default_user=acting_user_reference())
+    now = timezone.now()
     with recalculation_paused():
         for line, actual in zip(lines, actuals, strict=True):
             line.remember(line.tracked)
             if actual:
-                set_actual(line, actual, source=source)
+                set_actual(line, actual, source=source, at=now)
     return lines
 
 

@@ -5,6 +5,7 @@ effects. Services decide beforehand who may do it and against which version.
 """
 
 from contextlib import nullcontext
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from budgets.models import BudgetLineItem, EntryKind, EntrySource, EventBudget
 from budgets.models.line_item import LineSave
 from budgets.services import ledger
 from budgets.services.categories import hold_categories
+from budgets.services.funding import lock_budgets
 from budgets.services.pricing import price_line
 from budgets.services.problems import LineNotFound
 from budgets.services.recalculation import (
@@ -52,6 +54,8 @@ def before_save(line: BudgetLineItem) -> None:
         line.approved_amount = ZERO if locked[line.budget_id].is_under_revision else None
         _number_past(line, stored.version, locked[line.budget_id].version)
         line.save_under_way.moved_money = (stored.committed_amount, stored.actual_amount)
+        if any(line.save_under_way.moved_money):
+            lock_budgets(locked, at=line.save_under_way.at)
         _move_money(line, line.save_under_way, out_of=stored.budget_id)
         # While it is written the line has nothing: its money is on the way.
         _take_figures(line, ZERO, ZERO)
@@ -72,11 +76,16 @@ def after_save(line: BudgetLineItem) -> None:
         if save.moves and save.old_budget_id is not None:
             recalculate_budget(save.old_budget_id, locked=True)
         if save.wanted_actual is not None:
-            set_actual(line, save.wanted_actual)
+            set_actual(line, save.wanted_actual, at=save.at)
 
 
-def set_actual(line: BudgetLineItem, wanted: Decimal, *, source: EntrySource = EntrySource.MANUAL) -> None:
-    """Post the difference between what the line has spent now (under the budget's lock) and `wanted`."""
+def set_actual(
+    line: BudgetLineItem, wanted: Decimal, *, source: EntrySource = EntrySource.MANUAL, at: datetime | None = None
+) -> None:
+    """Post the difference between what the line has spent now (under the budget's lock) and `wanted`.
+
+    Whoever sets several in one transaction says at which moment: scoped budgets count each by its time.
+    """
     lock_budget_row(line.budget_id)
     current = BudgetLineItem.objects.values_list("actual_amount", flat=True).get(pk=line.pk)
     if wanted != current:
@@ -88,6 +97,7 @@ def set_actual(line: BudgetLineItem, wanted: Decimal, *, source: EntrySource = E
             currency=line.currency,
             source=source,
             description=f"Actual of “{line.name}” set"[:500],
+            occurred_at=at,
         )
         current = posting.line.actual if posting.line else wanted
     line.actual_amount = current
@@ -145,7 +155,10 @@ def _number_past(line: BudgetLineItem, line_version: int, target_version: int) -
 
 
 def _move_money(line: BudgetLineItem, save: LineSave, *, out_of: UUID | None = None, into: UUID | None = None) -> None:
-    """Take a line's commitments and actuals out of its old budget, or put them into its new one."""
+    """Take a line's commitments and actuals out of its old budget, or put them into its new one.
+
+    What is promised has to fit into the money that pays for the new one.
+    """
     budget_id = out_of or into
     assert budget_id is not None
     assert save.moved_money is not None
@@ -164,6 +177,8 @@ def _move_money(line: BudgetLineItem, save: LineSave, *, out_of: UUID | None = N
         description=f"“{line.name}” moved to another budget"[:500],
         # The promise was made already; moving it can't be refused half-way.
         on_overrun=ledger.OnOverrun.WARN,
+        funding_stops=into is not None and committed > 0,
+        occurred_at=save.at,
     )
     if into:
         _take_figures(line, committed, actual)

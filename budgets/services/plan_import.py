@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Max, TextChoices
+from django.utils import timezone
 
 from budgets.models import BudgetLineItem, EntryKind, EntrySource, EventBudget, LineKind
 from budgets.services import ledger
@@ -369,6 +370,7 @@ def _fields(line: ImportedLine) -> dict[str, object]:
 
 
 def _post_actuals(lines: Iterable[tuple[BudgetLineItem, ImportedLine]], *, source_id: str) -> None:
+    now = timezone.now()
     for stored, line in lines:
         if line.actual_amount:
             ledger.post(
@@ -380,4 +382,5 @@ def _post_actuals(lines: Iterable[tuple[BudgetLineItem, ImportedLine]], *, sourc
                 source=EntrySource.IMPORT,
                 source_id=source_id,
                 description=f"Actual of “{line.name}”, row {line.row} of the imported file"[:500],
+                occurred_at=now,
             )

@@ -234,7 +234,7 @@ def discard_revision(
         _restore_rows(parameters)
         for line in lines:
             if line.deleted_at is not None and line.deleted_actual_amount:
-                _post_again(line)
+                _post_again(line, now)
         recalculate_budget(budget.pk, plan_changed=False, locked=True)
     _record(budget, opened, acting_user=acting_user, acting_role=role, reason=reason.strip())
     restored: EventBudget = EventBudget.objects.select_related("event").get(pk=budget.pk)
@@ -286,7 +286,7 @@ def _restore_rows(parameters: dict[str, Any]) -> None:
         record_history(BudgetLineItem.objects.filter(pk__in=lines), reason="discarded")
 
 
-def _post_again(line: BudgetLineItem) -> None:
+def _post_again(line: BudgetLineItem, now: datetime) -> None:
     ledger.post(
         budget_id=line.budget_id,
         line_item_id=line.pk,
@@ -295,6 +295,7 @@ def _post_again(line: BudgetLineItem) -> None:
         currency=line.currency,
         source=EntrySource.MANUAL,
         description=f"“{line.name}” restored"[:500],
+        occurred_at=now,
     )
 
 
