@@ -26,8 +26,9 @@ class WhereItBelongs(logging.Filter):
     """Put on each record the request, the tenant, the person and the task that it was written in."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        scope, task = current_scope(), current_task.get()
-        record.request_id = current_request_id()
+        request, task = getattr(record, "request", None), current_task.get()
+        scope = getattr(request, "scope_at_end", None) or current_scope()
+        record.request_id = getattr(request, "request_id", None) or current_request_id()
         record.tenant_id, record.user_id = scope.tenant_id, scope.user_id
         record.task_name, record.task_id = task or (None, None)
         return True

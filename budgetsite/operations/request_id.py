@@ -35,6 +35,8 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.headers.get("X-Request-ID", "")
         request_id = given if _ACCEPTED.fullmatch(given) else uuid4().hex
+        # For what is told of the request once its answer has left: Django's own lines about refusals.
+        request.request_id = request_id  # type: ignore[attr-defined]
         token = enter_request(request_id)
         try:
             response = self.get_response(request)

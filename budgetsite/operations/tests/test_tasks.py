@@ -1,0 +1,170 @@
+"""What is kept of tasks, with a real worker on the real broker, and of jobs that two schedulers send."""
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from celery import shared_task
+from celery.contrib.testing.worker import start_worker
+from celery.schedules import crontab
+from django.conf import settings
+from django.db import connections
+from django.utils import timezone
+from prometheus_client import REGISTRY
+
+from budgetsite.celery import app
+from budgetsite.operations.log_lines import current_task
+from budgetsite.operations.models import JobRun, TaskFailure
+from budgetsite.operations.request_id import current_request_id, enter_request, leave_request
+from budgetsite.operations.runs import claim_run, gap_of, record_failure
+from budgetsite.operations.tasks import FAILURES_KEPT_FOR, tidy_operations
+from budgetsite.tenancy.tasks import SteppedTask
+from budgetsite.testing.concurrency import run_at_once
+from budgetsite.testing.people import make_account
+from budgetsite.testing.web_process import eventually
+
+NOW = datetime(2026, 7, 15, 3, 15, tzinfo=UTC)
+seen: list[Any] = []
+
+
+@shared_task
+def look_up() -> None:
+    seen.append((current_request_id(), current_task.get()))
+
+
+@shared_task
+def start_another(queue: str) -> None:
+    look_up.apply_async(queue=queue)
+
+
+@shared_task
+def break_down(text: str) -> None:
+    raise ValueError(f"{text} is not a budget")
+
+
+@shared_task(base=SteppedTask)
+def run_beside() -> None:
+    seen.append("beside")
+
+
+@pytest.fixture
+def queue(committed_db: None) -> Iterator[str]:
+    """A queue of this test's own, with a worker on it."""
+    name = f"test-{uuid4().hex}"
+    seen.clear()
+    with start_worker(app, perform_ping_check=False, queues=[name]):
+        yield name
+
+
+def ended(task: Any, outcome: str) -> float:
+    labels = {"task": task.name, "outcome": outcome}
+    return REGISTRY.get_sample_value("budgetsite_tasks_total", labels) or 0.0
+
+
+def await_end(task: Any, outcome: str, start: Callable[[], Any]) -> None:
+    before = ended(task, outcome)
+    start()
+    eventually(lambda: ended(task, outcome) == before + 1, f"{task.name} {outcome}")
+
+
+def test_a_task_goes_on_under_the_id_of_the_request_that_started_it(queue):
+    token = enter_request("the-request-0001")
+    try:
+        await_end(look_up, "succeeded", lambda: start_another.apply_async(kwargs={"queue": queue}, queue=queue))
+    finally:
+        leave_request(token)
+
+    [(request_id, task)] = seen
+    assert (request_id, task[0]) == ("the-request-0001", look_up.name)
+    # Nothing of it is left to the next task: what nobody asked for has its own id.
+    await_end(look_up, "succeeded", lambda: look_up.apply_async(queue=queue, task_id="a-task-of-its-own"))
+    assert seen[1] == ("a-task-of-its-own", (look_up.name, "a-task-of-its-own"))
+
+
+def test_of_a_failure_the_type_is_kept_and_nothing_that_it_says(queue, caplog):
+    account = make_account()
+    arguments = {"text": "Ana Ferreira", "tenant_id": str(account.pk)}
+
+    await_end(break_down, "failed", lambda: break_down.apply_async(kwargs=arguments, queue=queue, task_id="broken"))
+
+    kept = TaskFailure.objects.using("service").get()
+    assert (kept.task, kept.task_id, kept.request_id) == (break_down.name, "broken", "broken")
+    assert (kept.tenant_id, kept.error_type) == (account.pk, "ValueError")
+    [line] = [
+        record for record in caplog.records if record.name == "budgetsite.tasks" and record.levelno == logging.ERROR
+    ]
+    assert line.getMessage() == f"task {break_down.name} failed"
+    assert not any("Ana" in record.getMessage() for record in caplog.records)
+
+
+def test_the_last_run_of_a_scheduled_job_is_kept_and_a_second_scheduler_starts_none(queue):
+    def as_beat(task: Any, task_id: str) -> Any:
+        return task.apply_async(queue=queue, task_id=task_id, headers={"celery_beat_task": True})
+
+    await_end(look_up, "succeeded", lambda: as_beat(look_up, "first"))
+    run = JobRun.objects.using("service").get()
+    assert (run.job, run.task_id, run.outcome, run.error_type) == (look_up.name, "first", "succeeded", "")
+    assert run.duration_seconds is not None
+    assert run.succeeded_at is not None
+
+    await_end(look_up, "superseded", lambda: as_beat(look_up, "second"))
+    assert (len(seen), JobRun.objects.using("service").get().task_id) == (1, "first")
+    # What its dead worker left is delivered again, and is the same run.
+    await_end(look_up, "succeeded", lambda: as_beat(look_up, "first"))
+    assert len(seen) == 2
+    # What may run beside itself does.
+    await_end(run_beside, "succeeded", lambda: as_beat(run_beside, "one"))
+    await_end(run_beside, "succeeded", lambda: as_beat(run_beside, "two"))
+    assert seen[2:] == ["beside", "beside"]
+
+
+def test_of_workers_with_the_same_run_at_once_one_gets_it(committed_db):
+    def claim(task_id: str) -> bool:
+        return claim_run(job="job", task_id=task_id, scheduled_at=NOW, now=NOW)
+
+    claims = [partial(claim, f"task-{number}") for number in range(8)]
+
+    assert sorted(run_at_once(claims, tenant_id=make_account().pk)) == [False] * 7 + [True]
+
+
+@pytest.mark.parametrize(("later", "starts"), [(timedelta(seconds=40), False), (timedelta(minutes=1), True)])
+def test_the_next_time_a_job_starts_again(committed_db, later, starts):
+    assert claim_run(job="job", task_id="first", scheduled_at=NOW, now=NOW)
+
+    assert claim_run(job="job", task_id="second", scheduled_at=NOW + later, now=NOW + later) == starts
+
+
+def test_how_close_two_runs_are_one_depends_on_the_interval():
+    assert gap_of("budgets.tasks.remind_of_waiting_approvals") == timedelta(minutes=48)
+    assert gap_of("budgets.tasks.verify_ledgers") == timedelta(seconds=50)
+
+
+def test_every_scheduled_job_is_a_task_that_runs_once_or_may_run_beside_itself():
+    app.loader.import_default_modules()
+    for name, entry in settings.CELERY_BEAT_SCHEDULE.items():
+        task = app.tasks[entry["task"]]
+        assert getattr(task, "runs_once", False) or isinstance(task, SteppedTask), name
+        # A day that is counted from the scheduler's start may never end.
+        assert isinstance(entry["schedule"], crontab) or entry["schedule"] <= timedelta(hours=1), name
+
+
+def test_old_failures_are_forgotten(committed_db):
+    for failed in ("old", "new"):
+        record_failure(task=failed, task_id="x", request_id="x", tenant_id=None, error_type="ValueError")
+    old = timezone.now() - FAILURES_KEPT_FOR - timedelta(minutes=1)
+    TaskFailure.objects.using("service").filter(task="old").update(failed_at=old)
+
+    assert (tidy_operations(), tidy_operations()) == (1, 0)
+
+    assert [row.task for row in TaskFailure.objects.using("service").all()] == ["new"]
+
+
+def test_requests_come_nowhere_near_what_failed(committed_db):
+    with connections["default"].cursor() as cursor:
+        for table in ("operations_jobrun", "operations_taskfailure"):
+            cursor.execute("SELECT has_table_privilege(%s, 'SELECT')", [table])
+            assert cursor.fetchone() == (False,)
