@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
+from django.urls import reverse
 from django.utils import timezone
 
 from budgetsite.accounts import api_keys
@@ -22,9 +23,10 @@ from budgetsite.accounts.models import ApiKey
 from budgetsite.accounts.roles import Role
 from budgetsite.accounts.selectors import api_keys_in_order
 from budgetsite.accounts.services import change_role
+from budgetsite.privacy.registry import contributors
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.concurrency import run_at_once
-from budgetsite.testing.people import make_account, make_member
+from budgetsite.testing.people import make_account, make_member, sign_in
 
 VIEW, RECORD = "scoped_budgets.view", "scoped_budgets.record"
 
@@ -183,3 +185,34 @@ def test_noting_the_use_of_a_key_waits_for_nobody(committed):
     assert run_at_once([note], tenant_id=account.pk) == [None]
     with transaction.atomic(), tenant_scope(account.pk):
         assert ApiKey.objects.get().last_used_at == now
+
+
+def test_erasing_who_is_responsible_says_which_keys_work_on(made, owner, staff):
+    [accounts] = [contributor for contributor in contributors() if contributor.name == "accounts"]
+    assert accounts.stays(owner) == ["The API key “Relay” works on: name somebody else who is responsible for it."]
+    assert accounts.stays(staff) == []
+    revoke_api_key(key_id=made.key.pk, acting_user=owner, now=timezone.now())
+    assert accounts.stays(owner) == []
+
+
+def test_the_back_office_revokes_a_key_after_asking_and_shows_no_secret(made, account, owner, staff):
+    address = reverse("admin:accounts_apikey_change", args=[made.key.pk])
+    revoke = reverse("admin:accounts_apikey_revoke_key", args=[made.key.pk])
+    client = sign_in(owner, account)
+    secret = parse_key(made.text).secret
+    stored = bytes(ApiKey.objects.get().secret_hash).hex()
+    for page in (reverse("admin:accounts_apikey_changelist"), address, revoke):
+        html = client.get(page).content.decode()
+        assert "Relay" in html
+        assert secret not in html
+        assert stored not in html
+    assert ApiKey.objects.get().revoked_at is None
+
+    assert sign_in(staff, account).post(revoke).status_code == 403
+    assert ApiKey.objects.get().revoked_at is None
+
+    assert client.post(revoke).status_code == 302
+    assert ApiKey.objects.get().revoked_at is not None
+    assert client.post(revoke).status_code == 409
+    story = client.get(reverse("admin:accounts_apikey_history", args=[made.key.pk])).content.decode()
+    assert stored not in story
