@@ -21,7 +21,8 @@ class Extent:
 
     Many short rounds rather than few long ones: what disturbs the machine then disturbs both sides of a ratio. `large`
     is the size of the large account and the large budget, `entries` that of the long ledger,
-    `crowds` those of the events that many have registered for, from the smallest to the largest.
+    `crowds` those of the events that many have registered for, from the smallest to the largest, `usage` that of the
+    many usages of one tree of budgets.
     """
 
     seconds: float
@@ -30,10 +31,13 @@ class Extent:
     large: int
     entries: int
     crowds: tuple[int, ...]
+    usage: int
 
 
-FULL = Extent(seconds=0.3, rounds=11, clients=32, large=1000, entries=100_000, crowds=(1_000, 10_000, 100_000))
-QUICK = Extent(seconds=0.1, rounds=5, clients=32, large=1000, entries=10_000, crowds=(1_000, 3_000))
+FULL = Extent(
+    seconds=0.3, rounds=11, clients=32, large=1000, entries=100_000, crowds=(1_000, 10_000, 100_000), usage=1_000_000
+)
+QUICK = Extent(seconds=0.1, rounds=5, clients=32, large=1000, entries=10_000, crowds=(1_000, 3_000), usage=20_000)
 # Many clients queue for one budget: one operation of each takes a good part of an ordinary turn.
 CROWD_STRETCH = 4
 

@@ -14,6 +14,7 @@ from budgetsite.testing.benchmarks import (
     registering,
     relaying,
     revisions,
+    scoped_budgets,
     transferring,
 )
 from budgetsite.testing.benchmarks.report import Row
@@ -31,5 +32,6 @@ SUBJECTS: dict[str, Callable[[Run], list[Row]]] = {
     "analytics": analytics.measure,
     "registering": registering.measure,
     "expenses": expenses.measure,
+    "scoped": scoped_budgets.measure,
     "outbox": relaying.measure,
 }
