@@ -7,6 +7,7 @@ from drf_spectacular.utils import OpenApiParameter
 from drf_standardized_errors.openapi import AutoSchema
 from rest_framework import serializers
 
+from budgetsite.accounts.permissions import MACHINE_ACTIONS
 from budgetsite.api.idempotency import HEADER, MAX_KEY_LENGTH
 from budgetsite.tenancy.scope import tenant_scope
 
@@ -65,10 +66,16 @@ class ContractSchema(AutoSchema):
     def get_tags(self) -> list[str]:
         return list(getattr(self.view, "tags", None) or super().get_tags())
 
+    def get_description(self, *args: Any, **kwargs: Any) -> str:
+        """Say beside each call whether a machine's key opens it, and which of its actions does."""
+        said: str = super().get_description() or ""
+        action = getattr(self.view, "actions", {}).get(getattr(self.view, "action", None) or self.method.lower())
+        return f"{said}\n\nFor machines: `{action}`." if action in MACHINE_ACTIONS else said
+
     def get_summary(self) -> str | None:
         """Take the first line of the docstring, and leave the rest to the description."""
         summary: str | None = super().get_summary()
-        return summary or (self.get_description() or "").partition("\n")[0].strip() or None
+        return summary or (super().get_description() or "").partition("\n")[0].strip() or None
 
     def _should_add_error_response(self, responses: dict[str, Any], status_code: str) -> bool:
         writes = self.method in ("POST", "PUT", "PATCH", "DELETE")

@@ -309,8 +309,10 @@
   });
 
   watchMessages();
-  // A form that came back with errors on a whole page: begin at the summary.
-  document.querySelector("[data-take-focus]")?.focus();
+  // A form that came back with errors on a whole page: begin at the summary. What is there to be copied is selected.
+  const first = document.querySelector("[data-take-focus]");
+  first?.focus();
+  if (first?.readOnly) first.select();
 
   /* On a narrow screen a row of tabs is longer than the page: it begins at the view that is open. */
   for (const current of document.querySelectorAll(".tabs [aria-current]")) {
