@@ -12,10 +12,11 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 def exposition() -> bytes:
     asked = CollectorRegistry()
     asked.register(AskedFigures())
-    return _counted() + generate_latest(asked)
+    return counted() + generate_latest(asked)
 
 
-def _counted() -> bytes:
+def counted() -> bytes:
+    """What this machine's processes have counted, in the words of Prometheus."""
     with folder_to_read() as folder:
         if folder is None:
             return generate_latest(REGISTRY)

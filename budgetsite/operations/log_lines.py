@@ -62,7 +62,9 @@ def _errors(error: BaseException) -> Iterator[dict[str, Any]]:
     found: BaseException | None = error
     while found is not None and id(found) not in seen:
         seen.add(id(found))
-        yield {"type": type_of(found), "constraint": _constraint_of(found), "at": _places(found.__traceback__)}
+        constraint = _constraint_of(found)
+        told = {"type": type_of(found), "at": _places(found.__traceback__)}
+        yield told | ({"constraint": constraint} if constraint else {})
         found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
 
 

@@ -1,6 +1,5 @@
 """`/healthz`, `/readyz` and `/metrics`: answered before sessions, hosts and the request's transaction come in."""
 
-import hmac
 from collections.abc import Callable
 from ipaddress import ip_address
 
@@ -9,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from budgetsite.operations.exposition import CONTENT_TYPE, exposition
 from budgetsite.operations.readiness import readings
+from budgetsite.operations.scraping import REALM, has_token
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -30,11 +30,9 @@ def metrics(request: HttpRequest) -> HttpResponse:
         if settings.METRICS_FOR_LOOPBACK and _is_from_here(request):
             return HttpResponse(exposition(), content_type=CONTENT_TYPE)
         return HttpResponse("There are no figures here.\n", content_type="text/plain", status=404)
-    keyword, _, token = request.headers.get("Authorization", "").partition(" ")
-    expected = settings.METRICS_TOKEN.encode()
-    if keyword.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), expected):
+    if not has_token(request.headers.get("Authorization", "")):
         refused = HttpResponse("Send the header Authorization: Bearer <token>.\n", "text/plain", status=401)
-        refused["WWW-Authenticate"] = 'Bearer realm="Budgetsite metrics"'
+        refused["WWW-Authenticate"] = REALM
         return refused
     return HttpResponse(exposition(), content_type=CONTENT_TYPE)
 

@@ -20,6 +20,7 @@ from budgetsite.operations.figures_folder import open_folder
 from budgetsite.operations.log_lines import current_task, type_of
 from budgetsite.operations.request_id import NONE, current_request_id, enter_request, leave_request
 from budgetsite.operations.runs import claim_run, end_run, record_failure
+from budgetsite.operations.worker_figures import serve_figures
 
 logger = logging.getLogger("budgetsite.tasks")
 
@@ -63,6 +64,7 @@ def connect() -> None:
 
 def worker_starts(**kwargs: Any) -> None:
     open_folder()
+    serve_figures()
 
 
 def hand_on_request_id(headers: dict[str, Any] | None = None, **kwargs: Any) -> None:

@@ -409,6 +409,8 @@ LOGGING = {
         "celery": {"level": "WARNING"},
         "celery.app.trace": {"level": "CRITICAL"},
         # Its lines name whoever tries to sign in; /metrics counts the attempts.
+# Where a worker tells what was counted on its machine (`0.0.0.0:9108`): for machines without a web server.
+METRICS_WORKER_ADDRESS = env.str("METRICS_WORKER_ADDRESS", default="")
         "axes": {"level": "ERROR"},
     },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},

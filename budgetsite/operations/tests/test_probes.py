@@ -10,16 +10,19 @@ from django.db import connections, transaction
 from django.test import Client
 
 from budgets.models import EventBudget
+from budgetsite.accounts.metrics import FAILURES
 from budgetsite.accounts.models import Account, User
 from budgetsite.accounts.roles import Role
 from budgetsite.operations import figures, readiness
 from budgetsite.operations.figures import StoredFigure, gauge, register
 from budgetsite.operations.observation import STATEMENTS
 from budgetsite.operations.readiness import readings, register_check
+from budgetsite.operations.worker_figures import serve_figures
 from budgetsite.outbox.services import record_event
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.budgets import make_budget, make_line
 from budgetsite.testing.people import make_account, make_member, sign_in
+from budgetsite.testing.visitor import Visitor
 
 TOKEN = {"Authorization": "Bearer a-scraper's-token"}
 
@@ -269,3 +272,25 @@ def test_refused_sign_ins_are_counted(scraped):
     Client().post("/sign-in", {"username": "nobody@example.org", "password": "wrong"})
 
     assert refused() - before == 1
+
+
+def test_a_worker_on_a_machine_of_its_own_tells_what_was_counted_there(settings):
+    settings.METRICS_TOKEN, settings.METRICS_WORKER_ADDRESS = "", "127.0.0.1:0"
+    assert serve_figures() is None
+    settings.METRICS_TOKEN = "a-scraper's-token"
+    FAILURES.labels("failed").inc()
+    server = serve_figures()
+    assert server is not None
+    try:
+        worker = Visitor(f"http://127.0.0.1:{server.server_port}")
+        refused = [worker.get("/metrics"), worker.get("/elsewhere")]
+        worker.token = "a-scraper's-token"
+        told = worker.get("/metrics")
+    finally:
+        server.shutdown()
+        server.server_close()
+
+    assert [reply.status for reply in refused] == [401, 404]
+    assert (told.status, "budgetsite_sign_in_failures_total" in told.text) == (200, True)
+    # What is asked of the database is told by web servers alone: it would be told twice.
+    assert "budgetsite_alerts_open" not in told.text
