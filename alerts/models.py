@@ -216,7 +216,7 @@ class BudgetAlert(TenantModel):
 
     @property
     def _about(self) -> EventBudget | ScopedBudget:
-        about = self.scoped_budget if self.budget is None else self.budget
+        about: EventBudget | ScopedBudget | None = self.scoped_budget if self.budget is None else self.budget
         if about is None:
             raise ValueError("an alert is about a budget")
         return about

@@ -10,16 +10,17 @@ alert_opened = Signal()
 # It got worse: a higher threshold or level, or more overspend.
 alert_raised = Signal()
 alert_acknowledged = Signal()
-# By the person `by`, or by the figures when that is None.
+# By the person `by`, or by itself when that is None.
 alert_resolved = Signal()
 
 
 @dataclass(frozen=True, slots=True)
 class AlertNews:
-    """An alert as it is after what has just happened to it."""
+    """An alert as it is after what has just happened to it; about an event's budget, or about a scoped one."""
 
     alert_id: UUID
-    budget_id: UUID
+    budget_id: UUID | None
+    scoped_budget_id: UUID | None
     line_item_id: UUID | None
     alert_type: str
     level: str

@@ -1,13 +1,22 @@
 """Work on alerts that nobody waits for."""
 
+import logging
+from collections.abc import Sequence
 from uuid import UUID
 
 from celery import shared_task
 from django.db import transaction
+from django.utils import timezone
 
 from alerts.services.evaluation import reevaluate_budget
+from alerts.services.evaluation_request import has_begun
+from alerts.services.scoped_evaluation import follow_all_scoped_budgets, follow_scoped_budgets
 from budgets.models import LOCKED_STATUSES, EventBudget
+from budgetsite.accounts.selectors import all_accounts
 from budgetsite.tenancy.scope import current_scope, require_tenant_id
+from budgetsite.tenancy.tasks import SteppedTask
+
+logger = logging.getLogger(__name__)
 
 # One transaction locks this many budgets; postings to them wait that long.
 BATCH_SIZE = 50
@@ -35,7 +44,8 @@ def reevaluate_account_soon(*, after: UUID | None = None) -> None:
 # Celery would check the keywords against the function, which is not handed those that name the scope.
 @shared_task(typing=False)
 def reevaluate_account(after: str | None = None) -> int:
-    """Evaluate the tenant's open budgets anew, a batch in each transaction, by id; return how many this batch had.
+    """Evaluate the tenant's open budgets anew, a batch in each transaction, by id; return how many this batch had. The
+    scoped ones follow the last.
 
     Queued when the account's rule has changed. Budgets that have a rule of their own come out as they were.
     """
@@ -47,4 +57,34 @@ def reevaluate_account(after: str | None = None) -> int:
         reevaluate_budget(budget_id)
     if len(batch) == BATCH_SIZE:
         reevaluate_account_soon(after=batch[-1])
+    else:
+        _follow_scoped_budgets_soon()
     return len(batch)
+
+
+# Each budget is evaluated in a transaction of its own: no window is held while another is waited for.
+@shared_task(base=SteppedTask)
+def evaluate_scoped_budgets(budget_ids: Sequence[str]) -> None:
+    """Evaluate soft budgets after somebody has spent from them. Asked for by `alerts.services.evaluation_request`."""
+    wanted = [UUID(budget_id) for budget_id in budget_ids]
+    has_begun(wanted)
+    follow_scoped_budgets(wanted, now=timezone.now())
+
+
+@shared_task
+def follow_scoped_budgets_everywhere() -> None:
+    """Bring all alerts of scoped budgets in line: forecasts and windows change with time alone."""
+    for account in all_accounts():
+        follow_scoped_budgets_of_account.apply_async(kwargs={"tenant_id": str(account.pk)})
+
+
+@shared_task(base=SteppedTask)
+def follow_scoped_budgets_of_account() -> None:
+    followed = follow_all_scoped_budgets(now=timezone.now())
+    if followed.alerts:
+        logger.info("account %s: %d alert(s) of scoped budgets written", require_tenant_id(), followed.alerts)
+
+
+def _follow_scoped_budgets_soon() -> None:
+    kwargs = {"tenant_id": str(require_tenant_id())}
+    transaction.on_commit(lambda: follow_scoped_budgets_of_account.apply_async(kwargs=kwargs) and None, robust=True)

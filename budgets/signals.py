@@ -14,3 +14,8 @@ line_leaving = Signal()
 # ones have no figures in it: what they stand at is known after the transaction.
 # now: the moment of the change.
 scoped_budgets_counted = Signal()
+
+# budget: the ScopedBudget whose amount, windows, thresholds or enforcement have changed; the transaction has the
+# account's hierarchy alone.
+# now: the moment of the change.
+scoped_budget_changed = Signal()

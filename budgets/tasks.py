@@ -1,5 +1,5 @@
 """What runs by itself, account by account: ledgers are proven, budgets become active on their day, who has to
-approve is reminded, and receipts are drawn and swept.
+approve is reminded, reservations expire, and receipts are drawn and swept.
 """
 
 import logging
@@ -14,8 +14,10 @@ from budgets.services.approval_reminders import remind_of_waiting
 from budgets.services.ledger_audit import audit_ledger
 from budgets.services.receipt_sweep import sweep_orphans
 from budgets.services.receipt_thumbnail import draw_thumbnail_of
+from budgets.services.reservation import expire_reservations
 from budgetsite.accounts.selectors import all_accounts
 from budgetsite.tenancy.scope import require_tenant_id
+from budgetsite.tenancy.tasks import SteppedTask
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +66,21 @@ def remind_of_waiting_approvals_of_account() -> None:
     reminded = remind_of_waiting(now=timezone.now())
     if reminded:
         logger.info("account %s: reminded of %d budget(s)", require_tenant_id(), len(reminded))
+
+
+@shared_task
+def free_expired_reservations() -> None:
+    """Free what was reserved and has expired. Safe to run twice, and in parallel."""
+    for account in all_accounts():
+        free_expired_reservations_of_account.apply_async(kwargs={"tenant_id": str(account.pk)})
+
+
+# Each reservation is freed by itself: no window is held while another is waited for.
+@shared_task(base=SteppedTask)
+def free_expired_reservations_of_account() -> None:
+    freed = expire_reservations(now=timezone.now())
+    if freed:
+        logger.info("account %s: %d reservation(s) expired", require_tenant_id(), freed)
 
 
 def draw_thumbnail_soon(receipt_id: UUID) -> None:

@@ -25,7 +25,8 @@ Key = tuple[str, UUID | None]
 class Demand:
     """An alert that should be open, as it should read.
 
-    `threshold` is the step that was reached. `overrun` is in the budget's currency, 0 for the alerts about use.
+    `threshold` is the step that was reached. `overrun` is in the budget's currency, 0 for the alerts about use; where
+    it is foreseen, more of it is no news by itself.
     """
 
     alert_type: AlertType
@@ -39,6 +40,10 @@ class Demand:
     @property
     def key(self) -> Key:
         return str(self.alert_type), self.line_item_id
+
+    @property
+    def tells_of_spending(self) -> bool:
+        return self.alert_type != AlertType.FORECAST_OVERRUN
 
 
 def demanded_alerts(budget: BudgetFigures, lines: Sequence[LineFigures], rule: RuleValues) -> dict[Key, Demand]:

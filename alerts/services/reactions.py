@@ -10,27 +10,38 @@ from django.db import connection, transaction
 from django.dispatch import Signal
 
 from alerts.models import BudgetAlert
+from alerts.services.following import EVENT_PAYLOAD
 from alerts.services.problems import AlertNotFound, AlreadyAcknowledged, AlreadyResolved
 from alerts.signals import AlertNews, alert_acknowledged, alert_resolved
 from budgetsite.accounts.models import User
+from budgetsite.outbox.services import INSERT_EVENT, relay_after_commit
 from budgetsite.tenancy.scope import require_tenant_id
 
 # The condition is part of the update: of two people at once, one changes the row and the other finds it changed. Rows
 # are locked by id, as the evaluation does.
-_REACT = """
-    UPDATE alerts_budgetalert a SET {assignments}
-    FROM (SELECT w.id FROM alerts_budgetalert w
-          WHERE w.tenant_id = %(tenant)s AND w.id = ANY (%(ids)s) AND w.deleted_at IS NULL AND NOT w.{flag}
-          ORDER BY w.id FOR NO KEY UPDATE) locked
-    WHERE a.tenant_id = %(tenant)s AND a.id = locked.id
-    RETURNING a.id, a.budget_id, a.line_item_id, a.alert_type, a.level, a.threshold, a.utilization, a.message
-"""
+_REACT = f"""
+    WITH a AS (
+        UPDATE alerts_budgetalert a SET {{assignments}}
+        FROM (SELECT w.id FROM alerts_budgetalert w
+              WHERE w.tenant_id = %(tenant)s AND w.id = ANY (%(ids)s) AND w.deleted_at IS NULL AND NOT w.{{flag}}
+              ORDER BY w.id FOR NO KEY UPDATE) locked
+        WHERE a.tenant_id = %(tenant)s AND a.id = locked.id
+        RETURNING a.id, a.budget_id, a.scoped_budget_id, a.line_item_id, a.alert_type, a.level, a.threshold,
+            a.utilization, a.message
+    ), told AS (
+        {INSERT_EVENT}
+        SELECT gen_random_uuid(), %(tenant)s, '{{kind}}', 'alert', a.id, {EVENT_PAYLOAD}, %(user)s FROM a ORDER BY a.id
+    )
+    SELECT * FROM a
+"""  # noqa: S608  (constants)
 _ACKNOWLEDGE = _REACT.format(
+    kind="alert.acknowledged",
     flag="is_acknowledged",
     assignments="is_acknowledged = true, acknowledged_by_id = %(user)s, acknowledged_at = %(now)s,"
     " acknowledged_comment = %(comment)s",
 )
 _RESOLVE = _REACT.format(
+    kind="alert.resolved",
     flag="resolved",
     assignments="resolved = true, resolved_by_id = %(user)s, resolved_at = %(now)s, resolved_comment = %(comment)s",
 )
@@ -99,17 +110,20 @@ def _react(
                 "comment": comment.strip(),
             },
         )
-        news = [_news(row, by=user.pk) for row in sorted(cursor.fetchall())]
+        news = [_news(row, by=user.pk) for row in sorted(cursor.fetchall(), key=lambda row: row[0])]
+    if news:
+        relay_after_commit()
     for item in news:
         signal.send(sender=BudgetAlert, news=item)
     return [item.alert_id for item in news]
 
 
 def _news(row: tuple[Any, ...], *, by: UUID) -> AlertNews:
-    alert_id, budget_id, line_item_id, alert_type, level, threshold, utilization, message = row
+    alert_id, budget_id, scoped_budget_id, line_item_id, alert_type, level, threshold, utilization, message = row
     return AlertNews(
         alert_id=alert_id,
         budget_id=budget_id,
+        scoped_budget_id=scoped_budget_id,
         line_item_id=line_item_id,
         alert_type=alert_type,
         level=level,
@@ -128,7 +142,7 @@ def _reactions(alert_ids: Collection[UUID], done: list[UUID]) -> Reactions:
 
 def _existing(alert_id: UUID) -> BudgetAlert:
     alert: BudgetAlert | None = (
-        BudgetAlert.objects.select_related("budget", "acknowledged_by", "resolved_by")
+        BudgetAlert.objects.select_related("budget", "scoped_budget", "acknowledged_by", "resolved_by")
         .filter(pk=alert_id, deleted_at=None)
         .first()
     )

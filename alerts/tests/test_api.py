@@ -286,6 +286,7 @@ def test_an_accounts_rule_is_made_changed_and_deleted(managers_client):
         "over_budget",
         "variance_high",
         "line_item_overrun",
+        "forecast_overrun",
     ]
     path = f"{RULES}/{made['id']}"
     changed = patch(managers_client, path, {"exceeded_thresholds": ["95.5", "10"], "budget_id": None})

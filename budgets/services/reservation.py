@@ -142,9 +142,14 @@ def free_expired_of(budget_id: UUID, *, now: datetime) -> None:
 
 
 def expire_reservations(*, now: datetime) -> int:
-    """Free what has expired in the current account, each by itself; return how many. Safe to run twice at once."""
+    """Free what has expired in the current account, each in a transaction of its own where the caller has none; return
+    how many. Safe to run twice at once.
+    """
     due = Reservation.objects.filter(status=ReservationStatus.HELD, expires_at__lte=now).order_by("expires_at", "id")
-    return sum(_expire(pk, now) for pk in list(due.values_list("pk", flat=True)[:AT_ONCE]))
+    # Outside a transaction no row of a tenant shows.
+    with transaction.atomic():
+        reservation_ids = list(due.values_list("pk", flat=True)[:AT_ONCE])
+    return sum(_expire(pk, now) for pk in reservation_ids)
 
 
 @transaction.atomic

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone
 
 from budgets.models import (
     MOST_LEVELS,
@@ -35,6 +36,7 @@ from budgets.services.scoped_problems import (
 from budgets.services.scoped_thresholds import make_thresholds
 from budgets.services.texts import one_line, plain_breaks
 from budgets.services.window_rebuilding import rebuild_windows
+from budgets.signals import scoped_budget_changed
 from budgetsite.accounts.models import Account, User
 from budgetsite.money.amounts import format_amount, parse_amount
 from budgetsite.outbox.services import record_event
@@ -112,9 +114,12 @@ def create_scoped_budget(
 
 
 @transaction.atomic
-def update_scoped_budget(*, budget_id: UUID, acting_user: User, version: int | None = None, **fields: Any) -> Changed:
+def update_scoped_budget(
+    *, budget_id: UUID, acting_user: User, version: int | None = None, now: datetime | None = None, **fields: Any
+) -> Changed:
     """Change what may be changed: `name, description, amount, period, start_date, end_date, recurring, timezone,
-    thresholds, tags, enforcement`. Where windows begin or end otherwise, all figures are counted anew.
+    thresholds, tags, enforcement`. Where windows begin or end otherwise, all figures are counted anew. `alerts` hears
+    of what changes how the budget stands (at `now`, the present moment by itself).
 
     Raises `StaleScopedVersion`, `PlaceFixed`, `ScopedBudgetNotFound`, `InvalidAmount`, `ValidationError` by field.
     """
@@ -138,6 +143,8 @@ def update_scoped_budget(*, budget_id: UUID, acting_user: User, version: int | N
         budget.save()
         if touched & {*_CALENDAR, "enforcement", "thresholds"}:
             rebuild_windows([budget.pk])
+        if touched & {*_CALENDAR, "enforcement", "thresholds", "amount"}:
+            scoped_budget_changed.send(sender=ScopedBudget, budget=budget, now=now or timezone.now())
         record_event(
             kind="scoped_budget.changed",
             subject_type="scoped_budget",

@@ -42,7 +42,7 @@ class WakeUp:
         if time.monotonic() < self._away_until:
             return
         try:
-            if _valkey(settings.REDIS_URL).set(self._key(), 1, ex=_ASKED_FOR_SECONDS, nx=True):
+            if valkey(settings.REDIS_URL).set(self._key(), 1, ex=_ASKED_FOR_SECONDS, nx=True):
                 task: Task[[], object] = current_app.tasks[self.task_name]
                 task.apply_async(retry=False)
         except (redis.RedisError, OperationalError) as error:
@@ -52,7 +52,7 @@ class WakeUp:
     def has_begun(self) -> None:
         """Let the task be asked for again: called by it before it looks what there is to do."""
         try:
-            _valkey(settings.REDIS_URL).delete(self._key())
+            valkey(settings.REDIS_URL).delete(self._key())
         except redis.RedisError as error:
             logger.warning("%s could not be announced: %s", self.task_name, type(error).__name__)
 
@@ -62,7 +62,8 @@ class WakeUp:
 
 
 @lru_cache(maxsize=4)
-def _valkey(url: str) -> "redis.Redis":
+def valkey(url: str) -> "redis.Redis":
+    """Return a client for what commits ask for: it gives up soon, and tries nothing twice."""
     return redis.Redis.from_url(
         url,
         socket_connect_timeout=_ANSWER_WITHIN_SECONDS,

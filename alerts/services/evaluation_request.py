@@ -1,0 +1,83 @@
+"""Asking for an evaluation of scoped budgets after the commit: one task for a burst of postings, however many.
+
+Nothing depends on it: where Valkey is away, or a message is lost, the job that looks at all of them follows some
+minutes later. After a failure Valkey is left alone for a while, so that no posting waits in vain.
+"""
+
+import logging
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+import redis
+from celery import Task, current_app
+from django.conf import settings
+from django.db import connection, transaction
+from kombu.exceptions import OperationalError
+
+from budgetsite.outbox.wakeup import valkey
+from budgetsite.tenancy.scope import require_tenant_id
+
+logger = logging.getLogger(__name__)
+
+TASK_NAME = "alerts.tasks.evaluate_scoped_budgets"
+# A burst is evaluated so long after its first posting: what comes meanwhile is covered by the same task.
+DELAY_SECONDS = 0.5
+# A message that was lost keeps others away for so long.
+ASKED_FOR_SECONDS = 5
+AWAY_FOR_SECONDS = 5
+
+
+class _Absence:
+    """Until when Valkey is left alone, by the clock that only goes on."""
+
+    until = 0.0
+
+
+def evaluate_after_commit(budget_ids: Collection[UUID]) -> None:
+    """Let a worker evaluate these budgets soon after the present transaction is committed. No statement."""
+    request = _Request(require_tenant_id(), frozenset(budget_ids))
+    waiting = transaction.get_connection().run_on_commit
+    if not any(callback == request for _, callback, _ in waiting):
+        transaction.on_commit(request, robust=True)
+
+
+def has_begun(budget_ids: Collection[UUID]) -> None:
+    """Let an evaluation be asked for again: called by the task before it looks at any figure."""
+    try:
+        valkey(settings.REDIS_URL).delete(*map(_key, budget_ids))
+    except redis.RedisError as error:
+        logger.warning("The evaluation of budgets could not be announced: %s", type(error).__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    tenant_id: UUID
+    budget_ids: frozenset[UUID]
+
+    def __call__(self) -> None:
+        if time.monotonic() < _Absence.until:
+            return
+        try:
+            asked = self._not_asked_for_yet()
+            if asked:
+                task: Task[..., object] = current_app.tasks[TASK_NAME]
+                kwargs = {"tenant_id": str(self.tenant_id), "budget_ids": [str(pk) for pk in asked]}
+                task.apply_async(kwargs=kwargs, countdown=DELAY_SECONDS, retry=False)
+        except (redis.RedisError, OperationalError) as error:
+            _Absence.until = time.monotonic() + AWAY_FOR_SECONDS
+            logger.warning("Alerts of soft budgets wait for their job: %s", type(error).__name__)
+
+    def _not_asked_for_yet(self) -> list[UUID]:
+        """Take note of what is asked for, and return what nobody has asked for before. One round trip."""
+        budget_ids = sorted(self.budget_ids)
+        with valkey(settings.REDIS_URL).pipeline(transaction=False) as pipe:
+            for budget_id in budget_ids:
+                pipe.set(_key(budget_id), 1, ex=ASKED_FOR_SECONDS, nx=True)
+            return [budget_id for budget_id, is_new in zip(budget_ids, pipe.execute(), strict=True) if is_new]
+
+
+def _key(budget_id: UUID) -> str:
+    # Several databases may have one Valkey: those of tests do.
+    return f"budgetsite-evaluate:{connection.settings_dict['NAME']}:{budget_id}"
