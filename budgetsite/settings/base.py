@@ -379,6 +379,8 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Budgetsite <no-reply
 # Who scrapes /metrics sends it as a bearer token. Without it there is no such page, except on one's own machine.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 METRICS_FOR_LOOPBACK = DEBUG
+# Where a worker tells what was counted on its machine (`0.0.0.0:9108`): for machines without a web server.
+METRICS_WORKER_ADDRESS = env.str("METRICS_WORKER_ADDRESS", default="")
 # Figures of the accounts' rows by account, labelled with its slug; otherwise of all accounts together.
 METRICS_PER_ACCOUNT = env.bool("METRICS_PER_ACCOUNT", default=False)
 METRICS_REMEMBERED_SECONDS = env.float("METRICS_REMEMBERED_SECONDS", default=10)
@@ -409,8 +411,6 @@ LOGGING = {
         "celery": {"level": "WARNING"},
         "celery.app.trace": {"level": "CRITICAL"},
         # Its lines name whoever tries to sign in; /metrics counts the attempts.
-# Where a worker tells what was counted on its machine (`0.0.0.0:9108`): for machines without a web server.
-METRICS_WORKER_ADDRESS = env.str("METRICS_WORKER_ADDRESS", default="")
         "axes": {"level": "ERROR"},
     },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
