@@ -161,6 +161,14 @@ CELERY_BEAT_SCHEDULE = {
         "task": "budgets.tasks.remind_of_waiting_approvals",
         "schedule": timedelta(hours=1),
     },
+    "free reservations that have expired": {
+        "task": "budgets.tasks.free_expired_reservations",
+        "schedule": timedelta(minutes=1),
+    },
+    "bring the alerts of scoped budgets in line": {
+        "task": "alerts.tasks.follow_scoped_budgets_everywhere",
+        "schedule": timedelta(minutes=5),
+    },
     "pass on what the waitlists' offers leave": {
         "task": "registrations.tasks.mind_waitlists",
         "schedule": timedelta(minutes=1),
