@@ -1,6 +1,10 @@
 from typing import Any
 
-from budgets.api import expense_problems, problems  # noqa: F401  (say what the services' refusals mean)
+from budgets.api import (  # noqa: F401  (say what the services' refusals mean)
+    expense_problems,
+    problems,
+    scoped_problems,
+)
 from budgets.api.analytics import AnalyticsViewSet
 from budgets.api.api_key import ApiKeyViewSet
 from budgets.api.approval_rules import ApprovalRuleViewSet
@@ -21,6 +25,12 @@ from budgets.api.payment import PaymentViewSet
 from budgets.api.payments_due import PaymentsDueViewSet
 from budgets.api.receipt import ReceiptViewSet
 from budgets.api.revision import RevisionViewSet
+from budgets.api.scoped_budget import ScopedBudgetViewSet
+from budgets.api.scoped_check import CheckViewSet
+from budgets.api.scoped_places import ScopeViewSet
+from budgets.api.scoped_reservation import ReservationViewSet
+from budgets.api.scoped_status import StatusViewSet
+from budgets.api.scoped_usage import UsageViewSet
 from budgets.api.stages import StageViewSet
 from budgets.api.template import TemplateViewSet
 from budgets.api.transfer import TransferViewSet
@@ -31,6 +41,9 @@ from budgetsite.api.routes import api_path
 
 BUDGET = "event-budgets/<uuid:budget_id>"
 EXPENSE = "expenses/<uuid:expense_id>"
+# What an organization, a team, a person or a project may spend.
+SCOPED = "budgets/<uuid:scoped_budget_id>"
+SCOPE = "<str:scope_type>/<path:scope_id>"
 ONE: dict[str, Any] = {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
 ALL: dict[str, Any] = {"get": "list", "post": "create"}
 
@@ -142,4 +155,34 @@ urlpatterns = [
     api_path(f"{BUDGET}/last-year", LastYearViewSet.as_view({"get": "retrieve"}), name="api-last-year"),
     api_path(f"{BUDGET}/ledger", LedgerViewSet.as_view({"get": "list"}), name="api-ledger"),
     api_path(f"{BUDGET}/history", HistoryViewSet.as_view({"get": "list"}), name="api-history"),
+    api_path("budgets", ScopedBudgetViewSet.as_view(ALL), name="api-scoped-budgets"),
+    api_path("budgets/check-constraints", CheckViewSet.as_view({"post": "scopes"}), name="api-scopes-check"),
+    api_path(f"budgets/scope/{SCOPE}", ScopeViewSet.as_view({"get": "list"}), name="api-scope-budgets"),
+    api_path(f"budgets/hierarchy/{SCOPE}", ScopeViewSet.as_view({"get": "hierarchy"}), name="api-scope-hierarchy"),
+    api_path(SCOPED, ScopedBudgetViewSet.as_view({**ONE, "put": "update"}), name="api-scoped-budget"),
+    api_path(f"{SCOPED}/restore", ScopedBudgetViewSet.as_view({"post": "restore"}), name="api-scoped-budget-restore"),
+    api_path(f"{SCOPED}/status", StatusViewSet.as_view({"get": "retrieve"}), name="api-scoped-status"),
+    api_path(f"{SCOPED}/refresh-cache", StatusViewSet.as_view({"post": "refresh"}), name="api-scoped-refresh"),
+    api_path(f"{SCOPED}/windows", StatusViewSet.as_view({"get": "windows"}), name="api-scoped-windows"),
+    api_path(f"{SCOPED}/check-constraints", CheckViewSet.as_view({"post": "one"}), name="api-scoped-check"),
+    api_path(f"{SCOPED}/usage", UsageViewSet.as_view(ALL), name="api-usage"),
+    api_path(f"{SCOPED}/usage/summary", UsageViewSet.as_view({"get": "summary"}), name="api-usage-summary"),
+    api_path(f"{SCOPED}/usage/<uuid:usage_id>", UsageViewSet.as_view({"get": "retrieve"}), name="api-usage-entry"),
+    api_path(
+        f"{SCOPED}/usage/<uuid:usage_id>/reverse", UsageViewSet.as_view({"post": "reverse"}), name="api-usage-reverse"
+    ),
+    api_path(f"{SCOPED}/reservations", ReservationViewSet.as_view(ALL), name="api-reservations"),
+    api_path(
+        f"{SCOPED}/reservations/<uuid:reservation_id>",
+        ReservationViewSet.as_view({"get": "retrieve"}),
+        name="api-reservation",
+    ),
+    *(
+        api_path(
+            f"{SCOPED}/reservations/<uuid:reservation_id>/{step}",
+            ReservationViewSet.as_view({"post": step}),
+            name=f"api-reservation-{step}",
+        )
+        for step in ("settle", "release")
+    ),
 ]

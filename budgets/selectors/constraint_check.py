@@ -12,11 +12,22 @@ from budgets.models import ScopedBudget, ThresholdAction
 from budgets.selectors.scoped_status import standings
 from budgets.services.constraints import Judgement, judge
 from budgets.services.hierarchy import ChainBudget, read_chain, read_chains
+from budgets.services.problems import BudgetProblem
 from budgets.services.scoped_problems import Refusal, ScopedBudgetNotFound
 from budgets.services.windows import is_in_force
 from budgetsite.money.amounts import parse_usage
 
 ZERO = Decimal(0)
+
+
+class ScopeOutOfReach(BudgetProblem):
+    code = "not_found"
+
+    def __init__(self, scope_type: str, scope_id: str) -> None:
+        self.scope_type, self.scope_id = scope_type, scope_id
+        super().__init__(
+            f"There is no budget of the {scope_type} “{scope_id}” in your reach. Leave it out, or ask for more reach."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +78,40 @@ def check_constraints(
 
 
 def check_scopes(
-    *, scopes: Mapping[str, str], estimated_cost: Decimal, now: datetime, currency: str | None = None
+    *,
+    scopes: Mapping[str, str],
+    estimated_cost: Decimal,
+    now: datetime,
+    currency: str | None = None,
+    reach: Q | None = None,
 ) -> Verdict:
     """Judge an estimate by every budget in force of several scopes (type → id), and by all their ancestors.
 
-    A scope without a budget in force says nothing; where none has one, nothing may be spent. Raises `InvalidAmount`.
+    A scope without a budget in force says nothing; where none has one, nothing may be spent. Who asks with a `reach`
+    has to find a budget of each scope within it: what lies beyond could refuse, and is not theirs to know of. Raises
+    `InvalidAmount`, `ScopeOutOfReach`.
     """
     estimate = parse_usage(estimated_cost, minimum=ZERO)
     named = Q()
     for scope_type, scope_id in scopes.items():
         named |= Q(scope_type=scope_type, scope_id=scope_id)
-    leaves = ScopedBudget.objects.filter(named, deleted_at=None).values_list("pk", flat=True) if scopes else []
-    wanted = set(leaves)
+    leaves = (
+        ScopedBudget.objects.filter(named, reach or Q(), deleted_at=None) if scopes else ScopedBudget.objects.none()
+    )
+    found = list(leaves.values_list("pk", "scope_type", "scope_id"))
+    if reach is not None:
+        _require_each(scopes, {(scope_type, scope_id) for _pk, scope_type, scope_id in found})
+    wanted = {pk for pk, _scope_type, _scope_id in found}
     chains = read_chains(wanted)
     present = {budget.id for budget in chains if budget.id in wanted and is_in_force(budget, now)}
     concerned = {place for budget in chains if budget.id in present for place in (*budget.path, budget.id)}
     return _verdict([budget for budget in chains if budget.id in concerned], estimate, currency, now)
+
+
+def _require_each(scopes: Mapping[str, str], found: set[tuple[str, str]]) -> None:
+    for scope in scopes.items():
+        if scope not in found:
+            raise ScopeOutOfReach(*scope)
 
 
 def _verdict(budgets: Sequence[ChainBudget], estimate: Decimal, currency: str | None, now: datetime) -> Verdict:
