@@ -25,6 +25,11 @@ from budgets.views import (
     plan_import,
     receipt,
     revision,
+    scoped_budget,
+    scoped_story,
+    scoped_tree,
+    scoped_usage,
+    scoped_what_if,
     template,
     template_editor,
     template_save,
@@ -101,6 +106,31 @@ expense_patterns = [
     path("comments/<uuid:comment_id>/delete", expense.comment_delete, name="comment_delete"),
 ]
 
+company_patterns = [
+    path("", scoped_tree.company_budgets, name="company_budgets"),
+    path("new", scoped_budget.company_budget_create, name="company_budget_new"),
+    path("deleted", scoped_tree.deleted_company_budgets, name="company_deleted"),
+    path("<uuid:budget_id>", scoped_budget.company_budget, name="company_budget"),
+    path("<uuid:budget_id>/edit", scoped_budget.company_budget_edit, name="company_budget_edit"),
+    path("<uuid:budget_id>/delete", scoped_budget.company_budget_delete, name="company_budget_delete"),
+    path("<uuid:budget_id>/restore", scoped_tree.company_budget_restore, name="company_restore"),
+    path("<uuid:budget_id>/entries", scoped_usage.company_entries, name="company_entries"),
+    path("<uuid:budget_id>/spending/new", scoped_usage.company_usage_new, name="company_usage_new"),
+    path(
+        "<uuid:budget_id>/spending/<uuid:entry_id>/take-back",
+        scoped_usage.company_usage_take_back,
+        name="company_take_back",
+    ),
+    path(
+        "<uuid:budget_id>/reservations/<uuid:reservation_id>/release",
+        scoped_usage.company_reservation_release,
+        name="company_reservation_release",
+    ),
+    path("<uuid:budget_id>/periods", scoped_story.company_windows, name="company_windows"),
+    path("<uuid:budget_id>/history", scoped_story.company_history, name="company_history"),
+    path("<uuid:budget_id>/what-if", scoped_what_if.company_what_if, name="company_what_if"),
+]
+
 urlpatterns = [
     path(
         "",
@@ -120,6 +150,7 @@ urlpatterns = [
                     path(
                         "approval-rules/<uuid:rule_id>/remove", approval_rules.rule_remove, name="approval_rule_remove"
                     ),
+                    path("company-budgets/", include(company_patterns)),
                     path("import", plan_import.import_plan_page, name="import"),
                     path("events/<uuid:event_id>/budget/new", budget_opening.budget_create, name="create"),
                     path("expenses", expense_list.expenses, name="expenses"),

@@ -12,6 +12,7 @@ SECTIONS = {
     "approvals": "budgets.submit",
     "alerts": "alerts.view",
     "analytics": "analytics.view",
+    "company_budgets": "scoped_budgets.view",
     "expenses": "expenses.view",
     "payments": "expenses.view",
     "expense_rules": "expense_policy.view",

@@ -57,9 +57,11 @@ STATUS_BADGES = {
 }
 
 LEVEL_BADGES = {
+    "normal": Badge("Within budget", "check-circle", "good"),
     "information": Badge("Information", "info", "accent"),
     "warning": Badge("Warning", "triangle", "warning"),
     "critical": Badge("Critical", "octagon", "critical"),
+    "exceeded": Badge("Exceeded", "octagon", "critical"),
 }
 
 MESSAGE_ICONS = {
@@ -105,7 +107,7 @@ def status_badge(status: str) -> dict[str, Any]:
 
 @register.inclusion_tag("components/badge.html")
 def level_badge(level: str) -> dict[str, Any]:
-    """`{% level_badge alert.level %}`: information, warning or critical."""
+    """`{% level_badge alert.level %}`: information, warning, critical; of a scoped budget also normal, exceeded."""
     return {"badge": LEVEL_BADGES[level.lower()]}
 
 
