@@ -56,7 +56,7 @@ class ApiKeyChangeInput(ApiKeyInput):
     responsible_id = serializers.UUIDField(required=False, help_text="An owner or a manager of the account.")
 
 
-class RotationInput(serializers.Serializer):
+class ApiKeyRotationInput(serializers.Serializer):
     overlap_hours = serializers.IntegerField(
         min_value=0,
         max_value=LONGEST_OVERLAP // _HOUR,
@@ -136,14 +136,14 @@ class ApiKeyViewSet(ContractViewSet):
         change_budget_key(key_id=key.pk, acting_user=self.user, now=timezone.now(), **values)
         return Response(key_answer(self.find(key.pk)))
 
-    @extend_schema(summary="Give an API key a new secret", request=RotationInput, responses=ShownApiKeyAnswer)
+    @extend_schema(summary="Give an API key a new secret", request=ApiKeyRotationInput, responses=ShownApiKeyAnswer)
     def rotate(self, request: Request, api_key_id: UUID) -> Response:
         """The new secret is good at once and answered this once; the old one stays good for the overlap.
 
         Two are good at most: one of an earlier rotation ends now.
         """
         key = self.find(api_key_id)
-        overlap = self.read(RotationInput, may_be_empty=True)["overlap_hours"] * _HOUR
+        overlap = self.read(ApiKeyRotationInput, may_be_empty=True)["overlap_hours"] * _HOUR
         return self._shown(
             rotate_api_key(key_id=key.pk, overlap=overlap, acting_user=self.user, now=timezone.now()), status=200
         )
