@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from budgets.models import ScopedBudget
+from budgets.models import LedgerEntry, ScopedBudget
 from budgetsite.accounts.models import ApiKey
 from budgetsite.accounts.permissions import MACHINE_ACTIONS
 from budgetsite.accounts.roles import Role
@@ -18,7 +18,7 @@ from budgetsite.tenancy.deletion import soft_delete
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.people import make_member
 from budgetsite.testing.rest import RestClient, rest_client, rest_client_of
-from budgetsite.testing.scoped_budgets import make_scoped_budget, make_tree
+from budgetsite.testing.scoped_budgets import make_scoped_budget, make_tree, spend
 
 VIEW, CHECK, RECORD, RESERVE = MACHINE_ACTIONS
 
@@ -181,3 +181,30 @@ def test_keys_are_the_owners_and_managers_alone(account, role):
     assert rest.get("/api-keys").status == 403
     assert made(rest).status == 403
     assert not ApiKey.objects.exists()
+
+
+def test_a_machine_sees_and_spends_within_its_reach_alone(rest, account, owner):
+    top, team, *_below = make_tree(account, owner)
+    beside = make_scoped_budget(account, owner, name="Beside", scope_type="team", scope_id="beside")
+    made_key = made(rest, actions=[VIEW, CHECK, RECORD], budget_ids=[str(team.pk)]).json
+    machine = RestClient(Client(), headers={"Authorization": f"Bearer {made_key['secret']}"})
+
+    listed = machine.get("/budgets").json["results"]
+    assert sorted(budget["name"] for budget in listed) == ["Project", "Team", "User"]
+    usage = {"amount": "5", "currency": "USD", "source": "api"}
+    for out_of_reach in (top, beside):
+        for path in ("usage", "check-constraints"):
+            answer = machine.post(f"/budgets/{out_of_reach.pk}/{path}", {**usage, "estimated_cost": "5"})
+            assert answer.status == 404
+        assert machine.get(f"/budgets/{out_of_reach.pk}/status").status == 404
+    assert not LedgerEntry.objects.exists()
+
+    recorded = machine.post(f"/budgets/{team.pk}/usage", usage)
+    assert (recorded.status, recorded.json["machine"]) == (201, "Relay")
+    entry = LedgerEntry.objects.get()
+    assert (entry.scoped_budget_id, entry.actor, entry.machine) == (team.pk, owner, "Relay")
+    # What is above it counts, and refuses, all the same.
+    assert rest.get(f"/budgets/{top.pk}/status").json["current_amount"] == "5.00"
+    spend(top, owner, 995, now=timezone.now())
+    verdict = machine.post(f"/budgets/{team.pk}/check-constraints", {"estimated_cost": "1"}).json
+    assert (verdict["can_proceed"], [refusal["name"] for refusal in verdict["refusals"]]) == (False, ["Organization"])
