@@ -10,6 +10,7 @@ from django.db import models, transaction
 from budgets.models import BudgetLineItem, EventBudget, LineKind, PlanDriver
 from budgets.services.driver import insert_drivers
 from budgets.services.event_budget import create_event_budget
+from budgets.services.funding_change import take_over_funding
 from budgets.services.opening import fill_budget
 from budgets.services.pricing import priced_amount
 from budgets.services.problems import BudgetNotFound, BudgetProblem, LinesExceedTotal
@@ -99,6 +100,7 @@ def copy_budget(
     - The total follows the lines where it did. Otherwise it is `total_budget_amount`, or the total that was planned or
       spent times `factor`, and then at least what the rounded lines add up to.
     - Each line knows the one that it is based on, the budget the one that it is copied from. Notes stay behind.
+    - The scoped budget that pays comes along where it is in force on the event's day.
 
     Raises `InvalidFactor`, `BudgetNotFound`, `CopyInOtherCurrency`, `CopyExceedsTotal` (above a given total), and as
     `create_event_budget`; nothing is stored then. The number of statements does not grow with the lines.
@@ -115,6 +117,7 @@ def copy_budget(
         notes=notes,
         copied_from=source,
     )
+    take_over_funding(budget, source, day=event.event_date)
     made = insert_drivers(budget, plan.drivers.values())
     ids: dict[UUID | None, UUID] = dict(zip(plan.drivers, (driver.pk for driver in made), strict=True))
     return fill_budget(

@@ -43,9 +43,10 @@ _COUNT = """
 
 # Counts nothing, and holds the row; made where there is none yet.
 _LOCK = """
-    INSERT INTO budgets_budgetwindow AS w (id, tenant_id, budget_id, window_start, window_end, shard)
+    INSERT INTO budgets_budgetwindow AS w (id, tenant_id, budget_id, window_start, window_end, shard, committed_amount,
+        actual_amount, reserved_amount, entries_count)
     SELECT gen_random_uuid(), %(tenant)s, n.budget_id, n.window_start, n.window_end,
-        CASE WHEN n.is_hard THEN 0 ELSE 1 + pg_backend_pid() %% %(shards)s END
+        CASE WHEN n.is_hard THEN 0 ELSE 1 + pg_backend_pid() %% %(shards)s END, 0, 0, 0, 0
     FROM unnest(%(budgets)s::uuid[], %(starts)s::timestamptz[], %(ends)s::timestamptz[], %(hard)s::boolean[])
         WITH ORDINALITY AS n(budget_id, window_start, window_end, is_hard, place)
     ORDER BY n.place

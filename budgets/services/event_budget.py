@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from budgets.models import EventBudget
+from budgets.services.funding_change import refuse_funder
 from budgets.services.guards import lock_budget, refuse_fixed_plan, refuse_locked
 from budgets.services.line_item import insert_lines
 from budgets.services.problems import BudgetExists, BudgetHasCommitments, EventNotFound, LinesExceedTotal
@@ -32,13 +33,17 @@ def create_event_budget(
     notes: str = "",
     line_items: Sequence[dict[str, Any]] = (),
     copied_from: EventBudget | None = None,
+    funded_by: UUID | None = None,
 ) -> EventBudget:
     """Open an event's budget. Without a total (or with 0) the total follows the lines.
 
-    `line_items` are dicts of `budgets.services.line_item.LINE_FIELDS`. Raises `BudgetExists`, `LinesExceedTotal`,
-    `UnknownCategory`, `InvalidAmount`, `EventNotFound`; nothing is stored then.
+    `line_items` are dicts of `budgets.services.line_item.LINE_FIELDS`; `funded_by` is the scoped budget that pays.
+    Raises `BudgetExists`, `LinesExceedTotal`, `UnknownCategory`, `InvalidAmount`, `EventNotFound`, and as
+    `funding_change.refuse_funder`; nothing is stored then.
     """
     _lock_event(event.pk)
+    if funded_by is not None:
+        refuse_funder(funded_by, currency=event.currency, acting_user=acting_user)
     total = parse_amount(total_budget_amount or ZERO, event.currency, minimum=ZERO)
     budget = EventBudget(
         event=event,
@@ -48,6 +53,7 @@ def create_event_budget(
         variance_amount=total,
         notes=plain_breaks(notes),
         copied_from=copied_from,
+        funded_by_id=funded_by,
     )
     try:
         with transaction.atomic():
@@ -70,13 +76,16 @@ def open_event(
     account: Account,
     acting_user: User,
     event_budget_amount: Decimal | None = None,
+    funded_by: UUID | None = None,
     **event_fields: Any,
 ) -> tuple[Event, EventBudget | None]:
-    """Make an event and, when an amount is given, its budget with that ceiling."""
+    """Make an event and, when an amount is given or a scoped budget that pays, its budget with that ceiling."""
     event = create_event(account=account, acting_user=acting_user, **event_fields)
-    if event_budget_amount is None:
+    if event_budget_amount is None and funded_by is None:
         return event, None
-    budget = create_event_budget(event=event, acting_user=acting_user, total_budget_amount=event_budget_amount)
+    budget = create_event_budget(
+        event=event, acting_user=acting_user, total_budget_amount=event_budget_amount, funded_by=funded_by
+    )
     return event, budget
 
 

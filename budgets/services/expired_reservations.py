@@ -1,6 +1,6 @@
 """Reservations that have expired and that no job has freed yet: they count for nobody, whoever looks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -22,15 +22,22 @@ _EXPIRED = """
 
 def expired_reserved(windows: Mapping[ChainBudget, Window], *, now: datetime) -> dict[UUID, Decimal]:
     """Return, for each budget, how much of what its window says is reserved has expired. One statement, few rows."""
+    return {budget_id: freed for (budget_id, _start), freed in expired_in(windows.items(), now=now).items()}
+
+
+def expired_in(windows: Iterable[tuple[ChainBudget, Window]], *, now: datetime) -> dict[tuple[UUID, datetime], Decimal]:
+    """Return the same by budget and start of the window, for any windows of theirs."""
+    wanted = list(windows)
     with connection.cursor() as cursor:
         cursor.execute(
             _EXPIRED,
-            {"tenant": require_tenant_id(), "now": now, "budgets": [budget.id for budget in windows]},
+            {"tenant": require_tenant_id(), "now": now, "budgets": [budget.id for budget, _window in wanted]},
         )
         rows = cursor.fetchall()
-    freed: dict[UUID, Decimal] = {}
+    freed: dict[tuple[UUID, datetime], Decimal] = {}
     for held_at, held, places in rows:
-        for budget, window in windows.items():
+        for budget, window in wanted:
             if budget.id in places and window.holds(held_at):
-                freed[budget.id] = freed.get(budget.id, Decimal(0)) + held
+                place = (budget.id, window.start)
+                freed[place] = freed.get(place, Decimal(0)) + held
     return freed

@@ -6,7 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from budgets.services.problems import AmountDoesNotFit, BudgetProblem
-from budgetsite.money.amounts import format_amount
+from budgetsite.money.amounts import format_amount, usage_to_json
 
 
 class ScopedBudgetNotFound(BudgetProblem):
@@ -134,6 +134,17 @@ class Refusal:
     action: str
     remaining: Decimal
     currency: str
+
+    def as_json(self) -> dict[str, str]:
+        """Return it as every refused promise answers it, whichever app's."""
+        return {
+            "budget_id": str(self.budget_id),
+            "name": self.name,
+            "scope_type": self.scope_type,
+            "reason": self.reason,
+            "action": self.action,
+            "remaining": usage_to_json(self.remaining, self.currency),
+        }
 
 
 class NoRoom(BudgetProblem):

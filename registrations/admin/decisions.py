@@ -38,7 +38,7 @@ from registrations.admin.wording import (
 )
 from registrations.models import LIVE_STATUSES, EventRegistration
 from registrations.services.check_in import undo_check_in
-from registrations.services.decision import Outcome, decide, decide_many
+from registrations.services.decision import Outcome, decide, decide_on_events
 from registrations.services.policy import cancellation_terms
 from registrations.services.problems import ConflictType, RegistrationConflict, RegistrationProblem
 from registrations.services.registration import MOVES, assign
@@ -364,20 +364,12 @@ class DecisionsMixin(ReadOnlyAdmin):
 def _outcomes(
     request: StaffRequest, rows: Iterable[EventRegistration], wanted: str, *, now: datetime, **how: Any
 ) -> list[Outcome]:
-    """Decide event by event, one service call for each; who asked first comes first."""
-    outcomes: list[Outcome] = []
-    for event, of_event in groupby(_in_order(rows), key=lambda row: row.event):
-        outcomes += decide_many(
-            event=event,
-            registration_ids=[row.pk for row in of_event],
-            wanted=wanted,
-            acting_user=request.user,
-            now=now,
-            **how,
-        )
-    return outcomes
+    """Decide event by event; who asked first comes first."""
+    of_events = {
+        event: [row.pk for row in of_event] for event, of_event in groupby(_in_order(rows), key=lambda row: row.event)
+    }
+    return decide_on_events(registration_ids=of_events, wanted=wanted, acting_user=request.user, now=now, **how)
 
 
 def _in_order(rows: Iterable[EventRegistration]) -> list[EventRegistration]:
-    # Events by their id, so that two people who decide on several at once never wait for each other in a circle.
     return sorted(rows, key=lambda row: (row.event_id, row.requested_at, row.pk))

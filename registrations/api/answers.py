@@ -1,5 +1,6 @@
 """What the registrations' endpoints answer, each beside the serializer that describes it."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -84,12 +85,24 @@ def registration_answer(registration: EventRegistration, event: Event) -> dict[s
     }
 
 
+class FundingRefusalAnswer(serializers.Serializer):
+    """A scoped budget that pays for the event's, or stands above one that does, and has no room."""
+
+    budget_id = serializers.UUIDField()
+    name = serializers.CharField()
+    scope_type = serializers.CharField()
+    reason = serializers.CharField()
+    action = serializers.CharField(help_text="The strictest of its thresholds that would be reached.")
+    remaining = serializers.CharField(help_text="What it has left now; negative when it is overspent.")
+
+
 class TierAnswer(serializers.Serializer):
     conflict_type = serializers.ChoiceField(choices=CONFLICT_TYPES)
     message = serializers.CharField()
     available = serializers.CharField(allow_null=True, help_text="What is left: places, or an amount of money.")
     alternatives = serializers.ListField(child=serializers.CharField())
     alternative_ids = serializers.ListField(child=serializers.CharField())
+    refusals = FundingRefusalAnswer(many=True, help_text="Of BUDGET_EXHAUSTED, for the team: who above has no room.")
 
 
 def tier_answer(conflict: Conflict) -> dict[str, Any]:
@@ -99,6 +112,7 @@ def tier_answer(conflict: Conflict) -> dict[str, Any]:
         "available": conflict.available,
         "alternatives": conflict.alternatives,
         "alternative_ids": conflict.alternative_ids,
+        "refusals": [refusal.as_json() for refusal in conflict.refusals],
     }
 
 
@@ -110,7 +124,7 @@ class PreflightAnswer(serializers.Serializer):
     conflicts = TierAnswer(many=True)
 
 
-def preflight_answer(conflicts: list[Conflict]) -> dict[str, Any]:
+def preflight_answer(conflicts: Sequence[Conflict]) -> dict[str, Any]:
     first = conflicts[0] if conflicts else None
     return {
         "has_conflict": bool(conflicts),

@@ -1,6 +1,6 @@
 """`/events/{id}/register`, `/registrations`, `/check-conflicts`, `/budget-variance`: asking, deciding, reporting."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from budgetsite.api.errors import conflict, field_error, forbidden, not_found, translate_problems
+from budgetsite.api.errors import conflict, field_error, forbidden, forbidden_with, not_found, translate_problems
 from budgetsite.api.pagination import CursorPagination
 from budgetsite.api.refusals import Conflict, field_refusal
 from events.models import Event
@@ -56,6 +56,12 @@ class RegistrationDecisionInput(serializers.Serializer):
     assigned_pickup_slot = serializers.CharField(max_length=200, required=False, allow_null=True, allow_blank=True)
     notes = serializers.CharField(max_length=_LONGEST_TEXT, required=False, allow_blank=True)
     reason = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+    override = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="Approve beyond what the scoped budgets have that pay for the event's: by an owner or a manager, "
+        "with a reason.",
+    )
 
 
 class RegistrationFilter(django_filters.FilterSet):
@@ -130,7 +136,7 @@ class RegistrationViewSet(EventPartViewSet):
             moment=now,
             now=now,
         )
-        return Response(answers.preflight_answer(conflicts))
+        return Response(answers.preflight_answer(_as_told_to(self, conflicts)))
 
     @extend_schema(
         summary="List an event's registrations, newest first", responses=answers.RegistrationAnswer(many=True)
@@ -168,6 +174,7 @@ class RegistrationViewSet(EventPartViewSet):
             slot_id=slot_id,
             notes=values.get("notes"),
             reason=values["reason"],
+            override=values["override"],
             now=timezone.now(),
         )
         return self._answer(event, registration_id)
@@ -218,14 +225,22 @@ def _event_gone(error: Any, view: Any) -> NotFound:
 
 
 def _registration_conflict(error: problems.RegistrationConflict, view: Any) -> Any:
+    told = _as_told_to(view, error.conflicts)
     return Conflict(
         error.conflict_type,
-        error.message,
+        told[0].message,
         conflict_type=error.conflict_type,
-        message=error.message,
+        message=told[0].message,
         alternatives=error.alternatives,
-        conflicts=[answers.tier_answer(found) for found in error.conflicts],
+        conflicts=[answers.tier_answer(found) for found in told],
     )
+
+
+def _as_told_to(view: Any, conflicts: Sequence[problems.Conflict]) -> Sequence[problems.Conflict]:
+    """What the company has left is for the team."""
+    if view.allows("budgets.view_internals"):
+        return conflicts
+    return [conflict.for_guests() for conflict in conflicts]
 
 
 translate_problems(
@@ -238,6 +253,7 @@ translate_problems(
         problems.OptionNotFound: not_found,
         problems.OwnRegistration: forbidden,
         problems.MayNotDecide: forbidden,
+        problems.MayNotOverride: forbidden_with(),
         problems.SlotNotFound: not_found,
         problems.PartyNeverFits: field_error("party_size"),
         EventRegistration.DoesNotExist: _not_there,

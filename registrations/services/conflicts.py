@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 from django.db.models import F
 
 from budgets.models import BudgetLineItem, EventBudget
-from budgetsite.money.amounts import amount_to_json, format_amount
+from budgets.selectors.funding import judged_chain
+from budgets.services.scoped_problems import Refusal
+from budgetsite.money.amounts import amount_to_json, format_amount, usage_to_json
 from events.models import Event
 from registrations.models import EventOption, PickupSlot
 from registrations.services.problems import Conflict, ConflictType
@@ -33,11 +35,11 @@ def detect_conflicts(
 
     `moment` is when it was asked for, which the window is judged by. `held`: the wish has its place
     and its slot already, so that only the window and the money can fail; `can_be_paid`: the money was looked at, and is
-    there. Up to four statements.
+    there. Up to four statements, and three more where scoped budgets pay.
     """
     found = [window_conflict(event, moment)]
     if option is not None and option.cost_per_unit and not can_be_paid:
-        found.append(_budget_conflict(event, option, party_size))
+        found.append(_budget_conflict(event, option, party_size, now=now))
     if option is not None and not held and option.available_slots < party_size:
         found.append(_stock_conflict(event, option, party_size))
     if slot is not None and not held:
@@ -86,7 +88,7 @@ def times_label(starts_at: datetime | None, ends_at: datetime | None, zone: Zone
     return f"{start:%Y-%m-%d %H:%M}-{end:%H:%M}"
 
 
-def _budget_conflict(event: Event, option: EventOption, party_size: int) -> Conflict | None:
+def _budget_conflict(event: Event, option: EventOption, party_size: int, *, now: datetime) -> Conflict | None:
     needed = option.cost_per_unit * party_size
     budget: EventBudget | None = EventBudget.objects.filter(event_id=event.pk).first()
     if budget is None:
@@ -94,6 +96,28 @@ def _budget_conflict(event: Event, option: EventOption, party_size: int) -> Conf
     if budget.is_locked:
         message = f"The event's budget is {budget.status}: nothing can be promised from it any more."
         return Conflict(ConflictType.BUDGET_EXHAUSTED, message, available=amount_to_json(Decimal(0), budget.currency))
+    own = _own_money_conflict(budget, option, needed)
+    refusals = funding_refusals(budget.funded_by_id, needed, now=now)
+    if not refusals:
+        return own
+    said = [own.message] if own else []
+    left = min([refusal.remaining for refusal in refusals] + ([budget.available_amount] if own else []))
+    return Conflict(
+        ConflictType.BUDGET_EXHAUSTED,
+        " ".join([*said, *(refusal.reason for refusal in refusals)]),
+        available=usage_to_json(left, budget.currency),
+        refusals=refusals,
+    )
+
+
+def funding_refusals(funded_by: UUID | None, needed: Decimal, *, now: datetime) -> list[Refusal]:
+    """Return which of the scoped budgets that pay have no room for an amount. Nothing is asked where none pays."""
+    if funded_by is None or not needed:
+        return []
+    return [found.refusal for found in judged_chain(funded_by, needed, now=now) if found.refusal is not None]
+
+
+def _own_money_conflict(budget: EventBudget, option: EventOption, needed: Decimal) -> Conflict | None:
     line: BudgetLineItem | None = (
         BudgetLineItem.objects.filter(pk=option.line_item_id).first() if option.line_item_id else None
     )

@@ -1,6 +1,6 @@
 """Changing a registration as a person does in one go: its notes, its slot, its status; and deciding on many."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,8 +9,11 @@ from uuid import UUID
 from django.db import transaction
 
 from budgets.models import EventBudget
+from budgets.services.funding import lock_budgets
 from budgets.services.problems import BudgetProblem
 from budgetsite.accounts.models import User
+from budgetsite.accounts.permissions import may
+from budgetsite.accounts.selectors import present_role
 from events.models import Event
 from registrations.models import EventRegistration, RegistrationStatus
 from registrations.services.holding import keep_event
@@ -19,6 +22,8 @@ from registrations.services.problems import (
     Conflict,
     InvalidStatusChange,
     MayNotDecide,
+    MayNotOverride,
+    ReasonMissing,
     RegistrationConflict,
     RegistrationNotFound,
     RegistrationProblem,
@@ -52,14 +57,17 @@ def change_registration(
     slot_id: UUID | None = None,
     notes: str | None = None,
     reason: str = "",
+    override: bool = False,
 ) -> None:
     """Change what is given, all or nothing. The slot goes with an approval, or is given out by itself.
 
-    `may_decide`: the person's role runs the event. Others cancel their own and write its notes. Raises `MayNotDecide`
-    and as `approve`, `reject`, `cancel` and `assign`.
+    `may_decide`: the person's role runs the event. Others cancel their own and write its notes. `override` approves
+    beyond what the scoped budgets have that pay for the event's, by who may, with a `reason`. Raises `MayNotDecide`,
+    `MayNotOverride`, `ReasonMissing`, and as `approve`, `reject`, `cancel` and `assign`.
     """
     if slot_id is not None and not may_decide:
         raise MayNotDecide("Only who runs the event gives out slots.")
+    beyond_funding = _why_beyond_funding(reason, acting_user) if override else ""
     moving: dict[str, Any] = {
         "registration_id": registration_id,
         "event": event,
@@ -68,7 +76,7 @@ def change_registration(
     }
     if may_decide and status == RegistrationStatus.APPROVED and notes is None:
         # The usual change, in as few statements as it takes.
-        decided = approve(assigned_slot_id=slot_id, **moving)
+        decided = approve(assigned_slot_id=slot_id, beyond_funding=beyond_funding, **moving)
         if not decided.changed and slot_id is not None:
             assign(slot_id=slot_id, **moving)
         return
@@ -79,7 +87,14 @@ def change_registration(
             EventRegistration.objects.filter(pk=registration.pk).update(notes=notes)
             tell(registration, "notes_changed")
         if status is not None and status != registration.status:
-            decide(wanted=status, may_decide=may_decide, reason=reason, slot_id=slot_id, **moving)
+            decide(
+                wanted=status,
+                may_decide=may_decide,
+                reason=reason,
+                slot_id=slot_id,
+                beyond_funding=beyond_funding,
+                **moving,
+            )
         elif slot_id is not None:
             assign(slot_id=slot_id, **moving)
 
@@ -94,6 +109,7 @@ def decide(
     now: datetime,
     reason: str = "",
     slot_id: UUID | None = None,
+    beyond_funding: str = "",
 ) -> None:
     """Move a registration to a status. Raises as `change_registration`."""
     common: dict[str, Any] = {
@@ -108,7 +124,7 @@ def decide(
     if not may_decide:
         raise MayNotDecide("Only who runs the event approves and rejects.")
     if wanted == RegistrationStatus.APPROVED:
-        approve(assigned_slot_id=slot_id, **common)
+        approve(assigned_slot_id=slot_id, beyond_funding=beyond_funding, **common)
     elif wanted == RegistrationStatus.REJECTED:
         reject(reason=reason, **common)
     else:
@@ -159,6 +175,33 @@ def decide_many(
     return outcomes
 
 
+def decide_on_events(
+    *, registration_ids: Mapping[Event, Sequence[UUID]], acting_user: User, now: datetime, **decision: Any
+) -> list[Outcome]:
+    """Decide on registrations of several events as `decide_many` does on those of one; all or nothing is not meant.
+
+    One scoped budget may pay for several events, and who decides on one of them waits for it last: so all that is
+    needed is locked first, event by event, before any money moves.
+    """
+    events = sorted(registration_ids, key=lambda event: event.pk)
+    with transaction.atomic():
+        for event in events:
+            lock_for_deciding(event, list(registration_ids[event]))
+        budgets = EventBudget.objects.filter(event__in=events)
+        lock_budgets(budgets.values_list("pk", flat=True), at=now)
+        return [
+            outcome
+            for event in events
+            for outcome in decide_many(
+                event=event,
+                registration_ids=registration_ids[event],
+                acting_user=acting_user,
+                now=now,
+                **decision,
+            )
+        ]
+
+
 def try_to_decide(*, registration_id: UUID, **decision: Any) -> Outcome:
     """Decide in a savepoint of its own; a refusal becomes an outcome."""
     try:
@@ -192,6 +235,15 @@ def _own_or_any(registration_id: UUID, event: Event, person: User, *, may_decide
     if registration is None or not (may_decide or registration.user_id == person.pk):
         raise RegistrationNotFound
     return registration
+
+
+def _why_beyond_funding(reason: str, acting_user: User) -> str:
+    """Return why more is promised than there is, said by somebody who may."""
+    if not may(present_role(acting_user), "scoped_budgets.override"):
+        raise MayNotOverride
+    if not reason.strip():
+        raise ReasonMissing
+    return reason.strip()
 
 
 def _refuse_to_reopen(registration_id: UUID, event: Event, wanted: str) -> None:

@@ -1,9 +1,11 @@
 """Why a registration, an option or a slot stays as it is. Each says the cause in its name and carries the facts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
+from budgets.services.scoped_problems import Refusal
+from budgetsite.accounts.permissions import who_may
 from registrations.models import RegistrationStatus
 
 
@@ -25,6 +27,14 @@ class Conflict:
     available: str | None = None
     alternatives: list[str] = field(default_factory=list)
     alternative_ids: list[str] = field(default_factory=list)
+    # Of the money: the scoped budgets that pay for the event's and have no room.
+    refusals: list[Refusal] = field(default_factory=list)
+
+    def for_guests(self) -> "Conflict":
+        """Return it as who does not work for the account may read it: what the company has left is not theirs."""
+        if not self.refusals:
+            return self
+        return replace(self, message="The event has no money left for this.", available=None, refusals=[])
 
 
 class ConflictType:
@@ -98,6 +108,15 @@ class MayNotDecide(RegistrationProblem):
     """Deciding is for who runs the event."""
 
     code = "permission_denied"
+
+
+class MayNotOverride(RegistrationProblem):
+    """Promising more than the scoped budgets have is for few."""
+
+    code = "override_not_yours"
+
+    def __init__(self) -> None:
+        super().__init__(who_may("scoped_budgets.override"))
 
 
 # What a registration can't do any more, by the status that somebody wants for it; and what can be done instead.

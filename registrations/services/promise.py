@@ -1,5 +1,6 @@
 """The money of a registration: committed when it is approved, released or kept when it is taken back."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -19,14 +20,18 @@ from registrations.services.places import Price
 from registrations.services.problems import BooksClosed, OptionLineGone
 
 
-def commit(registration: EventRegistration, price: Price, amount: Decimal) -> UUID | None:
+def commit(
+    registration: EventRegistration, price: Price, amount: Decimal, *, beyond_funding: str = "", now: datetime
+) -> UUID | None:
     """Promise the amount from the event's budget, by the option's line where it names one.
 
-    Return the budget's id, None when it has not that much left (an amount too large for any is that too), is closed, or
-    when there is none. Raises `OptionLineGone` when the line is no longer one that pays.
+    `beyond_funding` is why somebody with the right promises more than the scoped budgets have that pay for the event's.
+    Return the budget's id, None when it (or what pays for it) has not that much left (an amount too large for any is
+    that too), is closed, or when there is none. Raises `OptionLineGone` when the line is no longer one that pays.
     """
     if price.budget_id is None:
         return None
+    beyond = f" (beyond what is available: {beyond_funding})" if beyond_funding else ""
     try:
         ledger.post(
             budget_id=price.budget_id,
@@ -36,7 +41,9 @@ def commit(registration: EventRegistration, price: Price, amount: Decimal) -> UU
             currency=price.currency,
             source=EntrySource.REGISTRATION,
             source_id=str(registration.pk),
-            description="Registration approved",
+            description=f"Registration approved{beyond}"[:500],
+            occurred_at=now,
+            beyond_funding=bool(beyond_funding),
         )
     except (AmountDoesNotFit, BudgetLocked, BudgetNotFound, InvalidAmount):
         return None
@@ -45,7 +52,7 @@ def commit(registration: EventRegistration, price: Price, amount: Decimal) -> UU
     return price.budget_id
 
 
-def release(registration: EventRegistration, *, kept: Decimal) -> None:
+def release(registration: EventRegistration, *, kept: Decimal, now: datetime) -> None:
     """Take back what was committed, and turn the part that is kept into cost. Raises `BooksClosed`."""
     assert registration.committed_budget_id is not None
     common: dict[str, Any] = {
@@ -54,6 +61,7 @@ def release(registration: EventRegistration, *, kept: Decimal) -> None:
         "currency": registration.currency,
         "source": EntrySource.REGISTRATION,
         "source_id": str(registration.pk),
+        "occurred_at": now,
     }
     freed = registration.amount_committed - kept
     try:

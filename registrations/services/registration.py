@@ -113,19 +113,29 @@ def approve(
     acting_user: User,
     now: datetime,
     assigned_slot_id: UUID | None = None,
+    beyond_funding: str = "",
 ) -> Decided:
     """Approve a pending registration: its places are promised, and what they cost is committed, all or nothing.
 
     All tiers are checked again; the window by when it was asked for, so that what came in time can be approved later.
-    The price is that of now. Approving an approved one changes nothing. Raises `RegistrationConflict`,
+    The price is that of now. Approving an approved one changes nothing. `beyond_funding` is the reason of somebody who
+    may promise more than the scoped budgets have that pay for the event's; it is kept. Raises `RegistrationConflict`,
     `OwnRegistration`, `InvalidStatusChange`, `RegistrationNotFound`. Locks registration, option, slot, budget, line.
     """
     try:
         with transaction.atomic():
-            registration = _decide(registration_id, event, to=APPROVED, actor=acting_user, now=now, own_allowed=False)
+            registration = _decide(
+                registration_id,
+                event,
+                to=APPROVED,
+                actor=acting_user,
+                now=now,
+                reason=beyond_funding,
+                own_allowed=False,
+            )
             if registration is None:
                 return _undecided(registration_id, event, wanted=APPROVED, actor=acting_user)
-            _promise(registration, event, acting_user, assigned_slot_id, now=now)
+            _promise(registration, event, acting_user, assigned_slot_id, beyond_funding=beyond_funding, now=now)
             return Decided(registration=registration, changed=True)
     except NoRoom as refusal:
         raise why_refused(refusal, now=now) from refusal
@@ -257,7 +267,13 @@ def _hold(wish: Wish, *, now: datetime) -> None:
 
 
 def _promise(
-    registration: EventRegistration, event: Event, actor: User, assigned_slot_id: UUID | None, *, now: datetime
+    registration: EventRegistration,
+    event: Event,
+    actor: User,
+    assigned_slot_id: UUID | None,
+    *,
+    beyond_funding: str,
+    now: datetime,
 ) -> None:
     """Turn what a registration holds into a promise of places and of money; its status says so already."""
     places, held = registration.party_size, registration.holds
@@ -295,7 +311,7 @@ def _promise(
     if had is not None and had != slot_id:
         offer_slot(event=event, slot_id=had, now=now)
     amount = price.cost_per_unit * places
-    budget_id = commit(registration, price, amount) if amount else None
+    budget_id = commit(registration, price, amount, beyond_funding=beyond_funding, now=now) if amount else None
     if amount and budget_id is None:
         raise NoRoom(ConflictType.BUDGET_EXHAUSTED, wish)
     changes: dict[str, Any] = {
@@ -341,7 +357,7 @@ def _leave(registration_id: UUID, event: Event, *, to: str, actor: User, now: da
         if to == CANCELLED and before.user_id == actor.pk:
             desk = RegistrationDesk.objects.filter(event_id=event.pk).first()
             kept = kept_when_cancelled(before, event, desk, now=now) if desk else kept
-        release(before, kept=kept)
+        release(before, kept=kept, now=now)
     changes: dict[str, Any] = {"amount_committed": Decimal(0), "amount_kept": kept, "holds": False}
     for name, value in changes.items():
         setattr(left, name, value)

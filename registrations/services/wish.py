@@ -12,7 +12,7 @@ from budgetsite.tenancy.scope import require_tenant_id
 from events.holding import HOLD_EVENT, event_lock
 from events.models import Event
 from registrations.models import EventOption, PickupSlot
-from registrations.services.conflicts import detect_conflicts, window_conflict
+from registrations.services.conflicts import detect_conflicts, funding_refusals, window_conflict
 from registrations.services.problems import Conflict, ConflictType, OptionNotFound, RegistrationConflict
 
 # All that a request needs to know before it writes anything, and the event held by the same statement.
@@ -23,6 +23,8 @@ _LOOK = f"""
             FROM budgets_eventbudget b
             WHERE b.tenant_id = o.tenant_id AND b.event_id = o.event_id AND b.deleted_at IS NULL
                 AND b.status <> ALL (%(locked)s)) AS money_left,
+        (SELECT b.funded_by_id FROM budgets_eventbudget b
+            WHERE b.tenant_id = o.tenant_id AND b.event_id = o.event_id AND b.deleted_at IS NULL) AS funded_by,
         (SELECT coalesce(l.approved_amount, l.budgeted_amount) - l.committed_amount - l.actual_amount
             FROM budgets_budgetlineitem l
             WHERE l.tenant_id = o.tenant_id AND l.id = o.line_item_id
@@ -57,19 +59,21 @@ class Look:
     """An option as it stood at one moment, for one person.
 
     `money_left`: what may still be promised from the event's budget, or from the line that pays where that has less (a
-    line beside the plan has no limit of its own); None without an open budget. `live_id`: the registration that they
+    line beside the plan has no limit of its own); None without an open budget. `funding_refuses`: the scoped budgets
+    that pay for the event's have no room for the party. `live_id`: the registration that they
     have for it. `offers_have_run_out`: what looks taken may be kept for people who did not answer.
     """
 
     option: EventOption
     money_left: Decimal | None
+    funding_refuses: bool
     live_id: UUID | None
     offers_have_run_out: bool
 
     def can_pay_for(self, places: int) -> bool:
         """What costs nothing needs no money. It is looked at, not held."""
         needed = self.option.cost_per_unit * places
-        return not needed or (self.money_left is not None and self.money_left >= needed)
+        return not needed or (self.money_left is not None and self.money_left >= needed and not self.funding_refuses)
 
     def refusal_of(self, wish: Wish) -> str | None:
         """Return the first tier that fails, so that a queue at a sold-out option costs reads alone."""
@@ -125,7 +129,10 @@ def find_option(event: Event, option_id: UUID | None) -> EventOption | None:
 
 
 def look_at_option(wish: Wish, option_id: UUID, user: User) -> Look:
-    """Hold the event and look at its option: one statement. Raises `OptionNotFound`."""
+    """Hold the event and look at its option: one statement, three more where scoped budgets pay.
+
+    Raises `OptionNotFound`.
+    """
     parameters = {
         "tenant": require_tenant_id(),
         "event": wish.event.pk,
@@ -143,6 +150,9 @@ def look_at_option(wish: Wish, option_id: UUID, user: User) -> Look:
     return Look(
         option=option,
         money_left=None if option.money_left is None else min(left),
+        funding_refuses=bool(
+            funding_refusals(option.funded_by, option.cost_per_unit * wish.party_size, now=wish.moment)
+        ),
         live_id=option.live_id,
         offers_have_run_out=option.offers_have_run_out,
     )

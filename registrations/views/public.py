@@ -116,6 +116,6 @@ def _in_buttons(
             for key in tier.alternative_ids
             if key in known
         ]
-        tiers.append((slots_in_words(tier.message), buttons))
+        tiers.append((slots_in_words(tier.for_guests().message), buttons))
     can_queue = all(tier.conflict_type in QUEUED_FOR for tier in conflict.conflicts)
     return Refusal(tiers, list(wish.items()) if can_queue else [])
