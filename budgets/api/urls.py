@@ -17,6 +17,7 @@ from budgets.api.expense import ExpenseViewSet
 from budgets.api.expense_invoice import ExpenseInvoiceViewSet
 from budgets.api.expense_policy import ExpensePolicyViewSet
 from budgets.api.exports import PlanExportViewSet
+from budgets.api.funding import FundingViewSet
 from budgets.api.imports import PlanImportViewSet
 from budgets.api.last_year import LastYearViewSet
 from budgets.api.ledger_entry import HistoryViewSet, LedgerViewSet
@@ -35,6 +36,7 @@ from budgets.api.stages import StageViewSet
 from budgets.api.template import TemplateViewSet
 from budgets.api.transfer import TransferViewSet
 from budgets.api.vendor import VendorViewSet
+from budgets.api.what_if import WhatIfViewSet
 from budgets.api.workflow import DecisionViewSet, WorkflowViewSet
 from budgets.services.workflow import MOVES
 from budgetsite.api.routes import api_path
@@ -152,6 +154,9 @@ urlpatterns = [
         ExpensePolicyViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
         name="api-expense-policy",
     ),
+    api_path(
+        f"{BUDGET}/funding", FundingViewSet.as_view({"get": "retrieve", "post": "create"}), name="api-event-budget-funding"
+    ),
     api_path(f"{BUDGET}/last-year", LastYearViewSet.as_view({"get": "retrieve"}), name="api-last-year"),
     api_path(f"{BUDGET}/ledger", LedgerViewSet.as_view({"get": "list"}), name="api-ledger"),
     api_path(f"{BUDGET}/history", HistoryViewSet.as_view({"get": "list"}), name="api-history"),
@@ -165,6 +170,7 @@ urlpatterns = [
     api_path(f"{SCOPED}/refresh-cache", StatusViewSet.as_view({"post": "refresh"}), name="api-scoped-refresh"),
     api_path(f"{SCOPED}/windows", StatusViewSet.as_view({"get": "windows"}), name="api-scoped-windows"),
     api_path(f"{SCOPED}/check-constraints", CheckViewSet.as_view({"post": "one"}), name="api-scoped-check"),
+    api_path(f"{SCOPED}/what-if", WhatIfViewSet.as_view({"get": "retrieve"}), name="api-what-if"),
     api_path(f"{SCOPED}/usage", UsageViewSet.as_view(ALL), name="api-usage"),
     api_path(f"{SCOPED}/usage/summary", UsageViewSet.as_view({"get": "summary"}), name="api-usage-summary"),
     api_path(f"{SCOPED}/usage/<uuid:usage_id>", UsageViewSet.as_view({"get": "retrieve"}), name="api-usage-entry"),

@@ -28,7 +28,7 @@ from budgets.views.scoped_page import ScopedPage, scoped_context, scoped_page_or
 from budgets.views.scoped_words import window_in_words
 from budgetsite.money.amounts import InvalidAmount
 from budgetsite.pages.access import PageRequest, page
-from budgetsite.pages.amounts import format_amount
+from budgetsite.pages.amounts import format_amount, format_usage
 from budgetsite.pages.keyset import keyset_page
 from budgetsite.tenancy.scope import deleted_rows_visible
 
@@ -74,7 +74,7 @@ def company_usage_take_back(request: PageRequest, budget_id: UUID, entry_id: UUI
         except BudgetProblem as problem:
             messages.error(request, str(problem))
         else:
-            amount = format_amount(abs(entry.actual_delta), entry.currency)
+            amount = format_usage(abs(entry.actual_delta), entry.currency)
             messages.success(request, f"{amount} {entry.currency} are taken back.")
         return redirect("budgets:company_entries", budget_id)
     context = scoped_context(request, shown) | {
@@ -124,7 +124,7 @@ def company_reservation_release(request: PageRequest, budget_id: UUID, reservati
             raise Http404 from problem
         messages.error(request, str(problem))
     else:
-        amount = format_amount(reservation.amount, reservation.currency)
+        amount = format_usage(reservation.amount, reservation.currency)
         messages.success(request, f"{amount} {reservation.currency} are no longer reserved.")
     return redirect("budgets:company_budget", _back(request) or budget_id)
 

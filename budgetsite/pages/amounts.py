@@ -22,6 +22,15 @@ def format_money(value: Decimal, currency: str) -> str:
     return _with_real_minus(amounts.format_money(value, currency, _reader_language()))
 
 
+def format_usage(value: Decimal, currency: str) -> str:
+    """Return an amount of usage: as `format_amount`, with up to six decimals where the currency's do not say it all."""
+    if amounts.quantize(value, currency) == value:
+        return format_amount(value, currency)
+    return _with_real_minus(
+        format_decimal(value, format="#,##0.######", locale=amounts.babel_locale(_reader_language()))
+    )
+
+
 def format_percentage(value: Decimal | None) -> str:
     """Return a percentage with its two decimals; a dash where there is none (nothing budgeted)."""
     if value is None:

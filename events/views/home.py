@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from alerts.selectors import alerts_to_answer
 from budgets.models import EventBudget
 from budgets.selectors.approvals import waiting_for_me
+from budgets.selectors.company_tree import grave_budgets
 from budgets.selectors.event_list import budgets_over, drafts_to_finish, upcoming_events
 from budgets.selectors.expense_approvals import expenses_waiting
 from budgets.selectors.transfers import transfers_waiting
@@ -40,16 +41,18 @@ def home(request: PageRequest) -> HttpResponseBase:
         expenses = expenses_waiting(account=request.account, **asking).to_decide[:SHOWN]
     alerts = list(alerts_to_answer(**asking)[:SHOWN])
     drafts = drafts_to_finish(**asking, limit=SHOWN)
+    now = timezone.now()
     context = {
         "approvals": approvals,
         "transfers": transfers,
         "expenses": expenses,
         "alerts": alerts,
         "over": budgets_over(**asking, limit=SHOWN),
+        "company_budgets": grave_budgets(now=now) if may(request.role, "scoped_budgets.view") else [],
         "drafts": drafts,
         "shown": SHOWN,
         "waiting": _in_words(facts_for(request), drafts=len(drafts)),
-        "upcoming": upcoming_events(**asking, now=timezone.now(), limit=SHOWN),
+        "upcoming": upcoming_events(**asking, now=now, limit=SHOWN),
         "may_change": may(request.role, "events.change"),
     }
     return render(request, "events/home.html", context)

@@ -27,6 +27,13 @@ def signed_amount(value: Decimal, currency: str) -> str:
 
 
 @register.filter
+def signed_usage(value: Decimal, currency: str) -> str:
+    """`{{ entry.actual_delta|signed_usage:currency }}`: a change by usage, whose fractions of a cent are shown."""
+    text = amounts.format_usage(value, currency)
+    return f"+{text}" if value > 0 else text
+
+
+@register.filter
 def absolute_amount(value: Decimal, currency: str) -> str:
     """`{{ delta|absolute_amount:currency }}`: without its sign, where the sentence says which way it went."""
     return amounts.format_amount(abs(value), currency)
