@@ -22,8 +22,8 @@ from budgetsite.tenancy.scope import current_scope, require_tenant_id
 
 # What `held_alert` reads, of `alerts_budgetalert a`.
 HELD_COLUMNS = (
-    "a.id, a.scoped_budget_id, a.window_start, a.line_item_id, a.alert_type, a.level, a.threshold, a.utilization, "
-    "a.overrun_amount, a.message, a.is_acknowledged, a.resolved"
+    "a.id, a.scoped_budget_id, a.window_start, a.window_end, a.line_item_id, a.alert_type, a.level, a.threshold, "
+    "a.utilization, a.overrun_amount, a.message, a.is_acknowledged, a.resolved"
 )
 
 # What an event tells of the alert `a`, which is its subject.
@@ -99,6 +99,11 @@ class Held:
     resolved: bool
     scoped_budget_id: UUID | None = None
     window_start: datetime | None = None
+    window_end: datetime | None = None
+
+    def is_in(self, start: datetime | None, end: datetime | None) -> bool:
+        """Whether it is about the window with these bounds; None and None for an event's budget."""
+        return (self.window_start, self.window_end) == (start, end)
 
     def is_outdone_by(self, demand: Demand) -> bool:
         """Whether `demand` is news: a higher step, or more overspend."""
@@ -138,7 +143,7 @@ class _Plan:
         subject, demands = comparison.subject, comparison.demands
         held = {}
         for alert in comparison.held:
-            if alert.window_start == subject.window_start:
+            if alert.is_in(subject.window_start, subject.window_end):
                 held[alert.demand.key] = alert
             else:
                 # Of a window that is over.
@@ -232,8 +237,13 @@ def held_alert(row: Mapping[str, Any]) -> Held:
         is_acknowledged=row["is_acknowledged"],
         resolved=row["resolved"],
         scoped_budget_id=UUID(row["scoped_budget_id"]) if row["scoped_budget_id"] else None,
-        window_start=datetime.fromisoformat(row["window_start"]) if row["window_start"] else None,
+        window_start=_moment(row["window_start"]),
+        window_end=_moment(row["window_end"]),
     )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def json_rows(column: str | None) -> list[dict[str, Any]]:

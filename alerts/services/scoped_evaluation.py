@@ -30,7 +30,7 @@ from alerts.services.following import (
 )
 from alerts.services.rule_values import DEFAULT_RULE
 from alerts.services.scoped_demands import demands_of_figures, demands_of_forecast, step_of
-from budgets.models import ScopedBudget
+from budgets.models import Enforcement, ScopedBudget
 from budgets.selectors.scoped_status import Standing, standings, standings_of
 from budgets.services.counting import Counted
 from budgets.services.hierarchy import ChainBudget, hold_hierarchy, read_chain
@@ -91,7 +91,7 @@ class _Judged:
             held=[
                 alert
                 for alert in held
-                if alert.window_start != self.window.start
+                if not alert.is_in(self.window.start, self.window.end)
                 or (alert.demand.alert_type in self.kinds and not self.leaves_window)
             ],
         )
@@ -106,7 +106,7 @@ def evaluate_counted(counted: Sequence[Counted], *, now: datetime) -> None:
     """
     crossed, soft = [], []
     for one in counted:
-        if not _is_current(one, now):
+        if one.budget.enforcement == Enforcement.IGNORE or not _is_current(one, now):
             continue
         if one.before is None or one.after is None:
             soft.append(one.budget.id)
