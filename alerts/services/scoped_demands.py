@@ -11,14 +11,12 @@ from budgets.selectors.forecast.burn import burn_forecast
 from budgets.selectors.scoped_status import Standing
 from budgets.services.hierarchy import ChainBudget
 from budgets.services.scoped_figures import ZERO, WindowFigures
-from budgets.services.scoped_thresholds import Threshold, reached_by
+from budgets.services.scoped_thresholds import STATUS_LEVELS, Threshold, reached_by
 from budgetsite.money import ratios
 from budgetsite.money.amounts import format_amount, quantize
 
 HUNDRED = Decimal("100.00")
 _WARNING = Decimal("80.00")
-# What holds for a budget without thresholds of its own: the levels of its status (design §8).
-STATUS_LEVELS = tuple(Threshold(Decimal(mark), (ThresholdAction.NOTIFY,)) for mark in ("80.00", "95.00", "100.00"))
 # A forecast so far beyond the limit is critical.
 _FAR_BEYOND = Decimal("120.00")
 _WHAT_FOLLOWS = {

@@ -10,10 +10,11 @@ from uuid import UUID
 
 from django.db import connection
 
+from budgets.models import Enforcement
 from budgets.services.expired_reservations import expired_reserved
 from budgets.services.hierarchy import ChainBudget, read_chains
 from budgets.services.scoped_figures import ZERO, WindowFigures
-from budgets.services.scoped_thresholds import Threshold, reached_by
+from budgets.services.scoped_thresholds import STATUS_LEVELS, Threshold, reached_by
 from budgets.services.windows import Window, current_window, days_elapsed, days_in_force, days_remaining, is_in_force
 from budgetsite.money.amounts import quantize
 from budgetsite.tenancy.scope import require_tenant_id
@@ -82,6 +83,17 @@ class Standing:
     def reached(self) -> list[Threshold]:
         """The thresholds that what is used has reached, the lowest first."""
         return reached_by(self.budget.thresholds, used=self.figures.used, amount=self.budget.amount)
+
+    @property
+    def alerting(self) -> list[Threshold]:
+        """What its alerts are about, the lowest first: its own thresholds, or the levels of its status without any.
+
+        A budget that only counts alerts nobody.
+        """
+        if self.budget.enforcement == Enforcement.IGNORE:
+            return []
+        thresholds = self.budget.thresholds or STATUS_LEVELS
+        return reached_by(thresholds, used=self.figures.used, amount=self.budget.amount)
 
     @property
     def is_in_force(self) -> bool:

@@ -43,6 +43,10 @@ class Threshold:
         }
 
 
+# What alerts of a budget without thresholds of its own are about: the levels of its status (design §8).
+STATUS_LEVELS = tuple(Threshold(Decimal(mark), (ThresholdAction.NOTIFY,)) for mark in ("80.00", "95.00", "100.00"))
+
+
 def make_thresholds(given: Iterable[Mapping[str, Any]]) -> tuple[Threshold, ...]:
     """Return validated input (`threshold`, `actions`, `channels`, `message`) as thresholds, the lowest first."""
     return tuple(sorted((_threshold(row) for row in given), key=lambda threshold: threshold.percentage))
