@@ -22,6 +22,7 @@ DECISIONS = {
     "archive": "Archived",
     "revise": "Opened for revision",
     "discard": "Revision discarded",
+    "fund": "Paid from elsewhere",
 }
 
 

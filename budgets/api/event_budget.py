@@ -94,12 +94,16 @@ class EventBudgetViewSet(BudgetViewSet):
             "notes": values.get("notes", ""),
         }
         if "template_id" in values:
-            return open_budget_from_template(template_id=values["template_id"], **opening)
+            return open_budget_from_template(
+                template_id=values["template_id"], funded_by=values.get("funded_by"), **opening
+            )
         if "copy_from" in values:
             source = self.find(values["copy_from"])
             how = {name: values[name] for name in ("factor", "basis") if name in values}
             return copy_budget(source_id=source.pk, **how, **opening)
-        return create_event_budget(line_items=values.get("line_items", []), **opening)
+        return create_event_budget(
+            line_items=values.get("line_items", []), funded_by=values.get("funded_by"), **opening
+        )
 
     @extend_schema(
         summary="Counts by status, sums by status and category",

@@ -36,6 +36,9 @@ class BudgetInput(EventOfBudgetInput):
         help_text="The ceiling. Without it (or with 0) the total follows the sum of the lines.",
     )
     notes = serializers.CharField(max_length=LONGEST_TEXT, required=False, allow_blank=True)
+    funded_by = serializers.UUIDField(
+        required=False, allow_null=True, help_text="The scoped budget that pays, chosen by an owner or a manager."
+    )
     line_items = LineItemInput(many=True, required=False, max_length=MAX_LINES)  # type: ignore[call-arg]
     template_id = serializers.UUIDField(required=False, help_text="Instead of `line_items`: those of a template.")
     copy_from = serializers.UUIDField(
@@ -50,6 +53,9 @@ class BudgetInput(EventOfBudgetInput):
         plans = [name for name in ("template_id", "copy_from", "line_items") if attrs.get(name)]
         if len(plans) > 1:
             raise field_refusal(plans[0], "ambiguous", f"Send one of these: {' or '.join(plans)}.")
+        if attrs.get("funded_by") and "copy_from" in attrs:
+            message = "A copy is paid as what it is copied from: set what pays afterwards, at …/funding."
+            raise field_refusal("funded_by", "ambiguous", message)
         for name in ("factor", "basis"):
             if name in attrs and "copy_from" not in attrs:
                 raise field_refusal(name, "ambiguous", f"“{name}” is about a copy: send copy_from too.")

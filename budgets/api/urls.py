@@ -155,7 +155,9 @@ urlpatterns = [
         name="api-expense-policy",
     ),
     api_path(
-        f"{BUDGET}/funding", FundingViewSet.as_view({"get": "retrieve", "post": "create"}), name="api-event-budget-funding"
+        f"{BUDGET}/funding",
+        FundingViewSet.as_view({"get": "retrieve", "post": "create"}),
+        name="api-event-budget-funding",
     ),
     api_path(f"{BUDGET}/last-year", LastYearViewSet.as_view({"get": "retrieve"}), name="api-last-year"),
     api_path(f"{BUDGET}/ledger", LedgerViewSet.as_view({"get": "list"}), name="api-ledger"),

@@ -84,5 +84,5 @@ class DecisionViewSet(BudgetViewSet):
     def list(self, request: Request, budget_id: UUID) -> Response:
         budget = self.find(budget_id)
         decisions = BudgetDecision.objects.filter(budget=budget).select_related("actor")
-        # A later decision has a higher version; the time alone could tie.
-        return self.page_of(decisions.order_by("-version", "-id"), answers.decision_answer)
+        # A later decision of the plan has a higher version; the time alone could tie.
+        return self.page_of(decisions.order_by("-version", "-created_at", "-id"), answers.decision_answer)

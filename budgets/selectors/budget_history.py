@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
-from budgets.models import BudgetLineItem, Category, EventBudget, PlanDriver
+from budgets.models import BudgetLineItem, Category, EventBudget, PlanDriver, ScopedBudget
 from budgetsite.accounts.models import User
 from budgetsite.tenancy.scope import deleted_rows_visible, require_tenant_id
 
@@ -133,11 +133,17 @@ def _action(record: Any) -> str:
 
 
 def _names(budget: EventBudget) -> dict[str, dict[UUID, str]]:
-    """Return the names behind the ids that a line's record may have, by field."""
+    """Return the names behind the ids that a record may have, by field."""
     return {
         "category": dict(Category.objects.values_list("pk", "name")),
         "driver": dict(PlanDriver.objects.filter(budget=budget).values_list("pk", "name")),
+        "funded_by": dict(ScopedBudget.objects.filter(pk__in=_funders(budget)).values_list("pk", "name")),
     }
+
+
+def _funders(budget: EventBudget) -> QuerySet[Any]:
+    """Return the ids of all that ever paid for a budget."""
+    return _history(EventBudget).filter(id=budget.pk, funded_by_id__isnull=False).values("funded_by_id")
 
 
 def _differences(old: Any, new: Any, names: dict[str, dict[UUID, str]]) -> Iterator[FieldChange]:

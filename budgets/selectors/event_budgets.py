@@ -17,12 +17,12 @@ _SUMS = {
 
 
 def budgets_in_sight(*, user_id: UUID, role: Role) -> QuerySet[EventBudget]:
-    """Return the budgets that this person may see, each with its event and its number of open alerts.
+    """Return the budgets that this person may see, each with its event, who pays, and its number of open alerts.
 
     One statement: `alerts_open` is a column of it.
     """
     budgets: QuerySet[EventBudget] = EventBudget.objects.visible_to(user_id=user_id, role=role)
-    return budgets.select_related("event").annotate(alerts_open=_open_alerts())
+    return budgets.select_related("event", "funded_by").annotate(alerts_open=_open_alerts())
 
 
 def lines_in_order(budget_id: UUID) -> QuerySet[BudgetLineItem]:

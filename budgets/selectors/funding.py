@@ -12,6 +12,18 @@ from budgets.services.funding import funding_chain
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """One budget of a chain; `room` is what it lets pass, None for any amount."""
+
+    standing: Standing
+    room: Decimal | None
+
+    @property
+    def has_room(self) -> bool:
+        return self.room is None or self.room > 0
+
+
+@dataclass(frozen=True, slots=True)
 class Funding:
     """`chain`: how the budget that pays and all above it stand, from the leaf up."""
 
@@ -25,6 +37,15 @@ class Funding:
     def path(self) -> str:
         """The names from the top down: “Season 2026 › Catering”."""
         return " › ".join(standing.budget.name for standing in reversed(self.chain))
+
+    @property
+    def places(self) -> list[Place]:
+        return [Place(standing, room_in(standing)) for standing in self.chain]
+
+    @property
+    def has_room(self) -> bool:
+        """Whether anything may still be promised."""
+        return self.room is None or self.room > 0
 
     @property
     def tightest(self) -> Standing | None:

@@ -24,6 +24,7 @@ from budgets.models import (
     BudgetStatus,
     Category,
     EventBudget,
+    ScopedBudget,
 )
 from budgets.services.problems import BudgetProblem
 from budgets.services.revision import TRANSFERRED
@@ -188,6 +189,7 @@ def _budget_at(
         variance_percentage=ratios.variance_percentage(in_force_total, figures.actual),
         notes=then.notes,
         copied_from_id=then.copied_from_id,
+        funded_by=ScopedBudget.objects.filter(pk=then.funded_by_id).first() if then.funded_by_id else None,
         submitted_by=then.submitted_by,
         submitted_at=then.submitted_at,
         approved_by=then.approved_by,

@@ -141,9 +141,11 @@ class Refusal:
             "budget_id": str(self.budget_id),
             "name": self.name,
             "scope_type": self.scope_type,
+            "scope_id": self.scope_id,
             "reason": self.reason,
             "action": self.action,
             "remaining": usage_to_json(self.remaining, self.currency),
+            "currency": self.currency,
         }
 
 

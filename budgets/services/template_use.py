@@ -161,6 +161,7 @@ def open_budget_from_template(
     acting_user: User,
     total_budget_amount: Decimal | None = None,
     notes: str = "",
+    funded_by: UUID | None = None,
 ) -> EventBudget:
     """Open an event's budget with a template's lines; those per guest follow the number that the event expects.
 
@@ -171,7 +172,11 @@ def open_budget_from_template(
     if template is None:
         raise TemplateNotFound(template_id)
     budget = create_event_budget(
-        event=event, acting_user=acting_user, total_budget_amount=total_budget_amount, notes=notes
+        event=event,
+        acting_user=acting_user,
+        total_budget_amount=total_budget_amount,
+        notes=notes,
+        funded_by=funded_by,
     )
     event = budget.event
     planned = lines_from_template(

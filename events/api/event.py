@@ -75,6 +75,12 @@ class EventInput(serializers.Serializer):
         allow_null=True,
         help_text="The ceiling of the event's budget, which is opened with it. Without it there is no budget.",
     )
+    funded_by = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        help_text="The scoped budget that pays for the event's budget, which is opened with it; chosen by an owner "
+        "or a manager. Of an event that is there it is changed at its budget's …/funding.",
+    )
     currency = serializers.CharField(max_length=3, required=False, help_text="The account's, unless given.")
     event_date = MomentField(help_text="When it begins.")
     registration_start_date = MomentField()
@@ -279,8 +285,11 @@ class EventViewSet(ContractViewSet):
         )
         amount = values.pop("event_budget_amount", None)
         if event is not None:
-            # The options of an event that is there are changed at their own addresses.
+            # The options of an event that is there are changed at their own addresses, and so is what pays for it.
             values.pop("options", None)
+            if values.pop("funded_by", None) is not None:
+                message = "What pays for an event is changed at its budget: POST /event-budgets/{id}/funding."
+                raise field_refusal("funded_by", "not_changed_here", message)
         if "venue_id" in values:
             values["venue"] = _venue(values.pop("venue_id"))
         for attr in ("client", "organizer"):

@@ -91,9 +91,11 @@ class FundingRefusalAnswer(serializers.Serializer):
     budget_id = serializers.UUIDField()
     name = serializers.CharField()
     scope_type = serializers.CharField()
+    scope_id = serializers.CharField()
     reason = serializers.CharField()
     action = serializers.CharField(help_text="The strictest of its thresholds that would be reached.")
     remaining = serializers.CharField(help_text="What it has left now; negative when it is overspent.")
+    currency = serializers.CharField()
 
 
 class TierAnswer(serializers.Serializer):

@@ -175,9 +175,11 @@ def test_the_api_names_who_refuses_to_the_team_and_not_to_guests(account, owner,
             "budget_id": str(catering.pk),
             "name": "Catering",
             "scope_type": "organization",
+            "scope_id": "Catering",
             "reason": "“Catering” has 5.00 CAD left, and 20.00 CAD do not fit.",
             "action": "block-all",
             "remaining": "5.00",
+            "currency": "CAD",
         }
         assert [refusal["name"] for refusal in refused.json["conflicts"][0]["refusals"]] == ["Catering", "Season"]
         body = {"event_option_id": str(option.pk)}

@@ -19,6 +19,11 @@ class AwaitingAnswer(serializers.Serializer):
     since = serializers.DateTimeField()
 
 
+class FunderAnswer(serializers.Serializer):
+    id = serializers.UUIDField()
+    name = serializers.CharField(help_text="Empty when it was deleted.")
+
+
 class BudgetAnswer(serializers.Serializer):
     id = serializers.UUIDField()
     event_id = serializers.UUIDField()
@@ -50,6 +55,9 @@ class BudgetAnswer(serializers.Serializer):
     projected_result_amount = MoneyField(allow_null=True, help_text="Expected income less the total.")
     result_amount = MoneyField(allow_null=True, help_text="Income less actual.")
     alerts_open = serializers.IntegerField(help_text="How many alerts are not resolved.")
+    funded_by = FunderAnswer(
+        allow_null=True, help_text="The scoped budget that pays; null where none does, and for a client."
+    )
     notes = serializers.CharField()
     submitted_by = serializers.UUIDField(allow_null=True)
     submitted_at = serializers.DateTimeField(allow_null=True)
@@ -103,6 +111,7 @@ def budget_answer(budget: EventBudget) -> dict[str, Any]:
         "projected_result_amount": amount_to_json(budget.projected_result_amount, currency),
         "result_amount": amount_to_json(budget.result_amount, currency),
         "alerts_open": budget.alerts_open,  # type: ignore[attr-defined]
+        "funded_by": _funder(budget),
         "notes": budget.notes,
         "submitted_by": budget.submitted_by_id,
         "submitted_at": budget.submitted_at,
@@ -112,6 +121,14 @@ def budget_answer(budget: EventBudget) -> dict[str, Any]:
         "created_at": budget.created_at,
         "updated_at": budget.updated_at,
     }
+
+
+def _funder(budget: EventBudget) -> dict[str, Any] | None:
+    if budget.funded_by_id is None:
+        return None
+    # A deleted one is out of sight.
+    funder = budget.funded_by
+    return {"id": str(budget.funded_by_id), "name": "" if funder is None else funder.name}
 
 
 def _awaiting(budget: EventBudget) -> dict[str, Any] | None:
@@ -140,9 +157,9 @@ def budget_detail(budget: EventBudget) -> dict[str, Any]:
 
 
 def without_internals(answer: dict[str, Any]) -> dict[str, Any]:
-    """Take from a budget's answer what the team keeps to itself: income, the result, and the notes of lines."""
+    """Take from a budget's answer what the team keeps to itself: income, the result, who pays, and notes of lines."""
     hidden = dict.fromkeys(
-        ("projected_income_amount", "total_income_amount", "projected_result_amount", "result_amount")
+        ("projected_income_amount", "total_income_amount", "projected_result_amount", "result_amount", "funded_by")
     )
     if "line_items" not in answer:
         return answer | hidden
