@@ -22,9 +22,9 @@ from budgetsite.tenancy.scope import require_tenant_id
 INSTALMENT, BILL, AGREED = "instalment", "bill", "agreed"
 OVERDUE, UPCOMING = "overdue", "upcoming"
 
-# Bills are covered in the order in which they are due, by payments made and planned and by credit notes, as
-# budgets.services.expense_payments says.
-_DUE = """
+# Rows of what is due, from a CTE `mine` of expenses. Bills are covered in the order in which they are due, by payments
+# made and planned and by credit notes, as budgets.services.expense_payments says.
+DUE = """
     SELECT 'instalment' AS kind, payment.id, mine.id AS expense_id, payment.due_date, payment.amount,
            mine.currency, mine.today
     FROM mine JOIN budgets_expensepayment payment ON payment.tenant_id = %(tenant)s AND payment.expense_id = mine.id
@@ -206,7 +206,7 @@ def _ask(
     asked = select.format(conditions=" AND ".join(conditions))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"WITH mine ({columns}) AS ({mine}), due AS ({_DUE}) {asked}",
+            f"WITH mine ({columns}) AS ({mine}), due AS ({DUE}) {asked}",
             {
                 **dict(zip(names, mine_params, strict=True)),
                 "tenant": require_tenant_id(),

@@ -9,15 +9,16 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from django.db import connection
 from django.utils import formats
 
-from budgets.models import EntryKind, EntrySource, ScopedBudget
+from budgets.models import EntryKind, EntrySource
 from budgets.selectors.report_groups import GroupBy, Grouping
 from budgets.selectors.report_range import Range, RangeProblem
+from budgets.services.windows import HasCalendar
 from budgetsite.money.allocation import round_together
 from budgetsite.tenancy.scope import deleted_rows_visible, require_tenant_id
 
@@ -80,6 +81,17 @@ _REPORT = """
 """
 
 
+class Reported(HasCalendar, Protocol):
+    """A `ScopedBudget`, or a budget of a chain."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def currency(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """Entries with something in common. `key` is None for those that have nothing to be grouped by.
@@ -125,7 +137,7 @@ class Spender:
 class ScopedReport:
     """Amounts in the budget's currency. `reserved` is held by reservations that were made within the range."""
 
-    budget: ScopedBudget
+    budget: Reported
     range: Range
     grouping: Grouping
     groups: list[Group]
@@ -146,7 +158,7 @@ class ScopedReport:
 _Shared = TypeVar("_Shared", Group, Spender)
 
 
-def scoped_report(budget: ScopedBudget, *, days: Range, grouping: Grouping, now: datetime) -> ScopedReport:
+def scoped_report(budget: Reported, *, days: Range, grouping: Grouping, now: datetime) -> ScopedReport:
     """Return what counted in a budget within the range. Of this window its sums are the status' figures.
 
     Stretches of time come in their order, also those in which nothing moved; other groups by what was spent, the
@@ -200,7 +212,7 @@ def shares_of(amounts: Sequence[Decimal]) -> list[Decimal | None]:
     return [share if amount > 0 else None for amount, share in zip(amounts, rounded, strict=True)]
 
 
-def _rows(budget: ScopedBudget, days: Range, grouping: Grouping, now: datetime) -> list[Any]:
+def _rows(budget: Reported, days: Range, grouping: Grouping, now: datetime) -> list[Any]:
     sql = grouping.sql
     statement = _REPORT.format(
         place=sql.place,
@@ -212,7 +224,7 @@ def _rows(budget: ScopedBudget, days: Range, grouping: Grouping, now: datetime) 
     )
     parameters = {
         "tenant": require_tenant_id(),
-        "node": budget.pk,
+        "node": budget.id,
         "start": days.start,
         "end": days.end,
         "now": now,
