@@ -76,6 +76,8 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "registrations.decide": _ORGANIZERS,
     "registrations.check_in": _ORGANIZERS,
     "registrations.report": _ORGANIZERS,
+    "webhooks.view": _MANAGERS,
+    "webhooks.change": _MANAGERS,
     "people.view": BACK_OFFICE,
     "people.change": _MANAGERS,
     "privacy.view_log": _MANAGERS,

@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "budgetsite.encryption",
     "budgetsite.privacy",
     "budgetsite.outbox",
+    "budgetsite.webhooks",
     "budgetsite.operations.apps.OperationsConfig",
     "budgetsite.api",
     "budgetsite.pages",
@@ -149,6 +150,15 @@ CELERY_BEAT_SCHEDULE = {
         "task": "budgetsite.outbox.tasks.prune_outbox",
         "schedule": crontab(hour=4, minute=45),
     },
+    "send webhooks again, and those that nothing has started": {
+        "task": "budgetsite.webhooks.tasks.send_webhooks",
+        "schedule": timedelta(seconds=5),
+        "options": {"expires": 5},
+    },
+    "remove old deliveries of webhooks": {
+        "task": "budgetsite.webhooks.tasks.prune_webhooks",
+        "schedule": crontab(hour=4, minute=50),
+    },
     "prove every account's ledger": {
         "task": "budgets.tasks.verify_ledgers",
         "schedule": crontab(hour=3, minute=15),
@@ -202,6 +212,12 @@ CELERY_BEAT_SCHEDULE = {
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 5}
 # What everybody has been told goes after so many days.
 OUTBOX_RETENTION_DAYS = env.int("OUTBOX_RETENTION_DAYS", default=30)
+
+# Networks that are not on the public internet and that accounts may have webhooks sent to, without TLS too.
+WEBHOOK_ALLOWED_NETWORKS = env.list("WEBHOOK_ALLOWED_NETWORKS", default=[])
+# A webhook that has failed for so long is paused, and what it was told is kept for so long.
+WEBHOOK_PAUSE_AFTER_DAYS = env.int("WEBHOOK_PAUSE_AFTER_DAYS", default=5)
+WEBHOOK_RETENTION_DAYS = env.int("WEBHOOK_RETENTION_DAYS", default=30)
 
 # --- People ---------------------------------------------------------------------------------------------------------
 
@@ -309,6 +325,8 @@ SPECTACULAR_SETTINGS = {
         "CopyBasis": "budgets.services.budget_copy.CopyBasis",
         "LineKind": "budgets.models.LineKind",
         "MachineAction": "budgets.api.api_key.MACHINE_ACTION_CHOICES",
+        "DeliveryStatus": "budgetsite.webhooks.models.DeliveryStatus",
+        "PauseReason": "budgetsite.webhooks.models.PauseReason",
         "DeliveryStatus": "budgetsite.webhooks.models.DeliveryStatus",
         "PauseReason": "budgetsite.webhooks.models.PauseReason",
         "RevisionState": "budgets.selectors.revisions.REVISION_STATES",

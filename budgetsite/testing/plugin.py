@@ -15,7 +15,7 @@ settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
 
 
-MODULES = ("background", "browser", "database", "mail", "people", "template_database")
+MODULES = ("background", "browser", "database", "mail", "people", "receivers", "template_database")
 # `account` asks for the database when it runs.
 _NEED_DATABASE = frozenset({"django_db_setup", "account"})
 FIXTURES = [f"budgetsite.testing.{module}" for module in MODULES]

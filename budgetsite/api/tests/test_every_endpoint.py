@@ -35,6 +35,8 @@ from budgetsite.testing.papers import png
 from budgetsite.testing.people import make_member
 from budgetsite.testing.rest import RestClient, rest_client
 from budgetsite.testing.scoped_budgets import make_scoped_budget, spend
+from budgetsite.webhooks.services.delivery import send_test
+from budgetsite.webhooks.services.endpoint import create_endpoint
 from events.models import Venue
 from registrations.models import EventOption, EventRegistration, PickupSlot, WaitlistEntry
 
@@ -113,6 +115,7 @@ def rows_of(account: Account) -> dict[str, Any]:
         )
         expense = make_expense(budget, owner, line_item=line, vendor=f"Florist of {account.slug}", stage="invoiced")
         acting: dict[str, Any] = {"acting_user": owner, "acting_role": Role.OWNER, "now": NOW}
+        webhook = create_endpoint(acting_user=owner, url="https://example.org/hooks").endpoint
         scoped = make_scoped_budget(account, owner, scope_type="team", scope_id=f"Kitchen of {account.slug}")
         held = reserve(budget_id=scoped.pk, amount=Decimal(1), ttl_seconds=60, acting_user=owner, now=scoped.created_at)
         return {
@@ -146,6 +149,8 @@ def rows_of(account: Account) -> dict[str, Any]:
             "exchange_rate_id": create_rate(
                 acting_user=owner, base_currency="EUR", quote_currency="CAD", on_date=NOW.date(), rate=Decimal("1.6")
             ).pk,
+            "webhook_id": webhook.pk,
+            "delivery_id": send_test(endpoint_id=webhook.pk, acting_user=owner, now=NOW).pk,
             "rule_id": create_approval_rule(acting_user=owner, role="owner", currency="CAD").pk,
         }
 

@@ -10,6 +10,7 @@ from budgetsite.tenancy.isolation import isolation_problems, tenant_models
 from budgetsite.tenancy.scope import NoTenant, Scope, deleted_rows_visible, scope, tenant_scope
 from budgetsite.testing.budgets import make_budget, make_event, make_line
 from budgetsite.testing.people import make_account, make_member
+from budgetsite.webhooks.models import WebhookAttempt
 from events.models import Event, Venue
 from registrations.models import CheckIn
 
@@ -23,6 +24,7 @@ APPEND_ONLY = {
     OutboxEvent,
     PersonalDataAccess,
     PlanLine,
+    WebhookAttempt,
 }
 
 

@@ -1,0 +1,1 @@
+"""What is done with webhooks: the account's endpoints, telling events, sending them."""

@@ -1,0 +1,255 @@
+"""Sending what waits: at least once, never long by one receiver, and recorded attempt by attempt.
+
+A delivery is claimed with a lease in one short transaction, sent without any, and what came of it is recorded in a
+third. A worker that dies between leaves a lease that runs out; the message then is sent again with the same id. Claims
+go by endpoint, whose row is locked meanwhile, so that no endpoint has more in flight than its share; one that fails has
+one at a time, and is left alone between them. So a receiver that hangs costs one thread of many for some seconds, and
+then nothing for minutes.
+"""
+
+import random
+import time
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import connections, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from budgetsite.outbox.services import record_event
+from budgetsite.tenancy.scope import tenant_scope
+from budgetsite.webhooks.connections import Answer, post
+from budgetsite.webhooks.models import (
+    DeliveryStatus,
+    PauseReason,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookSecret,
+)
+from budgetsite.webhooks.services.endpoint import store_health
+from budgetsite.webhooks.signing import signed_headers
+
+SENDERS = 16
+OF_ONE_ENDPOINT = 6
+# Longer than any attempt takes, a slow name server included.
+LEASE = timedelta(seconds=90)
+# Waits between the attempts at one delivery, about a day together; each a fifth more or less.
+RETRY_AFTER = [
+    timedelta(seconds=5), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2),
+    timedelta(hours=5), timedelta(hours=8), timedelta(hours=9),
+]  # fmt: skip
+LONGEST_WAIT = timedelta(days=1)
+# A receiver that failed is left alone: a second, doubled each time it fails again.
+LONGEST_REST = timedelta(minutes=5)
+ANSWER_CHARACTERS = 1_000
+_DUE = """
+    SELECT e.tenant_id, e.id FROM webhooks_webhookendpoint e
+    WHERE e.deleted_at IS NULL AND e.paused_at IS NULL
+      AND (e.resting_until IS NULL OR e.resting_until <= statement_timestamp())
+      AND EXISTS (
+          SELECT FROM webhooks_webhookdelivery d
+          WHERE d.tenant_id = e.tenant_id AND d.endpoint_id = e.id AND d.status = 'waiting'
+            AND d.next_attempt_at <= statement_timestamp()
+            AND (d.leased_until IS NULL OR d.leased_until <= statement_timestamp())
+      )
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One attempt under way, and all that it needs: whoever sends it asks the database nothing."""
+
+    tenant_id: UUID
+    endpoint_id: UUID
+    delivery_id: UUID
+    lease: UUID
+    url: str
+    secrets: tuple[str, ...]
+    event_id: UUID
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    started_at: datetime
+    duration_ms: int
+    answer: Answer
+
+    @property
+    def is_success(self) -> bool:
+        return self.answer.status_code is not None and 200 <= self.answer.status_code < 300
+
+
+def send_due(*, seconds: float) -> bool:
+    """Send what is due, of all accounts, and begin nothing new after `seconds`; return whether more may be due.
+
+    Commits step by step: call it outside any transaction.
+    """
+    until = time.monotonic() + seconds
+    flying: dict[Future[Attempted], Outgoing] = {}
+    with ThreadPoolExecutor(SENDERS) as pool:
+        while True:
+            goes_on = time.monotonic() < until
+            if goes_on and len(flying) < SENDERS:
+                for outgoing in claim_due(room=SENDERS - len(flying)):
+                    flying[pool.submit(attempt, outgoing)] = outgoing
+            if not flying:
+                return not goes_on
+            done, _ = wait(flying, timeout=0.5, return_when=FIRST_COMPLETED)
+            for future in done:
+                record(flying.pop(future), future.result())
+
+
+def claim_due(*, room: int) -> Iterator[Outgoing]:
+    """Claim up to `room` deliveries, of endpoints in any order."""
+    endpoints = _due_endpoints()
+    random.shuffle(endpoints)
+    for tenant_id, endpoint_id in endpoints:
+        if room <= 0:
+            return
+        with tenant_scope(tenant_id), transaction.atomic():
+            claimed = _claim(endpoint_id, room)
+        room -= len(claimed)
+        yield from claimed
+
+
+def _due_endpoints() -> list[tuple[UUID, UUID]]:
+    with connections["service"].cursor() as cursor:
+        cursor.execute(_DUE)
+        return list(cursor.fetchall())
+
+
+def _claim(endpoint_id: UUID, room: int) -> list[Outgoing]:
+    now = timezone.now()
+    free = WebhookEndpoint.objects.select_for_update(no_key=True, skip_locked=True)
+    endpoint = free.filter(Q(resting_until=None) | Q(resting_until__lte=now), pk=endpoint_id, paused_at=None).first()
+    if endpoint is None:
+        return []
+    waiting = WebhookDelivery.objects.filter(endpoint=endpoint, status=DeliveryStatus.WAITING)
+    under_way = waiting.filter(leased_until__gt=now).count()
+    share = min(room, (1 if endpoint.failures else OF_ONE_ENDPOINT) - under_way)
+    if share <= 0:
+        return []
+    due = waiting.filter(Q(leased_until=None) | Q(leased_until__lte=now), next_attempt_at__lte=now)
+    deliveries = list(due.order_by("next_attempt_at", "pk").select_for_update(no_key=True, skip_locked=True)[:share])
+    lease = uuid4()
+    WebhookDelivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries]).update(
+        lease=lease, leased_until=now + LEASE
+    )
+    good = WebhookSecret.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), endpoint=endpoint)
+    secrets = tuple(secret.text for secret in good.order_by(F("expires_at").desc(nulls_first=True), "pk"))
+    return [
+        Outgoing(
+            tenant_id=endpoint.tenant_id,
+            endpoint_id=endpoint.pk,
+            delivery_id=delivery.pk,
+            lease=lease,
+            url=endpoint.url,
+            secrets=secrets,
+            event_id=delivery.event_id,
+            body=delivery.body,
+        )
+        for delivery in deliveries
+    ]
+
+
+def attempt(outgoing: Outgoing) -> Attempted:
+    """Send one message. Called in a thread: it touches no database."""
+    started_at, began = timezone.now(), time.monotonic()
+    headers = signed_headers(
+        message_id=str(outgoing.event_id), body=outgoing.body, texts=outgoing.secrets, now=started_at
+    )
+    answer = post(
+        outgoing.url,
+        body=outgoing.body.encode(),
+        headers={
+            **headers,
+            "Content-Type": "application/json",
+            "User-Agent": "Budgetsite-Webhooks/1",
+            "Accept-Encoding": "identity",
+        },
+    )
+    return Attempted(started_at, int((time.monotonic() - began) * 1000), answer)
+
+
+def record(outgoing: Outgoing, attempted: Attempted) -> None:
+    """Keep what came of an attempt, and decide what is next for the delivery and for its endpoint.
+
+    Whoever comes late, after the lease was another's or the endpoint was deleted, changes nothing but the log.
+    """
+    with tenant_scope(outgoing.tenant_id), transaction.atomic():
+        endpoint = WebhookEndpoint.objects.select_for_update(no_key=True).filter(pk=outgoing.endpoint_id).first()
+        WebhookAttempt.objects.create(
+            delivery_id=outgoing.delivery_id,
+            started_at=attempted.started_at,
+            duration_ms=attempted.duration_ms,
+            status_code=attempted.answer.status_code,
+            problem=attempted.answer.problem,
+            answer=attempted.answer.text[:ANSWER_CHARACTERS],
+        )
+        delivery = (
+            WebhookDelivery.objects.select_for_update(no_key=True)
+            .filter(pk=outgoing.delivery_id, lease=outgoing.lease)
+            .first()
+        )
+        if delivery is None or endpoint is None:
+            return
+        now = timezone.now()
+        delivery.attempts += 1
+        delivery.lease = delivery.leased_until = None
+        if attempted.is_success:
+            delivery.status, delivery.delivered_at = DeliveryStatus.DELIVERED, now
+        elif delivery.is_test or delivery.attempts > len(RETRY_AFTER):
+            delivery.status = DeliveryStatus.FAILED
+        else:
+            delivery.next_attempt_at = now + _wait(delivery.attempts, attempted.answer.retry_after)
+        delivery.save()
+        if endpoint.url == outgoing.url:
+            _judge(endpoint, delivery, attempted, now)
+
+
+def _wait(attempts: int, retry_after: str) -> timedelta:
+    """Return how long to wait after so many attempts, or longer where the receiver asks for it (RFC 9110: seconds)."""
+    spread = RETRY_AFTER[attempts - 1] * random.uniform(0.8, 1.2)  # noqa: S311 - nobody gains by guessing it
+    asked = retry_after.strip()
+    wanted = timedelta(seconds=int(asked)) if asked.isascii() and asked.isdigit() and len(asked) < 9 else timedelta(0)
+    return max(spread, min(wanted, LONGEST_WAIT))
+
+
+def _judge(endpoint: WebhookEndpoint, delivery: WebhookDelivery, attempted: Attempted, now: datetime) -> None:
+    """Let an endpoint that works have all that waits; leave one that fails alone, and pause it after days."""
+    if attempted.is_success:
+        had_failed = endpoint.failures > 0
+        endpoint.failures, endpoint.failing_since, endpoint.resting_until = 0, None, None
+        endpoint.delivered_at = now
+        store_health(endpoint)
+        if had_failed:
+            WebhookDelivery.objects.filter(
+                endpoint=endpoint, status=DeliveryStatus.WAITING, next_attempt_at__gt=now
+            ).update(next_attempt_at=now)
+        return
+    if delivery.is_test:
+        return
+    endpoint.failures += 1
+    endpoint.failing_since = endpoint.failing_since or now
+    endpoint.resting_until = now + min(timedelta(seconds=2 ** min(endpoint.failures - 1, 20)), LONGEST_REST)
+    if attempted.answer.status_code == 410:
+        _pause(endpoint, PauseReason.GONE, now)
+    elif endpoint.failing_since <= now - timedelta(days=settings.WEBHOOK_PAUSE_AFTER_DAYS):
+        _pause(endpoint, PauseReason.FAILING, now)
+    else:
+        store_health(endpoint)
+
+
+def _pause(endpoint: WebhookEndpoint, reason: PauseReason, now: datetime) -> None:
+    if endpoint.is_paused:
+        store_health(endpoint)
+        return
+    endpoint.paused_at, endpoint.pause_reason = now, reason
+    endpoint.save()
+    record_event(kind="webhook.paused", subject_type="webhook", subject_id=endpoint.pk, payload={"reason": str(reason)})
