@@ -118,7 +118,10 @@ class StandingAnswer(serializers.Serializer):
     burn_rate = MoneyField(help_text="What was spent a day so far.")
     projected_total = MoneyField(help_text="At the window's end, if it goes on like this.")
     status = serializers.ChoiceField(choices=LEVEL_CHOICES)
-    active_alerts = ThresholdAnswer(many=True, help_text="The thresholds that are reached, the lowest first.")
+    active_alerts = ThresholdAnswer(
+        many=True,
+        help_text="The thresholds that are reached, the lowest first; the levels of the status where it has none.",
+    )
     is_in_force = serializers.BooleanField(help_text="It has begun and is not over.")
     entries_count = serializers.IntegerField()
     last_updated = serializers.DateTimeField(allow_null=True, help_text="Null while nothing was counted.")
@@ -152,7 +155,7 @@ def standing_answer(standing: Standing) -> dict[str, Any]:
         "burn_rate": amount_to_json(standing.burn_rate, budget.currency),
         "projected_total": amount_to_json(standing.projected_total, budget.currency),
         "status": standing.level.value,
-        "active_alerts": thresholds_answer(standing.reached),
+        "active_alerts": thresholds_answer(standing.alerting),
         "is_in_force": standing.is_in_force,
         "entries_count": figures.entries,
         "last_updated": standing.last_updated,

@@ -9,12 +9,10 @@ from uuid import UUID
 from django.db.models import Q
 
 from budgets.models import ScopedBudget, ThresholdAction
-from budgets.selectors.scoped_status import standings
+from budgets.selectors.scoped_status import Standing, chain_standings
 from budgets.services.constraints import Judgement, judge
-from budgets.services.hierarchy import ChainBudget, read_chain, read_chains
 from budgets.services.problems import BudgetProblem
 from budgets.services.scoped_problems import Refusal, ScopedBudgetNotFound
-from budgets.services.windows import is_in_force
 from budgetsite.money.amounts import parse_usage
 
 ZERO = Decimal(0)
@@ -71,8 +69,9 @@ def check_constraints(
 ) -> Verdict:
     """Judge an estimate by a scoped budget and all its ancestors. Raises `ScopedBudgetNotFound`, `InvalidAmount`."""
     estimate = parse_usage(estimated_cost, minimum=ZERO)
-    chain = read_chain(budget_id)
-    if not chain:
+    chain = chain_standings([budget_id], now=now)
+    # A chain is of no use without its leaf.
+    if not chain or chain[0].budget.id != budget_id:
         raise ScopedBudgetNotFound(budget_id)
     return _verdict(chain, estimate, currency, now)
 
@@ -102,10 +101,10 @@ def check_scopes(
     if reach is not None:
         _require_each(scopes, {(scope_type, scope_id) for _pk, scope_type, scope_id in found})
     wanted = {pk for pk, _scope_type, _scope_id in found}
-    chains = read_chains(wanted)
-    present = {budget.id for budget in chains if budget.id in wanted and is_in_force(budget, now)}
-    concerned = {place for budget in chains if budget.id in present for place in (*budget.path, budget.id)}
-    return _verdict([budget for budget in chains if budget.id in concerned], estimate, currency, now)
+    chains = chain_standings(wanted, now=now)
+    present = {standing.budget for standing in chains if standing.budget.id in wanted and standing.is_in_force}
+    concerned = {place for budget in present for place in (*budget.path, budget.id)}
+    return _verdict([standing for standing in chains if standing.budget.id in concerned], estimate, currency, now)
 
 
 def _require_each(scopes: Mapping[str, str], found: set[tuple[str, str]]) -> None:
@@ -114,12 +113,12 @@ def _require_each(scopes: Mapping[str, str], found: set[tuple[str, str]]) -> Non
             raise ScopeOutOfReach(*scope)
 
 
-def _verdict(budgets: Sequence[ChainBudget], estimate: Decimal, currency: str | None, now: datetime) -> Verdict:
-    currencies = {budget.currency for budget in budgets}
+def _verdict(chains: Sequence[Standing], estimate: Decimal, currency: str | None, now: datetime) -> Verdict:
+    currencies = {standing.budget.currency for standing in chains}
     # An estimate without a currency is in the one that all of them are kept in.
     spoken = currency or (next(iter(currencies)) if len(currencies) == 1 else None)
     judgements = []
-    for standing in standings(budgets, now=now):
+    for standing in chains:
         judgement = judge(standing.budget, standing.figures, estimate, at=now)
         if standing.budget.currency != spoken:
             judgement = replace(judgement, refusal=_other_currency(judgement, spoken))

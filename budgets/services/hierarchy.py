@@ -22,13 +22,15 @@ from budgets.models import Enforcement
 from budgets.services.scoped_thresholds import Threshold, stored_thresholds
 from budgetsite.tenancy.scope import require_tenant_id
 
-_COLUMNS = (
+# Of a budget `b`, as `ChainBudget.from_row` takes them.
+COLUMNS = (
     "b.id, b.name, b.scope_type, b.scope_id, b.amount, b.currency, b.period, b.start_date, b.end_date, b.recurring, "
     "b.timezone, b.thresholds, b.enforcement, b.depth, b.parent_id, b.path"
 )
+_NUMBER_OF_COLUMNS = 16
 
 _CHAINS = f"""
-    SELECT {_COLUMNS} FROM budgets_scopedbudget b
+    SELECT {COLUMNS} FROM budgets_scopedbudget b
     WHERE b.tenant_id = %(tenant)s AND (b.deleted_at IS NULL OR %(deleted)s) AND b.id IN (
         SELECT unnest(l.path || l.id) FROM budgets_scopedbudget l
         WHERE l.tenant_id = %(tenant)s AND l.id = ANY (%(leaves)s) AND (l.deleted_at IS NULL OR %(deleted)s))
@@ -59,8 +61,8 @@ class ChainBudget:
 
     @classmethod
     def from_row(cls, row: Sequence[Any]) -> Self:
-        """Read a row of `_COLUMNS`."""
-        values = list(row)
+        """Read a row that begins with `COLUMNS`."""
+        values = list(row[:_NUMBER_OF_COLUMNS])
         values[11] = stored_thresholds(values[11])
         values[15] = tuple(values[15])
         return cls(*values)
