@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
+from alerts.selectors import open_alerts_of_scoped
 from budgets.forms.scoped_budget import (
     MOST_THRESHOLDS,
     NewScopedBudgetForm,
@@ -45,6 +46,7 @@ from budgets.views.scoped_words import (
     time_left,
     window_in_words,
 )
+from budgetsite.accounts.permissions import may
 from budgetsite.money.amounts import InvalidAmount
 from budgetsite.pages.access import PageRequest, page
 from budgetsite.tenancy.scope import deleted_rows_visible
@@ -68,6 +70,8 @@ def company_budget(request: PageRequest, budget_id: UUID) -> HttpResponse:
     windows = windows_page(standing)
     children = children_of(budget_id, now=now)
     context = scoped_context(request, shown, current="company_budget") | {
+        "alerts": list(open_alerts_of_scoped(budget_id)) if may(request.role, "alerts.view") else [],
+        "may_answer": may(request.role, "alerts.acknowledge"),
         "stored": stored_or_404(budget_id),
         "tightest": shown.tightest_above,
         "enforcement": ENFORCEMENT_WORDS[Enforcement(shown.budget.enforcement)],
@@ -210,8 +214,8 @@ def _saved(
 
 def _place(form: ScopedBudgetForm, problem: ValidationError) -> None:
     """Say each error at its field, those of fields that the form does not have above all."""
-    for name, errors in getattr(problem, "error_dict", {None: problem.error_list}).items():
-        field = _FIELDS.get(name, name) if name else None
+    for name, errors in problem.error_dict.items():
+        field = _FIELDS.get(name, name)
         for error in errors:
             form.add_error(field if field in form.fields else None, error)
 
