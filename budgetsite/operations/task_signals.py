@@ -13,13 +13,14 @@ from typing import Any
 from uuid import UUID
 
 from celery import signals
+from django.db import connections
 from django.utils import timezone
 from prometheus_client import Counter, Histogram
 
 from budgetsite.operations.figures_folder import open_folder
 from budgetsite.operations.log_lines import current_task, type_of
 from budgetsite.operations.request_id import NONE, current_request_id, enter_request, leave_request
-from budgetsite.operations.runs import claim_run, end_run, record_failure
+from budgetsite.operations.runs import ROLE, claim_run, end_run, record_failure
 from budgetsite.operations.worker_figures import serve_figures
 
 logger = logging.getLogger("budgetsite.tasks")
@@ -114,6 +115,9 @@ def task_fails(sender: Any, task_id: str, exception: BaseException, kwargs: dict
             tenant_id=UUID(tenant_id) if tenant_id else None,
             error_type=error_type,
         )
+        if at_work is None:
+            # The parent makes further processes, which must not find a connection of its.
+            connections[ROLE].close()
 
 
 def task_ends(task_id: str, task: Any, state: str, kwargs: dict[str, Any], **rest: Any) -> None:

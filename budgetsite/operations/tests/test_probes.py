@@ -13,6 +13,7 @@ from budgets.models import EventBudget
 from budgetsite.accounts.metrics import FAILURES
 from budgetsite.accounts.models import Account, User
 from budgetsite.accounts.roles import Role
+from budgetsite.caching.remembering import remembered
 from budgetsite.operations import figures, readiness
 from budgetsite.operations.figures import StoredFigure, gauge, register
 from budgetsite.operations.observation import STATEMENTS
@@ -272,6 +273,19 @@ def test_refused_sign_ins_are_counted(scraped):
     Client().post("/sign-in", {"username": "nobody@example.org", "password": "wrong"})
 
     assert refused() - before == 1
+
+
+def test_answers_that_were_remembered_are_counted(scraped):
+    subject = f"test-{uuid4().hex}"
+
+    assert [remembered(subject, ["key"], lambda: 7, seconds=60) for _ in range(3)] == [7, 7, 7]
+
+    told = figures_told()
+    counts = [
+        told[f'budgetsite_remembered_answers_total{{outcome="{each}",subject="{subject}"}}']
+        for each in ("hits", "misses")
+    ]
+    assert counts == [2, 1]
 
 
 def test_a_worker_on_a_machine_of_its_own_tells_what_was_counted_there(settings):

@@ -8,7 +8,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from celery import shared_task
+from billiard.exceptions import TimeLimitExceeded
+from celery import shared_task, signals
 from celery.contrib.testing.worker import start_worker
 from celery.schedules import crontab
 from django.conf import settings
@@ -99,6 +100,26 @@ def test_of_a_failure_the_type_is_kept_and_nothing_that_it_says(queue, caplog):
     ]
     assert line.getMessage() == f"task {break_down.name} failed"
     assert not any("Ana" in record.getMessage() for record in caplog.records)
+
+
+def test_a_task_whose_process_was_ended_is_a_failure_too(committed_db):
+    # As the worker's parent tells of it, where the task itself never was.
+    gone = {"exception": TimeLimitExceeded(30), "args": (), "kwargs": {}, "traceback": None, "einfo": None}
+    before = ended(look_up, "lost")
+
+    signals.task_failure.send(sender=look_up, task_id="gone", **gone)
+
+    kept = TaskFailure.objects.using("service").values_list("task", "task_id", "error_type").get()
+    assert kept == (look_up.name, "gone", "billiard.exceptions.TimeLimitExceeded")
+    assert ended(look_up, "lost") - before == 1
+
+
+def test_the_parent_of_a_workers_processes_keeps_no_connection_open(committed_db):
+    gone = {"exception": TimeLimitExceeded(30), "args": (), "kwargs": {}, "traceback": None, "einfo": None}
+
+    signals.task_failure.send(sender=look_up, task_id="gone", **gone)
+
+    assert connections["service"].connection is None
 
 
 def test_the_last_run_of_a_scheduled_job_is_kept_and_a_second_scheduler_starts_none(queue):
