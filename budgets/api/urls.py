@@ -17,6 +17,7 @@ from budgets.api.expense import ExpenseViewSet
 from budgets.api.expense_invoice import ExpenseInvoiceViewSet
 from budgets.api.expense_policy import ExpensePolicyViewSet
 from budgets.api.exports import PlanExportViewSet
+from budgets.api.forecast import ForecastViewSet
 from budgets.api.funding import FundingViewSet
 from budgets.api.imports import PlanImportViewSet
 from budgets.api.last_year import LastYearViewSet
@@ -29,6 +30,7 @@ from budgets.api.revision import RevisionViewSet
 from budgets.api.scoped_budget import ScopedBudgetViewSet
 from budgets.api.scoped_check import CheckViewSet
 from budgets.api.scoped_places import ScopeViewSet
+from budgets.api.scoped_reports import ScopedReportViewSet
 from budgets.api.scoped_reservation import ReservationViewSet
 from budgets.api.scoped_status import StatusViewSet
 from budgets.api.scoped_usage import UsageViewSet
@@ -179,6 +181,8 @@ urlpatterns = [
     api_path(
         f"{SCOPED}/usage/<uuid:usage_id>/reverse", UsageViewSet.as_view({"post": "reverse"}), name="api-usage-reverse"
     ),
+    api_path(f"{SCOPED}/reports", ScopedReportViewSet.as_view({"get": "retrieve"}), name="api-scoped-reports"),
+    api_path(f"{SCOPED}/forecast", ForecastViewSet.as_view({"get": "retrieve"}), name="api-forecast"),
     api_path(f"{SCOPED}/reservations", ReservationViewSet.as_view(ALL), name="api-reservations"),
     api_path(
         f"{SCOPED}/reservations/<uuid:reservation_id>",

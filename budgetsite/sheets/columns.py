@@ -43,10 +43,14 @@ class Text:
 
 @dataclass(frozen=True)
 class Amount:
-    """An amount in `currency`, read with a decimal point or comma, with or without thousands separators."""
+    """An amount in `currency`, read with a decimal point or comma, with or without thousands separators.
+
+    Of usage it is written with six decimals where the currency's own do not say it all.
+    """
 
     currency: str
     minimum: Decimal | None = None
+    of_usage: bool = False
 
 
 @dataclass(frozen=True)

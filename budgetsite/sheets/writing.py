@@ -12,8 +12,7 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 
-from budgetsite.money.amounts import amount_to_json
-from budgetsite.money.currencies import decimal_places
+from budgetsite.money.amounts import amount_to_json, usage_to_json
 from budgetsite.sheets.cells import neutralise
 from budgetsite.sheets.columns import Amount, Column, Number
 
@@ -59,7 +58,7 @@ def write_xlsx(columns: Sequence[Column], rows: Iterable[Mapping[str, object]], 
                 # Or a name such as “#N/A” would be taken for a formula's error.
                 cell.data_type = "s"
             if isinstance(value, Decimal) and isinstance(column.kind, Amount):
-                decimals = decimal_places(column.kind.currency)
+                decimals = len(_written(value, column.kind).partition(".")[2])
                 cell.number_format = "#,##0" + ("." + "0" * decimals if decimals else "")
             cells.append(cell)
         sheet.append(cells)
@@ -72,7 +71,7 @@ def _csv_cell(value: object, column: Column) -> str:
     if value is None:
         return ""
     if isinstance(column.kind, Amount) and isinstance(value, Decimal):
-        return amount_to_json(value, column.kind.currency)
+        return _written(value, column.kind)
     if isinstance(column.kind, Number) and isinstance(value, Decimal):
         return _plain(value)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -84,12 +83,16 @@ def _csv_cell(value: object, column: Column) -> str:
 
 def _workbook_value(value: object, column: Column) -> str | int | Decimal | date | None:
     if isinstance(column.kind, Amount) and isinstance(value, Decimal):
-        return Decimal(amount_to_json(value, column.kind.currency))
+        return Decimal(_written(value, column.kind))
     if isinstance(column.kind, Number) and isinstance(value, Decimal):
         return Decimal(_plain(value))
     if value is None or (isinstance(value, int | date) and not isinstance(value, bool)):
         return value
     return _NOT_IN_XML.sub("\ufffd", neutralise(str(value)))
+
+
+def _written(amount: Decimal, kind: Amount) -> str:
+    return usage_to_json(amount, kind.currency) if kind.of_usage else amount_to_json(amount, kind.currency)
 
 
 def _plain(number: Decimal) -> str:
