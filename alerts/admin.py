@@ -1,6 +1,7 @@
 """Alerts for the staff: what is wrong with a budget, who has seen it, and that it is dealt with."""
 
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
@@ -9,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
@@ -18,6 +20,8 @@ from alerts.models import AlertLevel, AlertType, BudgetAlert
 from alerts.selectors import alerts_to_answer
 from alerts.services.problems import AlertProblem
 from alerts.services.reactions import acknowledge_alert, acknowledge_alerts, resolve_alert, resolve_alerts
+from budgets.models import EventBudget
+from budgets.selectors.scoped_status import Standing, standings_of
 from budgetsite.pages.back_office.confirmation import Confirmation, OptionalReasonForm, confirmation_page
 from budgetsite.pages.back_office.displays import badge, moment, moment_cell, percentage_cell
 from budgetsite.pages.back_office.model_admin import ReadOnlyAdmin
@@ -26,6 +30,21 @@ from budgetsite.pages.back_office.requests import StaffRequest
 from budgetsite.pages.back_office.site import PANEL_ROWS, Panel, PanelRow, panel
 
 LEVEL_TONES = {"information": "accent", "warning": "warning", "critical": "critical"}
+
+
+class AlertSubjectFilter(admin.SimpleListFilter):
+    """What alerts are about."""
+
+    title = "budget"
+    parameter_name = "about"
+
+    def lookups(self, request: StaffRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("events", "Budgets of events"), ("company", "Company budgets")]
+
+    def queryset(self, request: StaffRequest, queryset: Any) -> Any:
+        if self.value() not in ("events", "company"):
+            return None
+        return queryset.filter(scoped_budget__isnull=self.value() == "events")
 
 
 class AlertStateFilter(admin.SimpleListFilter):
@@ -48,12 +67,12 @@ class AlertStateFilter(admin.SimpleListFilter):
 @admin.register(BudgetAlert)
 class BudgetAlertAdmin(ReadOnlyAdmin):
     view_action = "alerts.view"
-    list_display = ("level_badge", "event", "text", "use", "state", "opened")
+    list_display = ("level_badge", "about", "text", "use", "state", "opened")
     list_display_links = ("text",)
-    list_select_related = ("budget__event", "acknowledged_by")
-    list_filter = (AlertStateFilter, "level", "alert_type")
-    search_fields = ("budget__event__name",)
-    search_help_text = "Search by the event's name"
+    list_select_related = ("budget__event", "scoped_budget", "acknowledged_by")
+    list_filter = (AlertStateFilter, AlertSubjectFilter, "level", "alert_type")
+    search_fields = ("budget__event__name", "scoped_budget__name")
+    search_help_text = "Search by the event's or the company budget's name"
     # As the index alerts_newest has it.
     ordering = ("-created_at", "-id")
     actions = ("acknowledge_rows", "resolve_rows")
@@ -61,8 +80,8 @@ class BudgetAlertAdmin(ReadOnlyAdmin):
     fields = (
         ("level_badge", "kind", "state"),
         "text",
-        ("event", "line", "use"),
-        ("opened", "raised"),
+        ("about", "line", "use"),
+        ("opened", "raised", "period"),
         ("acknowledged", "acknowledged_comment"),
         ("resolution", "resolved_comment"),
     )
@@ -101,10 +120,20 @@ class BudgetAlertAdmin(ReadOnlyAdmin):
             return "Used up"
         return alert.get_alert_type_display()
 
-    @display(description="Event")
-    def event(self, alert: BudgetAlert) -> SafeString:
-        url = reverse("admin:budgets_eventbudget_change", args=[alert.budget_id])
-        return format_html('<a class="text-link" href="{}">{}</a>', url, alert.budget.event)
+    @display(description="Budget")
+    def about(self, alert: BudgetAlert) -> SafeString:
+        if alert.scoped_budget_id is not None:
+            url = reverse("budgets:company_budget", args=[alert.scoped_budget_id])
+        else:
+            url = reverse("admin:budgets_eventbudget_change", args=[alert.budget_id])
+        return format_html('<a class="text-link" href="{}">{}</a>', url, alert.about_name)
+
+    @display(description="Period", empty_value="the whole event")
+    def period(self, alert: BudgetAlert) -> str | None:
+        if alert.scoped_budget is None or alert.window_start is None:
+            return None
+        zone = alert.scoped_budget.timezone
+        return f"{moment(alert.window_start, zone)} to {moment(alert.window_end, zone)}"
 
     @display(description="Message")
     def text(self, alert: BudgetAlert) -> SafeString:
@@ -120,7 +149,8 @@ class BudgetAlertAdmin(ReadOnlyAdmin):
             return badge("Resolved", "good")
         if alert.is_acknowledged:
             return badge("Acknowledged", "neutral")
-        return badge("Budget closed", "neutral") if alert.budget.is_locked else badge("Waits", "warning")
+        is_closed = alert.budget is not None and alert.budget.is_locked
+        return badge("Budget closed", "neutral") if is_closed else badge("Waits", "warning")
 
     @display(description="Acknowledged")
     def acknowledged(self, alert: BudgetAlert) -> str:
@@ -133,7 +163,8 @@ class BudgetAlertAdmin(ReadOnlyAdmin):
     def resolution(self, alert: BudgetAlert) -> str:
         if not alert.resolved_at:
             return "not yet"
-        return f"{alert.resolved_by or 'the figures fell back'}, {moment(alert.resolved_at)}"
+        by_itself = "its period is over" if alert.ended_with_its_window else "the figures fell back"
+        return f"{alert.resolved_by or by_itself}, {moment(alert.resolved_at)}"
 
     @display(description="Line", empty_value="the whole budget")
     def line(self, alert: BudgetAlert) -> Any:
@@ -196,7 +227,7 @@ class BudgetAlertAdmin(ReadOnlyAdmin):
             back_url=self.url_of(alert),
             consequences=[consequence],
             facts=[
-                ("Event", str(alert.budget.event)),
+                ("Budget", alert.about_name),
                 ("Alert", alert.message),
                 ("Level", str(AlertLevel(alert.level).label)),
             ],
@@ -249,7 +280,7 @@ class BudgetAlertAdmin(ReadOnlyAdmin):
     ) -> HttpResponse | None:
         if not self.may(request, "alerts.acknowledge"):
             raise PermissionDenied
-        alerts = list(queryset.select_related("budget__event"))
+        alerts = list(queryset.with_budgets())
         confirmed = "confirmed" in request.POST
         form: forms.Form = OptionalReasonForm(request.POST if confirmed else None)
         if not confirmed or not form.is_valid():
@@ -261,7 +292,7 @@ class BudgetAlertAdmin(ReadOnlyAdmin):
                 label=label,
                 consequences=[consequence],
                 form=form,
-                note_of=lambda alert: str(alert.budget.event),
+                note_of=lambda alert: alert.about_name,
             )
             return confirmation_page(request, self, page)
         reactions = service(
@@ -283,21 +314,17 @@ class BudgetAlertAdmin(ReadOnlyAdmin):
 @panel(20)
 def alerts_to_acknowledge(request: StaffRequest) -> Panel:
     alerts = list(alerts_to_answer(user_id=request.user.pk, role=request.role)[: PANEL_ROWS + 1])
+    figures = _figures_of(alerts[:PANEL_ROWS])
     return Panel(
         title="Alerts to acknowledge",
         rows=[
             PanelRow(
                 url=reverse("admin:alerts_budgetalert_change", args=[alert.pk]),
-                title=str(alert.budget.event),
+                title=alert.about_name,
                 note=alert.message,
                 badge=str(AlertLevel(alert.level).label),
                 tone=LEVEL_TONES[alert.level],
-                figures={
-                    "budgeted": alert.budget.in_force_amount,
-                    "committed": alert.budget.total_committed_amount,
-                    "actual": alert.budget.total_actual_amount,
-                    "currency": alert.budget.currency,
-                },
+                figures=figures[alert.pk],
             )
             for alert in alerts[:PANEL_ROWS]
         ],
@@ -305,3 +332,34 @@ def alerts_to_acknowledge(request: StaffRequest) -> Panel:
         more_url=f"{reverse('admin:alerts_budgetalert_changelist')}?state=waiting" if len(alerts) > PANEL_ROWS else "",
         more_label="All alerts that wait",
     )
+
+
+def _figures_of(alerts: list[BudgetAlert]) -> dict[UUID, dict[str, Any]]:
+    """Return the figures of what each alert is about; those of scoped budgets are read together, if there are any."""
+    scoped = {alert.scoped_budget_id for alert in alerts if alert.scoped_budget_id is not None}
+    standings = {one.budget.id: one for one in standings_of(scoped, now=timezone.now())} if scoped else {}
+    return {
+        alert.pk: _figures_of_event(alert.event_budget)
+        if alert.scoped_budget_id is None
+        else _figures_of_scoped(standings[alert.scoped_budget_id])
+        for alert in alerts
+    }
+
+
+def _figures_of_event(budget: EventBudget) -> dict[str, Any]:
+    return {
+        "budgeted": budget.in_force_amount,
+        "committed": budget.total_committed_amount,
+        "actual": budget.total_actual_amount,
+        "currency": budget.currency,
+    }
+
+
+def _figures_of_scoped(standing: Standing) -> dict[str, Any]:
+    figures = standing.figures
+    return {
+        "budgeted": figures.amount,
+        "committed": figures.promised,
+        "actual": figures.actual,
+        "currency": standing.budget.currency,
+    }

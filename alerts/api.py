@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -25,6 +25,7 @@ from budgets.models import EventBudget
 from budgetsite.api.errors import conflict, not_found, translate_problems
 from budgetsite.api.refusals import field_refusal
 from budgetsite.api.views import ContractViewSet
+from budgetsite.money.amounts import usage_to_json
 from budgetsite.money.api_fields import MoneyField, PercentageField
 
 translate_problems(
@@ -37,18 +38,38 @@ translate_problems(
 )
 
 
+@extend_schema_field(
+    {
+        "type": "string",
+        "format": "decimal",
+        "pattern": r"^\d{1,18}(\.\d{1,6})?$",
+        "example": "1234.50",
+        "description": "With the currency's own decimals, and with six where usage has them.",
+    }
+)
+class OverrunField(MoneyField):
+    """An amount as `MoneyField` writes it, and in fractions of a coin where a scoped budget's usage has them."""
+
+    def to_representation(self, value: Any) -> str:
+        return usage_to_json(value.amount, value.currency)
+
+
 class BudgetAlertAnswer(serializers.Serializer):
     id = serializers.UUIDField()
-    budget_id = serializers.UUIDField()
-    scoped_budget_id = serializers.SerializerMethodField(help_text="Null: the alert is about an event budget.")
-    event_id = serializers.UUIDField(source="budget.event_id")
+    budget_id = serializers.UUIDField(allow_null=True, help_text="Null: the alert is about a scoped budget.")
+    scoped_budget_id = serializers.UUIDField(allow_null=True, help_text="Null: the alert is about an event budget.")
+    event_id = serializers.UUIDField(source="budget.event_id", allow_null=True)
+    window_start = serializers.DateTimeField(allow_null=True, help_text="Of a scoped budget: the window it is about.")
+    window_end = serializers.DateTimeField(allow_null=True, help_text="Exclusive.")
     line_item_id = serializers.UUIDField(allow_null=True, help_text="The line that it is about, if it is about one.")
     alert_type = serializers.ChoiceField(choices=AlertType.choices)
     level = serializers.ChoiceField(choices=AlertLevel.choices)
     threshold = PercentageField(help_text="The step that was reached, in percent.")
     utilization = PercentageField(help_text="Committed and actual in percent of budgeted; the line's for a line.")
-    overrun_amount = MoneyField(currency_source="budget.currency", help_text="0 for alerts about use.")
-    currency = serializers.CharField(source="budget.currency")
+    overrun_amount = OverrunField(
+        help_text="0 for alerts about use; for forecast_overrun what is foreseen at the window's end."
+    )
+    currency = serializers.CharField()
     message = serializers.CharField()
     is_acknowledged = serializers.BooleanField(help_text="A higher threshold or level takes it back.")
     acknowledged_by = serializers.UUIDField(source="acknowledged_by_id", allow_null=True, help_text="Who did so last.")
@@ -56,7 +77,7 @@ class BudgetAlertAnswer(serializers.Serializer):
     acknowledged_comment = serializers.CharField()
     resolved = serializers.BooleanField()
     resolved_by = serializers.UUIDField(
-        source="resolved_by_id", allow_null=True, help_text="Null when the figures fell back by themselves."
+        source="resolved_by_id", allow_null=True, help_text="Null when the figures fell back, or the window is over."
     )
     resolved_at = serializers.DateTimeField(allow_null=True)
     resolved_comment = serializers.CharField()
@@ -64,10 +85,6 @@ class BudgetAlertAnswer(serializers.Serializer):
     raised_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
-
-    @staticmethod
-    def get_scoped_budget_id(alert: BudgetAlert) -> UUID | None:
-        return None
 
 
 class ReactionRequest(serializers.Serializer):
@@ -106,7 +123,7 @@ class AlertRuleAnswer(serializers.Serializer):
 
 
 class BudgetAlertViewSet(ContractViewSet):
-    """Alerts of the event budgets that the asking person sees."""
+    """Alerts of the event budgets that the asking person sees, and for the back office of all scoped budgets."""
 
     model = BudgetAlert
     actions = {
@@ -120,9 +137,7 @@ class BudgetAlertViewSet(ContractViewSet):
     tags = ["alerts"]
 
     def visible(self):
-        return (
-            BudgetAlert.objects.visible_to(user_id=self.user.pk, role=self.role).select_related("budget").newest_first()
-        )
+        return BudgetAlert.objects.visible_to(user_id=self.user.pk, role=self.role).with_budgets().newest_first()
 
     @extend_schema(operation_id="budget_alerts_list", summary="List alerts", responses=BudgetAlertAnswer(many=True))
     def list(self, request: Request) -> Response:

@@ -6,8 +6,7 @@ from budgetsite.api.filters import TruthFilter
 
 class BudgetAlertFilter(django_filters.FilterSet):
     budget = django_filters.UUIDFilter(field_name="budget_id")
-    # No alert is about a scoped budget so far: asking for one's alerts finds none.
-    scoped_budget = django_filters.UUIDFilter(method="about_no_event_budget")
+    scoped_budget = django_filters.UUIDFilter(field_name="scoped_budget_id")
     event = django_filters.UUIDFilter(field_name="budget__event_id")
     line_item = django_filters.UUIDFilter(field_name="line_item_id")
     alert_type = django_filters.ChoiceFilter(choices=AlertType.choices)
@@ -18,9 +17,6 @@ class BudgetAlertFilter(django_filters.FilterSet):
     class Meta:
         model = BudgetAlert
         fields = ()
-
-    def about_no_event_budget(self, queryset, name, value):
-        return queryset.none()
 
 
 class AlertRuleFilter(django_filters.FilterSet):

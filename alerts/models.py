@@ -11,6 +11,7 @@ from budgets.models import BudgetLineItem, EventBudget, ScopedBudget
 from budgetsite.money.model_fields import PercentageField, UsageTotalField
 from budgetsite.tenancy.history import TenantHistory
 from budgetsite.tenancy.models import TenantForeignKey, TenantModel
+from events.models import Event
 
 
 class AlertType(models.TextChoices):
@@ -205,18 +206,32 @@ class BudgetAlert(TenantModel):
         return not self.resolved
 
     @property
+    def event_budget(self) -> EventBudget:
+        """The event's budget that it is about. Raises `ValueError` for an alert of a scoped one."""
+        budget: EventBudget | None = self.budget
+        if budget is None:
+            raise ValueError("the alert is about a scoped budget")
+        return budget
+
+    @property
     def currency(self) -> str:
         """Its budget's; read the alert together with it."""
-        return self._about.currency
+        currency: str = (self.scoped_budget or self.event_budget).currency
+        return currency
+
+    @property
+    def about(self) -> Event | ScopedBudget:
+        """What people know the budget by: its event, or itself. Read the alert together with either."""
+        about: Event | ScopedBudget = self.scoped_budget or self.event_budget.event
+        return about
 
     @property
     def about_name(self) -> str:
-        """What people know the budget by: its event, or its own name. Read the alert together with either."""
-        return str(self.scoped_budget if self.budget is None else self.budget.event)
+        return str(self.about)
 
     @property
-    def _about(self) -> EventBudget | ScopedBudget:
-        about: EventBudget | ScopedBudget | None = self.scoped_budget if self.budget is None else self.budget
-        if about is None:
-            raise ValueError("an alert is about a budget")
-        return about
+    def ended_with_its_window(self) -> bool:
+        """Whether it resolved itself because the scoped budget's window was over."""
+        if self.resolved_by_id is not None or self.resolved_at is None or self.window_end is None:
+            return False
+        return self.resolved_at >= self.window_end

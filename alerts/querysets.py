@@ -26,7 +26,7 @@ class BudgetAlertQuerySet(TenantQuerySet["BudgetAlert"]):
         return self.order_by("-created_at", "-id")
 
     def visible_to(self, *, user_id: UUID, role: Role) -> "BudgetAlertQuerySet":
-        """The alerts of the budgets that the person sees."""
+        """The alerts of the budgets that the person sees; those of scoped ones are the back office's."""
         if role in BACK_OFFICE:
             return self.all()
         return self.filter(budget__in=EventBudget.objects.visible_to(user_id=user_id, role=role))
@@ -42,12 +42,19 @@ class BudgetAlertQuerySet(TenantQuerySet["BudgetAlert"]):
         return self.open().unacknowledged().of_budgets(closed=False)
 
     def of_budgets(self, *, closed: bool) -> "BudgetAlertQuerySet":
-        """The alerts of the budgets that are finalized or archived, or of the others."""
+        """The alerts of the budgets that are finalized or archived, or of the others; scoped ones never close."""
         of_closed = Q(budget__status__in=LOCKED_STATUSES)
         return self.filter(of_closed if closed else ~of_closed)
 
     def for_budget(self, budget_id: UUID) -> "BudgetAlertQuerySet":
         return self.filter(budget_id=budget_id)
+
+    def for_scoped_budget(self, scoped_budget_id: UUID) -> "BudgetAlertQuerySet":
+        return self.filter(scoped_budget_id=scoped_budget_id)
+
+    def with_budgets(self) -> "BudgetAlertQuerySet":
+        """Read with each alert what it is about: `currency` and `about_name` ask for it."""
+        return self.select_related("budget__event", "scoped_budget")
 
     def for_event(self, event_id: UUID) -> "BudgetAlertQuerySet":
         return self.filter(budget__event_id=event_id)

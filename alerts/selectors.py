@@ -69,15 +69,26 @@ def open_alerts_of(budget_id: UUID) -> QuerySet[BudgetAlert]:
     return alerts
 
 
+def open_alerts_of_scoped(scoped_budget_id: UUID) -> QuerySet[BudgetAlert]:
+    """The open alerts of a scoped budget, in the same order: at most one of each kind."""
+    alerts: QuerySet[BudgetAlert] = (
+        BudgetAlert.objects.open()
+        .for_scoped_budget(scoped_budget_id)
+        .select_related("acknowledged_by")
+        .order_by("is_acknowledged", GRAVEST_FIRST, "-created_at", "-id")
+    )
+    return alerts
+
+
 def alerts_to_answer(*, user_id: UUID, role: Role) -> QuerySet[BudgetAlert]:
-    """The alerts that wait for an answer, the gravest first, with budget and event."""
+    """The alerts that wait for an answer, the gravest first, with what they are about."""
     nothing: QuerySet[BudgetAlert] = BudgetAlert.objects.none()
     if not may(role, "alerts.view"):
         return nothing
     alerts: QuerySet[BudgetAlert] = (
         BudgetAlert.objects.visible_to(user_id=user_id, role=role)
         .waiting()
-        .select_related("budget__event")
+        .with_budgets()
         .order_by(GRAVEST_FIRST, "-created_at", "-id")
     )
     return alerts

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -15,9 +16,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from alerts.forms import ReactionForm
 from alerts.models import BudgetAlert
 from alerts.querysets import BudgetAlertQuerySet
-from alerts.selectors import GRAVEST_FIRST, open_alerts_of
+from alerts.selectors import GRAVEST_FIRST, open_alerts_of, open_alerts_of_scoped
 from alerts.services.problems import AlreadyAcknowledged, AlreadyResolved
 from alerts.services.reactions import acknowledge_alert, resolve_alert
+from budgets.models import ScopedBudget
 from budgetsite.accounts.permissions import may
 from budgetsite.pages.access import PageRequest, page, visible
 from budgetsite.pages.keyset import keyset_page
@@ -37,23 +39,25 @@ def alert_list(request: PageRequest) -> HttpResponse:
     state = request.GET.get("state", "open")
     if state not in dict(STATES):
         state = "open"
-    alerts = BudgetAlert.objects.visible_to(**visible(request)).select_related(
-        "budget__event", "acknowledged_by", "resolved_by"
-    )
-    alerts = _in_tab(alerts, state)
-    event = _event_named(request)
+    seen = BudgetAlert.objects.visible_to(**visible(request))
+    alerts = _in_tab(seen.with_budgets().select_related("acknowledged_by", "resolved_by"), state)
+    event = _named(request, "event", Event.objects.visible_to(**visible(request)))
+    company_budget = None
     if event is not None:
         alerts = alerts.for_event(event.pk)
+    elif may(request.role, "scoped_budgets.view"):
+        company_budget = _named(request, "company_budget", ScopedBudget.objects.all())
+        alerts = alerts if company_budget is None else alerts.for_scoped_budget(company_budget.pk)
     # The gravest first costs no index of its own: the few alerts that wait are found by one and sorted.
     found = keyset_page(request, alerts, by="created_at", rank=GRAVEST_FIRST if state == "open" else None)
-    suffix = f"&event={event.pk}" if event else ""
+    suffix = f"&event={event.pk}" if event else f"&company_budget={company_budget.pk}" if company_budget else ""
     context = {
         "alerts": found.rows,
         "newer_url": found.newer_url,
         "older_url": found.older_url,
         "state": state,
         "gravest_first": state == "open",
-        "only_event": event,
+        "only": event or company_budget,
         "may_answer": may(request.role, "alerts.acknowledge"),
         "tabs": [{"label": label, "url": f"?state={name}{suffix}", "current": name == state} for name, label in STATES],
     }
@@ -76,7 +80,8 @@ def alert_resolve(request: PageRequest, alert_id: UUID) -> HttpResponse:
 def _answer(request: PageRequest, alert_id: UUID, service: Callable[..., BudgetAlert], action: str) -> HttpResponse:
     alert = (
         BudgetAlert.objects.visible_to(**visible(request))
-        .select_related("budget__event", "acknowledged_by")
+        .with_budgets()
+        .select_related("acknowledged_by")
         .filter(pk=alert_id)
         .first()
     )
@@ -98,15 +103,12 @@ def _answer(request: PageRequest, alert_id: UUID, service: Callable[..., BudgetA
             messages.success(request, "Acknowledged." if action == "acknowledge" else "Resolved.")
         if not request.htmx:
             return redirect(back)
-        context: dict[str, Any] = {"event": alert.budget.event, "budget": alert.budget}
         if request.htmx.target == "budget-alerts":
-            context |= {"alerts": list(open_alerts_of(alert.budget_id)), "may_answer": True}
-            return render(request, "alerts/parts/budget_answer.html", context)
-        return render(request, "alerts/parts/answered.html", context)
+            return render(request, "alerts/parts/budget_answer.html", _open_beside(alert) | {"may_answer": True})
+        return render(request, "alerts/parts/answered.html")
     context = {
         "form": form,
         "alert": alert,
-        "event": alert.budget.event,
         "action": action,
         "confirm_title": "Acknowledge this alert?" if action == "acknowledge" else "Resolve this alert?",
         "confirm_label": "Acknowledge" if action == "acknowledge" else "Resolve",
@@ -114,6 +116,14 @@ def _answer(request: PageRequest, alert_id: UUID, service: Callable[..., BudgetA
         "next": back,
     }
     return render(request, "alerts/answer.html", context, status=422 if form.is_bound else 200)
+
+
+def _open_beside(alert: BudgetAlert) -> dict[str, Any]:
+    """Return what the card on the budget's page is drawn from."""
+    if alert.scoped_budget is not None:
+        return {"alerts": list(open_alerts_of_scoped(alert.scoped_budget.pk)), "budget": alert.scoped_budget}
+    budget = alert.event_budget
+    return {"alerts": list(open_alerts_of(budget.pk)), "event": budget.event, "budget": budget}
 
 
 def _in_tab(alerts: BudgetAlertQuerySet, state: str) -> BudgetAlertQuerySet:
@@ -128,12 +138,15 @@ def _way_back(request: PageRequest, alert: BudgetAlert) -> str:
     wanted = request.POST.get("next") or request.GET.get("next") or ""
     if url_has_allowed_host_and_scheme(wanted, allowed_hosts=None):
         return wanted
+    if alert.scoped_budget_id is not None:
+        return reverse("budgets:company_budget", args=[alert.scoped_budget_id])
     return reverse("budgets:detail", args=[alert.budget_id])
 
 
-def _event_named(request: PageRequest) -> Event | None:
+def _named(request: PageRequest, parameter: str, rows: QuerySet[Any]) -> Any:
+    """Return the one of `rows` that the address names, None without or for one that is out of sight."""
     try:
-        event_id = UUID(request.GET.get("event", ""))
+        row_id = UUID(request.GET.get(parameter, ""))
     except ValueError:
         return None
-    return Event.objects.visible_to(**visible(request)).filter(pk=event_id).first()
+    return rows.filter(pk=row_id).first()

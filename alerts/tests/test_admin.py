@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from alerts.models import BudgetAlert
 from budgets.models import BudgetStatus, EventBudget
@@ -14,6 +15,7 @@ from budgetsite.accounts.roles import Role
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.budgets import make_budget, make_event, make_line
 from budgetsite.testing.people import make_member, sign_in
+from budgetsite.testing.scoped_budgets import make_scoped_budget, spend
 
 LIST = "admin:alerts_budgetalert_changelist"
 
@@ -152,3 +154,19 @@ def test_alerts_of_closed_budgets_leave_what_waits_and_stay_in_the_list(alerts, 
     assert (panels["Alerts to acknowledge"].rows, list(waiting)) == ([], [])
     assert {alert.pk for alert in everything.context["cl"].result_list} == {alert.pk for alert in alerts}
     assert b"Budget closed" in everything.content
+
+
+def test_a_company_budgets_alerts_stand_beside_those_of_events(alerts, account, worker, staff):
+    with tenant_scope(account.pk, user_id=staff.pk):
+        budget = make_scoped_budget(account, staff, name="Season 2026")
+        spend(budget, staff, "1000.5", now=timezone.now())
+    alert = BudgetAlert.objects.get(scoped_budget=budget, alert_type="over_budget")
+
+    company = worker.get(reverse(LIST), {"about": "company", "q": "season"}).content.decode()
+    assert "Season 2026" in company
+    assert "Summer gala" not in company
+    page = worker.get(reverse("admin:alerts_budgetalert_change", args=[alert.pk])).content.decode()
+    assert "0.50 USD over budget: 1,000.50 spent of 1,000.00 (100.05%)." in page
+    assert "Season 2026" in worker.get(reverse("admin:index")).content.decode()
+    assert worker.post(reverse("admin:alerts_budgetalert_resolve", args=[alert.pk]), {"reason": ""}).status_code == 302
+    assert BudgetAlert.objects.get(pk=alert.pk).resolved_by_id == staff.pk

@@ -5,6 +5,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from alerts.models import AlertRule, BudgetAlert
 from alerts.services.rules import create_alert_rule
@@ -13,6 +14,8 @@ from budgetsite.accounts.roles import Role
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.budgets import make_budget, make_event, make_line
 from budgetsite.testing.people import make_member, sign_in
+from budgetsite.testing.scoped_budgets import make_scoped_budget
+from budgetsite.testing.scoped_budgets import spend as spend_usage
 
 ALERTS = "/api/v1/budget-alerts"
 RULES = "/api/v1/alert-rules"
@@ -81,6 +84,8 @@ def test_an_alert_answers_all_fields_of_the_contract(client, alert, budget):
         "budget_id": str(budget.pk),
         "scoped_budget_id": None,
         "event_id": str(budget.event_id),
+        "window_start": None,
+        "window_end": None,
         "line_item_id": None,
         "alert_type": "over_budget",
         "level": "critical",
@@ -396,3 +401,53 @@ def test_a_repeated_key_makes_one_rule(managers_client):
     assert [answer.status_code for answer in answers] == [201, 201]
     assert answers[0].json() == answers[1].json()
     assert AlertRule.objects.count() == 1
+
+
+# --- Scoped budgets ---------------------------------------------------------------------------------------------------
+
+
+def test_a_scoped_budgets_alert_is_found_answered_and_agrees_with_its_status(client, account, owner, alert):
+    thresholds = [{"threshold": "50"}, {"threshold": "90", "actions": ["require-approval"]}, {"threshold": "120"}]
+    own = make_scoped_budget(account, owner, thresholds=thresholds)
+    plain = make_scoped_budget(account, owner, scope_type="team")
+    for budget in (own, plain):
+        spend_usage(budget, owner, "1000.00025", now=timezone.now())
+
+    def found(**query):
+        return {row["alert_type"]: row for row in client.get(ALERTS, query).json()["results"]}
+
+    rows = found(scoped_budget=str(own.pk), resolved="false")
+    assert sorted(rows) == ["over_budget", "threshold_exceeded"]
+    over = rows["over_budget"]
+    assert {name: over[name] for name in ("budget_id", "event_id", "line_item_id", "currency", "overrun_amount")} == {
+        "budget_id": None,
+        "event_id": None,
+        "line_item_id": None,
+        "currency": "USD",
+        "overrun_amount": "0.000250",
+    }
+    status = client.get(f"/api/v1/budgets/{own.pk}/status").json()
+    assert (over["window_start"], over["window_end"]) == (status["window_start"], status["window_end"])
+    assert over["scoped_budget_id"] == str(own.pk)
+    for budget, kind in ((own, "threshold_exceeded"), (plain, "threshold_warning")):
+        active = client.get(f"/api/v1/budgets/{budget.pk}/status").json()["active_alerts"]
+        assert active[-1]["threshold"] == found(scoped_budget=str(budget.pk))[kind]["threshold"]
+    assert "over_budget" in found(budget=str(alert.budget_id))
+    assert len(client.get(ALERTS, {"alert_type": "over_budget"}).json()["results"]) == 3
+
+    assert post(client, f"{ALERTS}/{over['id']}/acknowledge").json()["is_acknowledged"] is True
+    assert problem(post(client, f"{ALERTS}/{over['id']}/acknowledge"))[:2] == (409, "already_acknowledged")
+    assert post(client, f"{ALERTS}/{over['id']}/resolve").json()["resolved"] is True
+
+
+def test_scoped_budgets_alerts_are_the_back_offices_alone(account, owner, organizer, other_account, client):
+    with tenant_scope(other_account.pk):
+        rival = make_member(other_account, Role.OWNER).user
+        theirs = make_scoped_budget(other_account, rival)
+        spend_usage(theirs, rival, 1_200, now=timezone.now())
+        alert = BudgetAlert.objects.filter(scoped_budget=theirs).first()
+    assert client.get(f"{ALERTS}/{alert.pk}").status_code == 404
+    assert client.get(ALERTS, {"scoped_budget": str(theirs.pk)}).json()["results"] == []
+    spend_usage(make_scoped_budget(account, owner), owner, 1_200, now=timezone.now())
+    assert sign_in(organizer, account).get(ALERTS).json()["results"] == []
+    assert client.get(ALERTS).json()["count"] == 2

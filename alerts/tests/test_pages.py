@@ -2,6 +2,7 @@ import re
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from alerts.models import BudgetAlert
 from budgets.models import BudgetStatus, EventBudget
@@ -10,6 +11,7 @@ from budgetsite.accounts.roles import Role
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.budgets import make_budget, make_event, make_line
 from budgetsite.testing.people import make_member, sign_in
+from budgetsite.testing.scoped_budgets import make_scoped_budget, spend
 
 
 @pytest.fixture
@@ -168,3 +170,38 @@ def test_strangers_and_other_organizers_find_no_alert(account, alert, other_acco
         assert client.post(reverse("alerts:acknowledge", args=[alert.pk])).status_code == 404
     alert.refresh_from_db()
     assert not alert.is_acknowledged
+
+
+# --- Company budgets --------------------------------------------------------------------------------------------------
+
+
+def test_a_company_budgets_alerts_are_read_and_answered_where_it_stands(account, staff, organizer):
+    budget = make_scoped_budget(account, staff, name="Season 2026")
+    spend(budget, staff, 850, now=timezone.now())
+    alert = BudgetAlert.objects.get()
+    client = sign_in(staff, account)
+
+    row = words(client.get(reverse("alerts:list")))
+    assert "Season 2026 : Nearly used up (past 80%): 850.00 of 1,000.00 USD" in row
+    # Whoever runs events alone sees nothing of it.
+    assert listed(sign_in(organizer, account)) == []
+    page = client.get(reverse("budgets:company_budget", args=[budget.pk]))
+    assert "1 open alert" in words(page)
+
+    response = client.post(
+        reverse("alerts:acknowledge", args=[alert.pk]), headers=HTMX | {"HX-Target": "budget-alerts"}
+    )
+    assert f"acknowledged by {staff}" in words(response)
+    assert client.post(reverse("alerts:resolve", args=[alert.pk])).url == reverse(
+        "budgets:company_budget", args=[budget.pk]
+    )
+    assert listed(client, state="resolved", company_budget=budget.pk) == [alert.pk]
+    assert listed(client, state="resolved", company_budget=make_scoped_budget(account, staff, scope_id="b").pk) == []
+
+
+def test_the_start_page_names_the_company_budget(account, staff):
+    budget = make_scoped_budget(account, staff, name="Season 2026")
+    spend(budget, staff, 1_200, now=timezone.now())
+    page = sign_in(staff, account).get("/")
+    assert "Season 2026 : 200.00 USD over budget: 1,200.00 spent of 1,000.00 (120.00%)." in words(page)
+    assert reverse("budgets:company_budget", args=[budget.pk]) in page.content.decode()
