@@ -1,6 +1,5 @@
 """`/budgets`, `/budgets/{id}`: the money of organizations, teams, people and projects."""
 
-from typing import Any
 from uuid import UUID
 
 from django.http import Http404
@@ -61,7 +60,7 @@ class ScopedBudgetViewSet(ScopedViewSet):
         values = self.read(ScopedBudgetInput)
         parent_id = values.pop("parent_budget_id", None)
         made = create_scoped_budget(account=self.account, acting_user=self.user, parent_id=parent_id, **values)
-        return _changed(made, status=201)
+        return self._changed(made, status=201)
 
     @extend_schema(summary="Read a scoped budget", responses=ScopedBudgetAnswer)
     def retrieve(self, request: Request, scoped_budget_id: UUID) -> Response:
@@ -111,9 +110,11 @@ class ScopedBudgetViewSet(ScopedViewSet):
             raise Http404
         values = self.read(ScopedBudgetUpdateInput, partial=True, currency=budget["currency"])
         version = sent_version(self.request, values)
-        return _changed(update_scoped_budget(budget_id=budget_id, version=version, acting_user=self.user, **values))
+        return self._changed(
+            update_scoped_budget(budget_id=budget_id, version=version, acting_user=self.user, **values)
+        )
 
-
-def _changed(changed: Changed, *, status: int = 200) -> Response:
-    answer: dict[str, Any] = scoped_budget_answer(changed.budget, timezone.now())
-    return Response({**answer, "warnings": changed.warnings}, status=status, headers=etag(changed.budget.version))
+    def _changed(self, changed: Changed, *, status: int = 200) -> Response:
+        budget = self.find(changed.budget.pk)
+        answer = scoped_budget_answer(budget, timezone.now())
+        return Response({**answer, "warnings": changed.warnings}, status=status, headers=etag(budget.version))

@@ -103,8 +103,10 @@ class ScopeViewSet(ScopedViewSet):
         if scope_type not in ScopeType.values:
             valid = ", ".join(ScopeType.values)
             raise field_refusal("scope_type", "invalid_choice", f"“{scope_type}” is no scope. There are: {valid}.")
-        if len(scope_id) > LONGEST_SCOPE_ID + 1 or "\0" in scope_id:
+        if len(scope_id) > LONGEST_SCOPE_ID + 1:
             raise field_refusal("scope_id", "max_length", f"A scope's id has up to {LONGEST_SCOPE_ID} characters.")
+        if "\0" in scope_id:
+            raise field_refusal("scope_id", "invalid", "No scope's id has such a character.")
         budgets: Any = self.get_queryset()
         found = budgets.of_scope(scope_type, scope_id)
         if scope_id.endswith("/") and not found.exists():

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from budgets.api.scoped_answers import StandingAnswer, standing_answer, usage_writer
 from budgets.api.scoped_inputs import ReservationInput, SettlementInput, UsageAmountField, choice
-from budgets.api.scoped_usage_answers import UsageAnswer, recorded_answer, usage_answer
+from budgets.api.scoped_usage_answers import SettledUsageAnswer, recorded_answer
 from budgets.api.scoped_views import ScopedViewSet
 from budgets.models import Reservation, ReservationStatus
 from budgets.selectors.scoped_status import standing_of
@@ -53,7 +53,7 @@ class MadeReservationAnswer(ReservationAnswer):
 
 
 class SettledReservationAnswer(MadeReservationAnswer):
-    usage = UsageAnswer(help_text="The entry of what was spent.")
+    usage = SettledUsageAnswer(help_text="The entry of what was spent.")
 
 
 def reservation_answer(reservation: Reservation, now: datetime) -> dict[str, Any]:
@@ -147,14 +147,9 @@ class ReservationViewSet(ScopedViewSet):
             now=now,
             **(values | {"description": values.get("description") or ""}),
         )
-        recorded = recorded_answer(settled.usage, now=now)
-        return Response(
-            {
-                **reservation_answer(settled.reservation, now),
-                "budget_status": recorded["status"],
-                "usage": usage_answer(settled.usage.entry),
-            }
-        )
+        usage = recorded_answer(settled.usage, now=now)
+        status = usage.pop("status")
+        return Response({**reservation_answer(settled.reservation, now), "budget_status": status, "usage": usage})
 
     @extend_schema(summary="Release a reservation", request=None, responses={200: MadeReservationAnswer})
     def release(self, request: Request, scoped_budget_id: UUID, reservation_id: UUID) -> Response:

@@ -65,9 +65,12 @@ class UsageAnswer(serializers.Serializer):
     reversed_by = serializers.UUIDField(allow_null=True)
 
 
-class RecordedUsageAnswer(UsageAnswer):
-    status = StandingAnswer(help_text="How the budget stands with it.")
+class SettledUsageAnswer(UsageAnswer):
     warnings = WarningAnswer(many=True)
+
+
+class RecordedUsageAnswer(SettledUsageAnswer):
+    status = StandingAnswer(help_text="How the budget stands with it.")
 
 
 class UsageSummaryAnswer(serializers.Serializer):
@@ -86,9 +89,10 @@ class UsageSummaryAnswer(serializers.Serializer):
     by_kind = serializers.DictField(child=serializers.CharField())
 
 
-def usage_answer(entry: LedgerEntry, reversed_by: UUID | None = None) -> dict[str, Any]:
+def usage_answer(entry: LedgerEntry, reversed_by: UUID | None = None, *, name: str = "") -> dict[str, Any]:
+    """Describe an entry of `entries_in`; with the `name` of its budget nothing else has to be read."""
     usage = usage_writer(entry.currency)
-    where = _where(entry)
+    where = _where(entry, name)
     takes_back = entry.kind == EntryKind.ADJUST and entry.scoped_budget_id is not None
     return {
         "id": str(entry.pk),
@@ -112,11 +116,11 @@ def usage_answer(entry: LedgerEntry, reversed_by: UUID | None = None) -> dict[st
     }
 
 
-def _where(entry: LedgerEntry) -> dict[str, Any]:
-    if entry.scoped_budget is not None:
+def _where(entry: LedgerEntry, name: str) -> dict[str, Any]:
+    if entry.scoped_budget_id is not None:
         return {
             "budget_id": str(entry.scoped_budget_id),
-            "budget_name": entry.scoped_budget.name,
+            "budget_name": name or entry.scoped_budget.name,
             "event_budget_id": None,
             "event_id": None,
             "event_name": None,
@@ -135,7 +139,7 @@ def recorded_answer(recorded: Recorded, *, now: datetime) -> dict[str, Any]:
     """Describe usage that was recorded, or had been before, with how its budget stands now."""
     standing = _standing(recorded, now)
     return {
-        **usage_answer(recorded.entry),
+        **usage_answer(recorded.entry, name=standing.budget.name),
         "status": standing_answer(standing),
         "warnings": _warnings(recorded, standing),
     }

@@ -62,10 +62,9 @@ def reserve(
         actor_id=None if acting_user is None else acting_user.pk,
         machine=machine,
     )
-    # A savepoint: what does not fit is found out by counting it.
-    with transaction.atomic():
-        count(chain, Movement(at=now, reserved=amount, entries=0), stops=True, now=now)
-        reservation.save(force_insert=True)
+    # What does not fit is found out by counting it, and undone with all of this.
+    count(chain, Movement(at=now, reserved=amount, entries=0), stops=True, now=now)
+    reservation.save(force_insert=True)
     return reservation
 
 

@@ -148,7 +148,7 @@ def post_usage(
 ) -> Recorded:
     """Write the entry on the chain's leaf and count it in the whole chain; `reserved` goes with it into the windows.
 
-    The caller holds the hierarchy. A refusal has written nothing.
+    The caller holds the hierarchy, and lets refusals end its own savepoint: they have written something.
     """
     leaf = chain[0]
     entry = LedgerEntry(
@@ -160,19 +160,18 @@ def post_usage(
         source=source,
         source_id=source_id,
         idempotency_key=idempotency_key,
-        actor_id=None if acting_user is None else acting_user.pk,
+        actor=acting_user,
         description=description,
         metadata=metadata,
         machine=machine,
     )
-    # A savepoint: what does not fit is found out by counting it.
-    with transaction.atomic():
-        if idempotency_key is not None:
-            earlier = _recorded_before(entry)
-            if earlier is not None:
-                return Recorded(earlier, [], repeated=True)
-        entry.save(force_insert=True)
-        counted = count(chain, Movement(at=occurred_at, actual=amount, reserved=reserved), stops=stops, now=now)
+    if idempotency_key is not None:
+        earlier = _recorded_before(entry)
+        if earlier is not None:
+            return Recorded(earlier, [], repeated=True)
+    entry.save(force_insert=True)
+    # What does not fit is found out by counting it.
+    counted = count(chain, Movement(at=occurred_at, actual=amount, reserved=reserved), stops=stops, now=now)
     return Recorded(entry, counted, outside=not is_in_force(leaf, occurred_at))
 
 
