@@ -123,15 +123,18 @@ def task_fails(sender: Any, task_id: str, exception: BaseException, kwargs: dict
 def task_ends(task_id: str, task: Any, state: str, kwargs: dict[str, Any], **rest: Any) -> None:
     at_work = _at_work.pop(task_id)
     seconds = time.perf_counter() - at_work.started
-    superseded = getattr(task.request, "superseded", False)
-    outcome = "superseded" if superseded else _OUTCOMES.get(state, state.lower())
-    TASKS.labels(task.name, outcome).inc()
-    SECONDS.labels(task.name).observe(seconds)
-    facts = {"outcome": outcome, "duration_ms": round(seconds * 1000, 1), "tenant_id": (kwargs or {}).get("tenant_id")}
-    logger.info("task %s %s", task.name, outcome, extra={"facts": facts})
+    outcome = "superseded" if getattr(task.request, "superseded", False) else _OUTCOMES.get(state, state.lower())
     try:
         if at_work.is_recorded and state in ("SUCCESS", "FAILURE"):
             end_run(job=task.name, task_id=task_id, seconds=seconds, error_type=at_work.error_type)
     finally:
+        _tell_end(task.name, outcome, seconds, (kwargs or {}).get("tenant_id"))
         current_task.reset(at_work.task_token)
         leave_request(at_work.request_token)
+
+
+def _tell_end(task: str, outcome: str, seconds: float, tenant_id: str | None) -> None:
+    facts = {"outcome": outcome, "duration_ms": round(seconds * 1000, 1), "tenant_id": tenant_id}
+    logger.info("task %s %s", task, outcome, extra={"facts": facts})
+    SECONDS.labels(task).observe(seconds)
+    TASKS.labels(task, outcome).inc()

@@ -98,11 +98,10 @@ def test_managers_see_the_jobs_and_their_own_failures_alone(accounts, queue):
     assert client.get(WORKERS).status_code == 403
 
 
-@pytest.mark.parametrize("role", [Role.STAFF, Role.ORGANIZER, Role.CLIENT])
-def test_others_are_turned_away(accounts, role):
-    client = sign_in(make_member(accounts[0], role).user, accounts[0])
-
-    assert [client.get(page).status_code for page in (PAGE, WORKERS)] == [403, 403]
+def test_others_are_turned_away(accounts):
+    for role in (Role.STAFF, Role.ORGANIZER, Role.CLIENT):
+        client = sign_in(make_member(accounts[0], role).user, accounts[0])
+        assert [client.get(page).status_code for page in (PAGE, WORKERS)] == [403, 403], role
     assert Client().get(PAGE).status_code == 302
 
 

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from threading import Event
 from typing import Any
 from uuid import uuid4
 
@@ -89,19 +90,20 @@ def test_it_says_what_is_missing_and_no_secret(committed_db, settings):
 def test_a_check_that_hangs_holds_nobody_up_and_is_not_started_twice(committed_db, monkeypatch):
     monkeypatch.setattr(readiness, "CHECK_SECONDS", 0.1)
     monkeypatch.setattr(readiness, "REMEMBERED_SECONDS", 0)
-    started = []
+    started, over = [], Event()
 
     def hang() -> None:
         started.append(True)
-        time.sleep(1)
+        over.wait(60)
 
     register_check("slow", hang)
-    asked = time.monotonic()
-    said = [Client().get("/readyz").json()["checks"]["slow"] for _ in range(3)]
+    try:
+        said = [Client().get("/readyz").json()["checks"]["slow"] for _ in range(3)]
+    finally:
+        over.set()
 
     assert said == [{"ok": False, "detail": "No answer within 0.1 s."}] * 3
     assert len(started) == 1
-    assert time.monotonic() - asked < 1
 
 
 def test_results_are_remembered_for_a_moment(committed_db):
@@ -136,26 +138,28 @@ def test_an_outbox_that_falls_behind_is_not_ready(committed_db, settings):
 # --- Who may see the figures ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("token", "loopback", "asked", "status"),
-    [
-        ("a-scraper's-token", False, TOKEN, 200),
-        ("a-scraper's-token", True, {}, 401),
-        ("a-scraper's-token", True, {"Authorization": "Bearer a-scraper's-toke"}, 401),
-        ("a-scraper's-token", True, {"Authorization": "Basic a-scraper's-token"}, 401),
-        ("", True, {}, 200),
-        ("", True, {"X-Forwarded-For": "127.0.0.1"}, 404),
-        ("", False, {}, 404),
-        ("", False, {"Authorization": "Bearer "}, 404),
-    ],
-)
-def test_figures_are_for_who_has_the_token(committed_db, settings, token, loopback, asked, status):
-    settings.METRICS_TOKEN, settings.METRICS_FOR_LOOPBACK = token, loopback
+WHO_ASKS = [
+    # The token that is set, whether this machine may see figures without one, what is sent, and the answer.
+    ("a-scraper's-token", False, TOKEN, 200),
+    ("a-scraper's-token", True, {}, 401),
+    ("a-scraper's-token", True, {"Authorization": "Bearer a-scraper's-toke"}, 401),
+    ("a-scraper's-token", True, {"Authorization": "Basic a-scraper's-token"}, 401),
+    ("", True, {}, 200),
+    ("", True, {"X-Forwarded-For": "127.0.0.1"}, 404),
+    ("", False, {}, 404),
+    ("", False, {"Authorization": "Bearer "}, 404),
+]
 
-    answer = Client().get("/metrics", headers=asked)
 
-    assert answer.status_code == status
-    assert (b"budgetsite_" in answer.content) == (status == 200)
+def test_figures_are_for_who_has_the_token(committed_db, settings):
+    for token, loopback, sent, status in WHO_ASKS:
+        settings.METRICS_TOKEN, settings.METRICS_FOR_LOOPBACK = token, loopback
+        answer = Client().get("/metrics", headers=sent)
+        assert (answer.status_code, b"budgetsite_" in answer.content) == (status, status == 200), (
+            token,
+            loopback,
+            sent,
+        )
 
 
 def test_another_machine_sees_none_without_a_token(committed_db, settings):
@@ -208,12 +212,12 @@ def test_figures_of_all_accounts_are_one_sum_without_names(scraped, settings):
 def test_a_figure_that_fails_or_takes_too_long_takes_no_other_along(scraped, monkeypatch):
     monkeypatch.setattr(figures, "STATEMENT_MILLISECONDS", 100)
     register(StoredFigure("broken", "Broken.", "SELECT nothing AS value", of_accounts=False))
-    register(StoredFigure("slow", "Slow.", "SELECT pg_sleep(5)::text::int AS value", of_accounts=False))
+    register(StoredFigure("slow", "Slow.", "SELECT pg_sleep(60)::text::int AS value", of_accounts=False))
     asked = time.monotonic()
 
     told = figures_told()
 
-    assert time.monotonic() - asked < 3
+    assert time.monotonic() - asked < 30
     failed = {name for name, value in told.items() if name.startswith("budgetsite_figure_failed") and value}
     assert failed == {'budgetsite_figure_failed{figure="broken"}', 'budgetsite_figure_failed{figure="slow"}'}
     assert "budgetsite_outbox_waiting" in told
