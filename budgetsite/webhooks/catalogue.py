@@ -15,6 +15,7 @@ _MOMENT: Mapping[str, Any] = {"type": "string", "format": "date-time"}
 _MOMENT_OR_NULL: Mapping[str, Any] = {"type": ["string", "null"], "format": "date-time"}
 _AMOUNT: Mapping[str, Any] = {"type": "string", "description": "An amount in the currency's own number of decimals."}
 _NUMBER: Mapping[str, Any] = {"type": "integer"}
+_PERCENTAGE: Mapping[str, Any] = {"type": "string", "description": "A percentage with two decimals."}
 _TEXT: Mapping[str, Any] = {"type": "string"}
 _TEXT_OR_NULL: Mapping[str, Any] = {"type": ["string", "null"]}
 
@@ -107,6 +108,10 @@ _WAITLIST = {
     "event_id": _ID, "event_option_id": _ID_OR_NULL, "party_size": _NUMBER, "offer_expires_at": _MOMENT_OR_NULL,
 }  # fmt: skip
 _COMMENT = {"budget": _ID, "expense": _ID_OR_NULL}
+_ALERT = {
+    "budget_id": _ID_OR_NULL, "scoped_budget_id": _ID_OR_NULL, "line_item_id": _ID_OR_NULL, "alert_type": _TEXT,
+    "level": _TEXT, "threshold": _PERCENTAGE, "utilization": _PERCENTAGE,
+}  # fmt: skip
 
 publish(
     [
@@ -269,6 +274,14 @@ publish(
             "How people register for an event was changed.",
             "event",
             {"cancel_until_hours": _TEXT, "kept_share": _TEXT, "offer_minutes": _TEXT},
+        ),
+        *_family(
+            "alert",
+            _ALERT,
+            alert__opened="Figures of a budget crossed a limit.",
+            alert__raised="What an open alert tells of got worse.",
+            alert__acknowledged="Somebody has seen an alert.",
+            alert__resolved="An alert was dealt with, or resolved by itself.",
         ),
         EventKind(
             "webhook.paused",
