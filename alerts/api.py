@@ -178,7 +178,8 @@ class AlertRuleViewSet(ContractViewSet):
     """What raises an alert: the account's own rule, and those that replace it for a budget.
 
     An account that has changed nothing has none: then the warning is at 80 %, milestones are at 50, 75 and 90 %, and
-    spending is far above the plan beyond 20 %.
+    spending is far above the plan beyond 20 %. Scoped budgets have thresholds of their own: of the account's rule they
+    heed which kinds are switched on.
     """
 
     model = AlertRule

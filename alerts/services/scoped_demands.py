@@ -118,7 +118,7 @@ def _level(threshold: Threshold, *, is_own: bool) -> AlertLevel:
 def _use(budget: ChainBudget, figures: WindowFigures, threshold: Threshold) -> str:
     share, mark = figures.percent_used, f"{threshold.percentage.normalize():f}"
     if figures.remaining > 0:
-        news = f"The {mark}% threshold is reached" if budget.thresholds else f"Nearly used up (past {mark}%)"
+        news = f"The {mark}% threshold is reached" if budget.thresholds else f"Nearly used up ({mark}% mark)"
         text = (
             f"{news}: {_amount(figures.used, budget)} of {_amount(budget.amount, budget)} {budget.currency} spent, "
             f"promised or reserved ({share}%), {_amount(figures.remaining, budget)} left."

@@ -182,7 +182,7 @@ def test_a_company_budgets_alerts_are_read_and_answered_where_it_stands(account,
     client = sign_in(staff, account)
 
     row = words(client.get(reverse("alerts:list")))
-    assert "Season 2026 : Nearly used up (past 80%): 850.00 of 1,000.00 USD" in row
+    assert "Season 2026 : Nearly used up (80% mark): 850.00 of 1,000.00 USD" in row
     # Whoever runs events alone sees nothing of it.
     assert listed(sign_in(organizer, account)) == []
     page = client.get(reverse("budgets:company_budget", args=[budget.pk]))
