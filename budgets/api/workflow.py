@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from budgets.api import answers
 from budgets.api.event_budget import BudgetViewSet
 from budgets.api.inputs import MoveInput
-from budgets.models import BudgetDecision
+from budgets.selectors.decisions import decisions_on
 from budgets.services.workflow import MOVES, move_budget
 from budgetsite.api.versions import IF_MATCH, required_version
 
@@ -83,6 +83,6 @@ class DecisionViewSet(BudgetViewSet):
     )
     def list(self, request: Request, budget_id: UUID) -> Response:
         budget = self.find(budget_id)
-        decisions = BudgetDecision.objects.filter(budget=budget).select_related("actor")
+        decisions = decisions_on(budget.pk, for_team=self.allows("budgets.view_internals"))
         # A later decision of the plan has a higher version; the time alone could tie.
         return self.page_of(decisions.order_by("-version", "-created_at", "-id"), answers.decision_answer)

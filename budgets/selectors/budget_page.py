@@ -8,7 +8,8 @@ from uuid import UUID
 
 from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
 
-from budgets.models import BudgetDecision, BudgetLineItem, EventBudget, Expense, ExpenseStage, LineKind, PlanLine
+from budgets.models import BudgetLineItem, EventBudget, Expense, ExpenseStage, LineKind, PlanLine
+from budgets.selectors.decisions import decisions_on
 from budgets.selectors.history_steps import Step, decision_steps
 from budgets.selectors.last_year import LastYear
 from budgetsite.accounts.roles import Role
@@ -178,13 +179,9 @@ def order_after_move(budget_id: UUID, line: BudgetLineItem, *, up: bool) -> list
     return ids
 
 
-def decisions_of(budget_id: UUID) -> list[Step]:
-    """Return the moves of a budget's status, the last one first, with who made them."""
-    decisions = list(
-        BudgetDecision.objects.filter(budget_id=budget_id)
-        .select_related("actor")
-        .order_by("-created_at", "-version", "-id")[:20]
-    )
+def decisions_of(budget_id: UUID, *, for_team: bool) -> list[Step]:
+    """Return the decisions on a budget, the last one first, with who made them."""
+    decisions = list(decisions_on(budget_id, for_team=for_team).order_by("-created_at", "-version", "-id")[:20])
     return [step for step in decision_steps(decisions) if step is not None]
 
 

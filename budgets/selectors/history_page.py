@@ -9,7 +9,6 @@ from uuid import UUID
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from budgets.models import (
-    BudgetDecision,
     BudgetLineItem,
     BudgetTransfer,
     EventBudget,
@@ -19,6 +18,7 @@ from budgets.models import (
     TransferStatus,
 )
 from budgets.selectors import history_steps
+from budgets.selectors.decisions import decisions_on
 from budgets.selectors.history_steps import Step
 from budgets.services.transfer import TRANSFERRED
 from budgetsite.accounts.models import Membership, User
@@ -95,11 +95,11 @@ def story_page(
     """Return the steps before `before` (the last ones, when it is None), in a constant number of statements.
 
     `kind` is one of `KINDS`; `person` someone's id, or `BY_ITSELF` for what nobody did. Unless it is `for_team`, the
-    ledger and the income are left out.
+    ledger, the income and who pays are left out.
     """
     sources = [
         source.by(person)
-        for source in _sources(budget, with_income=for_team)
+        for source in _sources(budget, for_team=for_team)
         if kind in (None, source.kind) and (for_team or source.kind != MONEY)
     ]
     # The record of a deletion is hidden with what was deleted.
@@ -145,7 +145,7 @@ def _page(sources: list[_Source], before: Position | None) -> StoryPage:
     return StoryPage(steps=steps, older=shown[-1][0] if len(found) > STEPS_PER_PAGE else None)
 
 
-def _sources(budget: EventBudget, *, with_income: bool = True) -> list[_Source]:
+def _sources(budget: EventBudget, *, for_team: bool = True) -> list[_Source]:
     transfers = BudgetTransfer.objects.filter(budget_id=budget.pk).select_related("from_line", "to_line")
     asked = transfers.select_related("from_line", "to_line", "requested_by")
     answered = transfers.filter(decided_at__isnull=False).exclude(needs_role="")
@@ -153,7 +153,7 @@ def _sources(budget: EventBudget, *, with_income: bool = True) -> list[_Source]:
         _Source(
             6,
             DECISIONS,
-            BudgetDecision.objects.filter(budget_id=budget.pk).select_related("actor"),
+            decisions_on(budget.pk, for_team=for_team),
             "created_at",
             "version",
             "actor",
@@ -190,7 +190,7 @@ def _sources(budget: EventBudget, *, with_income: bool = True) -> list[_Source]:
         _Source(
             1,
             PLAN,
-            _with_previous(_lines_themselves(budget, with_income=with_income)),
+            _with_previous(_lines_themselves(budget, with_income=for_team)),
             "history_date",
             "history_id",
             "history_user",

@@ -25,6 +25,7 @@ from budgets.services.event_budget import (
 from budgets.services.problems import BudgetProblem, LinesExceedTotal, StaleVersion
 from budgets.views.meanwhile import Meanwhile, merged, with_choices
 from budgets.views.page_parts import figures_context, tabs_of
+from budgets.views.paid_from import paid_from
 from budgets.views.rights import rights_on
 from budgetsite.accounts.permissions import may
 from budgetsite.pages.access import PageRequest, page, visible
@@ -49,9 +50,10 @@ def budget_detail(request: PageRequest, budget_id: UUID) -> HttpResponse:
     plan = plan_page(budget, number=page_number(request), last_year=last_year)
     context = figures_context(request, budget, plan) | {
         "tabs": tabs_of(budget, "budget", request),
-        "decisions": decisions_of(budget.pk),
+        "decisions": decisions_of(budget.pk, for_team=may(request.role, "budgets.view_internals")),
         "earlier_budget": earlier_budget_of(budget, **visible(request)),
         "standing": standing_of(budget, account=request.account) if budget.status == BudgetStatus.REVIEW else None,
+        "paid_from": paid_from(request, budget, now=timezone.now()),
     }
     return render(request, "budgets/detail.html", context)
 

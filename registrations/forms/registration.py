@@ -111,6 +111,13 @@ class ReasonForm(forms.Form):
         self.fields["reason"].required = is_required
 
 
+class OverridingReasonForm(ReasonForm):
+    """For who may promise more than the company's budgets have."""
+
+    override = forms.BooleanField(label="Approve all the same, with the reason given here", required=False)
+    field_order = ("override", "reason")
+
+
 class PriorityForm(forms.Form):
     priority = forms.IntegerField(label="Priority", min_value=-1000, max_value=1000)
 

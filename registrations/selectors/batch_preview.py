@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import Count, Q, QuerySet, Sum
 
 from budgets.models import EventBudget
+from budgets.selectors.funding import Funding, funding_of
 from registrations.models import EventOption, EventRegistration, RegistrationStatus
 from registrations.selectors.desk_page import desk_rows
 from registrations.selectors.variance import ZERO, EventVariance, variance_of
@@ -31,9 +32,20 @@ class OptionAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class MoneyLeft:
+    """What may still be promised for an event, and who has so little left: its budget, or what pays for that."""
+
+    amount: Decimal
+    payer: str = "The budget"
+
+
+@dataclass(frozen=True, slots=True)
 class BatchPreview:
+    """`funding`: the scoped budgets that pay for the event's, None where none does."""
+
     variance: EventVariance
     asked: list[OptionAsked]
+    funding: Funding | None = None
 
     @property
     def total(self) -> int:
@@ -45,8 +57,12 @@ class BatchPreview:
         return sum((row.cost for row in self.asked), ZERO)
 
     @property
+    def money(self) -> MoneyLeft:
+        return _left(self.variance.budget, self.funding)
+
+    @property
     def available(self) -> Decimal:
-        return self.variance.budget.available_amount if self.variance.budget else ZERO
+        return self.money.amount
 
     @property
     def short_by(self) -> Decimal:
@@ -65,10 +81,22 @@ def cost_of_approving(registrations: Iterable[EventRegistration]) -> Decimal:
     )
 
 
-def available_to(event_id: UUID) -> Decimal:
-    """Return what the event's budget has left; nothing where there is none."""
+def available_to(event_id: UUID, *, now: datetime) -> MoneyLeft:
+    """Return what may still be promised for an event; nothing where there is no budget.
+
+    One statement, three more where scoped budgets pay.
+    """
     budget: EventBudget | None = EventBudget.objects.filter(event_id=event_id).first()
-    return budget.available_amount if budget else ZERO
+    return _left(budget, funding_of(budget.funded_by_id, now=now) if budget else None)
+
+
+def _left(budget: EventBudget | None, funding: Funding | None) -> MoneyLeft:
+    if budget is None:
+        return MoneyLeft(ZERO)
+    tightest = funding.tightest if funding else None
+    if funding is None or tightest is None or funding.room is None or funding.room >= budget.available_amount:
+        return MoneyLeft(budget.available_amount)
+    return MoneyLeft(funding.room, f"“{tightest.budget.name}”")
 
 
 def waiting(event_id: UUID, narrowing: dict[str, Any], *, asked_by: datetime) -> QuerySet[EventRegistration]:
@@ -77,8 +105,12 @@ def waiting(event_id: UUID, narrowing: dict[str, Any], *, asked_by: datetime) ->
 
 
 def preview_of(event_id: UUID, narrowing: dict[str, Any], *, asked_by: datetime) -> BatchPreview:
-    """Sum up who waits and matches. Four statements, however many they are and however many options there are."""
+    """Sum up who waits and matches. Four statements, however many they are and however many options there are.
+
+    Three more where scoped budgets pay.
+    """
     variance = variance_of(event_id)
+    funding = funding_of(variance.budget.funded_by_id, now=asked_by) if variance.budget else None
     sums = {
         row["event_option_id"]: row
         for row in waiting(event_id, narrowing, asked_by=asked_by)
@@ -102,7 +134,7 @@ def preview_of(event_id: UUID, narrowing: dict[str, Any], *, asked_by: datetime)
         OptionAsked(option=None, people=row["people"], places=row["places"], free=None, cost=ZERO)
         for row in sums.values()
     ]
-    return BatchPreview(variance, asked)
+    return BatchPreview(variance, asked, funding)
 
 
 def matching_count(event_id: UUID, narrowing: dict[str, Any], variance: EventVariance, *, now: datetime) -> int:

@@ -13,7 +13,7 @@ from budgets.selectors.funding import judged_chain
 from budgets.services.scoped_problems import Refusal
 from budgetsite.money.amounts import amount_to_json, format_amount, usage_to_json
 from events.models import Event
-from registrations.models import EventOption, PickupSlot
+from registrations.models import EventOption, EventRegistration, PickupSlot, RegistrationStatus
 from registrations.services.problems import Conflict, ConflictType
 
 # So many alternatives are named; more than that nobody reads.
@@ -115,6 +115,19 @@ def funding_refusals(funded_by: UUID | None, needed: Decimal, *, now: datetime) 
     if funded_by is None or not needed:
         return []
     return [found.refusal for found in judged_chain(funded_by, needed, now=now) if found.refusal is not None]
+
+
+def funding_in_the_way(registration: EventRegistration, *, now: datetime) -> list[Refusal]:
+    """Return which scoped budgets would refuse the approval of a registration that waits. No statement for a free one,
+    one where no scoped budget pays.
+    """
+    option = registration.event_option
+    if registration.status != RegistrationStatus.PENDING or option is None or not option.cost_per_unit:
+        return []
+    funded_by = (
+        EventBudget.objects.filter(event_id=registration.event_id).values_list("funded_by_id", flat=True).first()
+    )
+    return funding_refusals(funded_by, option.cost_per_unit * registration.party_size, now=now)
 
 
 def _own_money_conflict(budget: EventBudget, option: EventOption, needed: Decimal) -> Conflict | None:

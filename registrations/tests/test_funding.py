@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from budgets.models import LedgerEntry
 from budgets.services.funding_change import set_funding
@@ -14,7 +15,7 @@ from budgets.services.scoped_budget import update_scoped_budget
 from budgetsite.accounts.roles import Role
 from budgetsite.outbox.models import OutboxEvent
 from budgetsite.testing.concurrency import run_at_once
-from budgetsite.testing.people import make_member
+from budgetsite.testing.people import make_member, sign_in
 from budgetsite.testing.registrations import NOW, ask, make_attendees, make_open_event, make_option
 from budgetsite.testing.scoped_budgets import make_scoped_budget, spend, standing
 from registrations.models import EventRegistration
@@ -243,4 +244,25 @@ def test_windows_hold_the_moment_of_the_decision(account, owner):
     approved(row, event, owner)
     july = datetime(2026, 7, 2, tzinfo=UTC)
     assert (promised(month), standing(month, now=july).figures.committed) == (10, 0)
+    assert verify_ledger() == []
+
+
+def test_the_page_of_a_registration_says_who_has_no_room_and_lets_an_owner_go_beyond(
+    account, owner, event, option, catering
+):
+    row = ask(event, make_attendees(account, 1)[0], option, party_size=2)
+    spend(catering, owner, 10, currency="CAD", now=NOW)
+    url = reverse("registrations:registration", args=[event.pk, row.pk])
+    decide = reverse("registrations:decide", args=[event.pk, row.pk])
+    with at(NOW):
+        page = sign_in(owner, account)
+        shown = page.get(url).content.decode()
+        assert "“Catering” has 15.00 CAD left, and 20.00 CAD do not fit." in shown
+        assert 'name="override"' in shown
+        page.post(decide, {"status": "APPROVED", "next": url})
+        page.post(decide, {"status": "APPROVED", "next": url, "override": "on"})
+        assert registration_now(row).status == "PENDING"
+        assert "Say why: the reason is kept with the registration." in page.get(url).content.decode()
+        page.post(decide, {"status": "APPROVED", "next": url, "override": "on", "reason": "Paid by the sponsor"})
+    assert registration_now(row).status == "APPROVED"
     assert verify_ledger() == []

@@ -56,6 +56,7 @@ def decide_on_one(request: PageRequest, event_id: UUID, registration_id: UUID) -
             now=timezone.now(),
             status=wanted,
             reason=form.cleaned_data["reason"],
+            override="override" in request.POST and wanted == RegistrationStatus.APPROVED,
         )
     except RegistrationNotFound as error:
         raise Http404 from error
@@ -123,7 +124,7 @@ def decide_on_many(request: PageRequest, event_id: UUID) -> HttpResponse:
         "refused": _with_rows(refused, rows),
         "approves": wanted == RegistrationStatus.APPROVED,
         "cost": cost_of_approving([rows[outcome.registration_id] for outcome in fitting]),
-        "available": available_to(event.pk),
+        "left": available_to(event.pk, now=timezone.now()),
         "here": back,
     }
     return render(request, "registrations/decide_many.html", context)

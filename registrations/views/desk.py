@@ -9,15 +9,17 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
+from budgetsite.accounts.permissions import may
 from budgetsite.pages.access import PageRequest
 from budgetsite.pages.keyset import address, keyset_page
 from events.models import Event
-from registrations.forms.registration import AssignSlotForm, DeskFilterForm, ReasonForm
+from registrations.forms.registration import AssignSlotForm, DeskFilterForm, OverridingReasonForm, ReasonForm
 from registrations.models import LIVE_STATUSES, CheckIn, RegistrationStatus
 from registrations.selectors.batch_preview import matching_count
 from registrations.selectors.desk_page import desk_rows
 from registrations.selectors.slots import slots_of
 from registrations.selectors.variance import EventVariance, variance_of
+from registrations.services.conflicts import funding_in_the_way
 from registrations.services.decision import change_registration
 from registrations.services.problems import RegistrationProblem
 from registrations.views.batch_run import narrowing_of_waiting, preview_url
@@ -94,10 +96,13 @@ def registration_page(request: PageRequest, event_id: UUID, registration_id: UUI
             else:
                 messages.success(request, f"{registration.user} has the slot.")
                 return redirect("registrations:registration", event.pk, registration.pk)
+    refusals = funding_in_the_way(registration, now=timezone.now())
+    may_override = bool(refusals) and may(request.role, "scoped_budgets.override")
     context = desk_context(request, event, "desk") | {
         "registration": registration,
         "form": form,
-        "reason_form": ReasonForm(),
+        "reason_form": OverridingReasonForm() if may_override else ReasonForm(),
+        "refusals": refusals,
         "scans": CheckIn.objects.filter(registration_id=registration.pk)
         .select_related("actor")
         .order_by("-created_at", "-pk")[:MOST_SCANS],
