@@ -15,9 +15,17 @@ from budgets.api.answers.percentages import percentage
 from budgets.api.scoped_answers import usage_writer
 from budgets.api.scoped_inputs import DayField, UsageAmountField, choice
 from budgets.api.scoped_views import ScopedViewSet
-from budgets.selectors.report_groups import LONGEST_KEY, METADATA, GroupBy, Grouping, UnknownGrouping, read_grouping
+from budgets.selectors.report_groups import (
+    LONGEST_KEY,
+    METADATA,
+    GroupBy,
+    Grouping,
+    UnknownGrouping,
+    read_grouping,
+    usual_grouping,
+)
 from budgets.selectors.report_range import Range, RangeProblem, TimeRange, days_between, named_range
-from budgets.selectors.scoped_reports import MOST_BY_DAY, Group, Others, ScopedReport, Spender, scoped_report
+from budgets.selectors.scoped_reports import Group, Others, ScopedReport, Spender, scoped_report
 from budgets.services.plan_export import CONTENT_TYPES, PlanFormat
 from budgets.services.report_export import ReportTable, export_report
 from budgets.services.windows import HasCalendar, OutsideCalendar
@@ -40,7 +48,7 @@ class ReportQuery(serializers.Serializer):
         required=False,
         max_length=LONGEST_KEY + len(METADATA),
         help_text=f"{', '.join(GroupBy)}, `tag:<key>`, or a key of the usage's metadata: its name, or "
-        "`metadata:<name>` where that is one of these words. Left out: day, month for long ranges.",
+        "`metadata:<name>` where that is one of these words. Left out: day, week or month, as long as the range is.",
     )
     format = choice(
         [(_JSON, "JSON"), *PlanFormat.choices], "format", required=False, help_text="`csv` and `xlsx` answer a file."
@@ -162,7 +170,7 @@ def _days(budget: HasCalendar, wanted: dict[str, Any], now: Any) -> Range:
 def _grouping(wanted: dict[str, Any], days: Range) -> Grouping:
     if wanted.get("group_by"):
         return read_grouping(wanted["group_by"])
-    return Grouping(GroupBy.DAY if days.days <= MOST_BY_DAY else GroupBy.MONTH)
+    return usual_grouping(days.days)
 
 
 def report_answer(report: ScopedReport) -> dict[str, Any]:

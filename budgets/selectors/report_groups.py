@@ -93,6 +93,11 @@ class GroupingSql:
     parameters: dict[str, Any] | None = None
 
 
+def usual_grouping(days: int) -> Grouping:
+    """Return the stretches of time in which so many days are still taken in at a glance."""
+    return Grouping(GroupBy.DAY if days <= 62 else GroupBy.WEEK if days <= 186 else GroupBy.MONTH)
+
+
 def read_grouping(text: str) -> Grouping:
     """Return what a text asks to group by; a name that is no other is a metadata key. Raises `UnknownGrouping`."""
     text = text.strip()

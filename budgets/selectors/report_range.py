@@ -74,7 +74,7 @@ def days_between(budget: HasCalendar, first_day: date | None, last_day: date | N
     Raises `RangeProblem` for days in the wrong order, too many of them, or years that nobody means.
     """
     if first_day is None:
-        raise RangeProblem("start_date", "required", "Give the first day too.")
+        raise RangeProblem("start_date", "required", "Give the first day.")
     last_day = max(today(budget, now), first_day) if last_day is None else last_day
     for field, day in (("start_date", first_day), ("end_date", last_day)):
         if not FIRST_YEAR <= day.year <= LAST_YEAR:

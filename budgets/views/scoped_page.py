@@ -19,6 +19,8 @@ from budgetsite.pages.access import PageRequest
 TABS = (
     ("company_budget", "Overview"),
     ("company_entries", "Entries"),
+    ("company_report", "Report"),
+    ("company_forecast", "Forecast"),
     ("company_windows", "Periods"),
     ("company_history", "History"),
 )

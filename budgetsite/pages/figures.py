@@ -11,6 +11,8 @@ from budgetsite.sheets.columns import Column as SheetColumn
 from budgetsite.sheets.writing import write_csv, write_xlsx
 
 TEXT, AMOUNT, VARIANCE, PERCENTAGE, COUNT, DAY = "text", "amount", "variance", "percentage", "count", "day"
+# An amount whose fractions of a cent are shown.
+USAGE = "usage"
 
 CONTENT_TYPES = {
     "csv": "text/csv; charset=utf-8",
@@ -28,7 +30,7 @@ class Column:
 
     @property
     def is_number(self) -> bool:
-        return self.kind in (AMOUNT, VARIANCE, PERCENTAGE, COUNT)
+        return self.kind in (AMOUNT, USAGE, VARIANCE, PERCENTAGE, COUNT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ def _written(table: Table, rows: Iterable[Sequence[Cell]]) -> Iterable[Mapping[s
 def _kind(column: Column, currency: str) -> Kind:
     if column.kind in (AMOUNT, VARIANCE):
         return Amount(currency)
+    if column.kind == USAGE:
+        return Amount(currency, of_usage=True)
     if column.kind == PERCENTAGE:
         return Number(2, Decimal("-1e10"), Decimal("1e10"))
     if column.kind == COUNT:

@@ -7,6 +7,7 @@ from typing import Any
 from django import template
 
 from budgetsite.pages import amounts, charts
+from budgetsite.pages.course_chart import CourseChart
 
 register = template.Library()
 
@@ -33,3 +34,15 @@ def share_bar(share: Decimal, typical: Decimal | None, scale: Decimal) -> dict[s
 def stacked_bar(parts: Sequence[tuple[str, str, Decimal]], currency: str, *, title: str) -> dict[str, Any]:
     """`{% stacked_bar parts currency title="…" %}`: (kind, label, amount) side by side, with the words beneath."""
     return {"stretches": charts.stacked(parts), "currency": currency, "title": title}
+
+
+@register.inclusion_tag("components/charts/course.html")
+def course(chart: CourseChart, *, name: str, title: str, description: str, limit_label: str) -> dict[str, Any]:
+    """`{% course chart name="forecast" title="…" description="…" limit_label="…" %}`: lines of running sums."""
+    return {
+        "chart": chart,
+        "name": name,
+        "title": title,
+        "description": description,
+        "limit_label": limit_label,
+    }

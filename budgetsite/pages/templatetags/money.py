@@ -27,6 +27,12 @@ def signed_amount(value: Decimal, currency: str) -> str:
 
 
 @register.filter
+def usage(value: Decimal | None, currency: str) -> str:
+    """`{{ group.actual|usage:currency }}`: an amount of usage, whose fractions of a cent are shown."""
+    return amounts.NOTHING if value is None else amounts.format_usage(value, currency)
+
+
+@register.filter
 def signed_usage(value: Decimal, currency: str) -> str:
     """`{{ entry.actual_delta|signed_usage:currency }}`: a change by usage, whose fractions of a cent are shown."""
     text = amounts.format_usage(value, currency)
