@@ -99,13 +99,10 @@ class Readings:
         for name, check in _checks.items():
             if name not in self._running or self._running[name].done():
                 self._running[name] = self._pool.submit(_say, check)
-        wait_for(self._running.values(), timeout=CHECK_SECONDS)
-        return Readiness(
-            {
-                name: asked.result() if asked.done() else f"No answer within {CHECK_SECONDS:g} s."
-                for name, asked in self._running.items()
-            }
-        )
+        asked = {name: self._running[name] for name in _checks}
+        wait_for(asked.values(), timeout=CHECK_SECONDS)
+        late = f"No answer within {CHECK_SECONDS:g} s."
+        return Readiness({name: each.result() if each.done() else late for name, each in asked.items()})
 
 
 def _say(check: Check) -> str:
