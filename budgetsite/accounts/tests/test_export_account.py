@@ -60,7 +60,7 @@ def test_an_export_holds_history_ledger_and_deleted_rows(committed_db, tmp_path)
         ("Stage", "", True),
     }
     entries = sorted(read(tmp_path / "out", "budgets_ledgerentry"), key=lambda row: int(row["seq"]))
-    assert [row["actual_delta"] for row in entries] == ["10.000", "20.000", "-20.000"]
+    assert [row["actual_delta"] for row in entries] == ["10.000000", "20.000000", "-20.000000"]
     with tenant_scope(account.pk), transaction.atomic():
         hashes = [bytes(value).hex() for value in LedgerEntry.objects.order_by("seq").values_list("hash", flat=True)]
     assert [row["hash"] for row in entries] == [f"\\x{value}" for value in hashes]
