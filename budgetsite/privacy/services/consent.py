@@ -34,6 +34,12 @@ def who_consented(*, person_ids: Iterable[UUID], notification_type: str) -> set[
     }
 
 
+def said_of(*, person_ids: Iterable[UUID], notification_types: Iterable[str]) -> dict[tuple[UUID, str], bool]:
+    """Return (person, type) → yes or no, for those of the people who ever said either. One query."""
+    words = _last_words().filter(person_id__in=list(person_ids), notification_type__in=list(notification_types))
+    return {(record.person_id, record.notification_type): record.granted for record in words}
+
+
 def consents_of(person_id: UUID) -> dict[str, bool]:
     """Return each known notification type → whether the person agreed to it."""
     said = {record.notification_type: record.granted for record in _last_words().filter(person_id=person_id)}

@@ -1,0 +1,3 @@
+from budgetsite.outbox.wakeup import WakeUp
+
+MAILING = WakeUp("budgetsite.notifications.tasks.send_mails")
