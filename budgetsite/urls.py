@@ -20,6 +20,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("budgetsite.accounts.urls")),
     path("", include("budgetsite.privacy.urls")),
+    path("", include("budgetsite.webhooks.urls")),
     path("", include("events.urls")),
     path("", include("budgets.urls")),
     path("", include("registrations.urls")),

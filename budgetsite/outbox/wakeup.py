@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import redis
-from celery import Task, current_app
+from celery import Task
 from django.conf import settings
 from django.db import connection, transaction
+from django.utils.module_loading import import_string
 from kombu.exceptions import OperationalError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -43,7 +44,8 @@ class WakeUp:
             return
         try:
             if valkey(settings.REDIS_URL).set(self._key(), 1, ex=_ASKED_FOR_SECONDS, nx=True):
-                task: Task[[], object] = current_app.tasks[self.task_name]
+                # By its name: a task's module may itself import whoever wakes it up.
+                task: Task[[], object] = import_string(self.task_name)
                 task.apply_async(retry=False)
         except (redis.RedisError, OperationalError) as error:
             self._away_until = time.monotonic() + _AWAY_FOR_SECONDS

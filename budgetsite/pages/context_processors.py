@@ -18,6 +18,7 @@ SECTIONS = {
     "expense_rules": "expense_policy.view",
     "templates": "templates.view",
     "import": "budgets.import",
+    "webhooks": "webhooks.view",
 }
 
 

@@ -123,6 +123,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Teams", "groups", "accounts_team_changelist", "people.view"),
                     _item("API keys", "key", "accounts_apikey_changelist", "api_keys.view"),
                     _item("Settings", "settings", "accounts_account_changelist", "account.view"),
+                    _item("Webhooks", "webhook", "webhooks_webhookendpoint_changelist", "webhooks.view"),
                     _item("Retention", "auto_delete", "privacy_retentionrule_changelist", "privacy.view_retention"),
                     _item("Access log", "visibility", "privacy_personaldataaccess_changelist", "privacy.view_log"),
                     _item("Operations", "monitor_heart", "operations", "operations.view"),

@@ -50,6 +50,9 @@ from budgetsite.testing.expenses import make_expense
 from budgetsite.testing.papers import png
 from budgetsite.testing.people import make_member, sign_in
 from budgetsite.testing.registrations import NOW, ask, make_open_event, make_option
+from budgetsite.webhooks.models import WebhookDelivery, WebhookEndpoint
+from budgetsite.webhooks.services.delivery import send_test
+from budgetsite.webhooks.services.endpoint import create_endpoint
 from events.models import Event, Venue
 from registrations.models import CheckIn, EventOption, EventRegistration, PickupSlot, RegistrationDesk, WaitlistEntry
 from registrations.services.check_in import check_in
@@ -64,6 +67,8 @@ def fill(account: Account, user: User) -> dict[type, Any]:
         event = make_event(account, user, name=SECRET, venue=venue)
         budget = make_budget(account, user, event=event, total="1000")
         line = make_line(budget, user, name=SECRET, actual_amount=Decimal("1500"))
+        url = "https://example.org/hooks"
+        webhook = create_endpoint(acting_user=user, url=url, description=SECRET).endpoint
         transfer = BudgetTransfer.objects.create(
             budget=budget,
             revision=1,
@@ -137,6 +142,8 @@ def fill(account: Account, user: User) -> dict[type, Any]:
             Vendor: expense.vendor,
             Venue: venue,
             WaitlistEntry: queued,
+            WebhookDelivery: send_test(endpoint_id=webhook.pk, acting_user=user, now=NOW),
+            WebhookEndpoint: webhook,
         }
 
 
@@ -200,6 +207,8 @@ def test_every_registered_model_belongs_to_a_tenant_or_is_the_account():
         "Vendor",
         "Venue",
         "WaitlistEntry",
+        "WebhookDelivery",
+        "WebhookEndpoint",
     }
     assert apps.get_model("accounts", "User") not in admin.site._registry
 

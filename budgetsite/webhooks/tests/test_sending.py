@@ -31,6 +31,7 @@ from budgetsite.webhooks.services.endpoint import change_endpoint, create_endpoi
 from budgetsite.webhooks.services.problems import DeliveryUnderWay, WebhookIsPaused
 from budgetsite.webhooks.services.pruning import prune_deliveries
 from budgetsite.webhooks.services.sending import RETRY_AFTER, claim_due, record, send_due
+from budgetsite.webhooks.services.waking import SENDING
 
 pytestmark = pytest.mark.usefixtures("committed_db", "loopback_allowed")
 
@@ -101,6 +102,20 @@ def test_an_event_reaches_the_receiver_signed_by_the_specification(account, rece
     assert (attempt.status_code, attempt.problem, attempt.answer) == (204, "", "")
     with pytest.raises(WebhookVerificationError):
         Webhook(make_endpoint(account, receiver.url).text).verify(message.body, message.headers)
+
+
+def test_what_is_handed_on_starts_the_sender_once(account, receiver, monkeypatch):
+    started = []
+    monkeypatch.setattr(SENDING, "_away_until", 0.0)
+    monkeypatch.setattr(
+        "budgetsite.webhooks.tasks.send_webhooks.apply_async", lambda **options: started.append(options)
+    )
+    make_endpoint(account, receiver.url)
+    SENDING.has_begun()
+    for _ in range(3):
+        happen()
+    assert started == [{"retry": False}]
+    SENDING.has_begun()
 
 
 def test_an_endpoint_hears_of_what_it_wants_and_of_nothing_else(account, receiver):
