@@ -72,11 +72,10 @@ class Part:
 
     @property
     def refusal(self) -> Refusal | None:
-        """Why what is promised has no room there. What was spent is a fact, and has been judged by nobody."""
-        if self.committed <= 0:
+        """Why what is promised has no room there beside what was spent; what was spent alone is a fact."""
+        if self.committed <= 0 or self.committed + self.actual <= 0:
             return None
-        with_spent = self.before.with_spent(self.actual)
-        return judge(self.budget, with_spent, self.committed, at=self.last).refusal
+        return judge(self.budget, self.before, self.committed + self.actual, at=self.last).refusal
 
 
 def parts_of(budget_id: UUID, budgets: Sequence[ChainBudget], *, counted: bool, now: datetime) -> list[Part]:

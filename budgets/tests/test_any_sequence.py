@@ -1,6 +1,6 @@
 """Whatever people do, in whatever order: the running totals are those that the entries and the lines give."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from budgets.models import BudgetLineItem, EntryKind, EventBudget
 from budgets.services import ledger
 from budgets.services.event_budget import update_event_budget
+from budgets.services.funding_change import set_funding
 from budgets.services.ledger_proof import rebuild_totals, verify_ledger
 from budgets.services.line_item import (
     add_line_item,
@@ -21,9 +22,11 @@ from budgets.services.line_item import (
     update_line_item,
 )
 from budgets.services.problems import BudgetProblem
+from budgetsite.accounts.roles import Role
 from budgetsite.tenancy.deletion import restore, soft_delete
 from budgetsite.tenancy.scope import deleted_rows_visible
 from budgetsite.testing.budgets import make_budget
+from budgetsite.testing.scoped_budgets import make_scoped_budget
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 CENTS = st.integers(min_value=0, max_value=200_000).map(lambda cents: Decimal(cents) / 100)
@@ -32,7 +35,7 @@ PICK = st.integers(min_value=0, max_value=1000)
 
 
 class BudgetLife(RuleBasedStateMachine):
-    """Two budgets: one with a ceiling, one that follows its lines."""
+    """Two budgets: one with a ceiling, one that follows its lines; and three scoped budgets that may pay for them."""
 
     account = user = None
 
@@ -41,6 +44,14 @@ class BudgetLife(RuleBasedStateMachine):
         self.budgets = [
             make_budget(self.account, self.user, total="1500"),
             make_budget(self.account, self.user, total=None),
+        ]
+        calendar = {"currency": "CAD", "start_date": date(2026, 1, 31), "timezone": "America/Toronto"}
+        top = make_scoped_budget(self.account, self.user, amount=Decimal(900), **calendar | {"period": "annual"})
+        under = {"parent_id": top.pk, "amount": Decimal(400), **calendar}
+        self.pots = [
+            make_scoped_budget(self.account, self.user, scope_type="team", **under),
+            make_scoped_budget(self.account, self.user, scope_type="team", scope_id="bar", enforcement="warn", **under),
+            top,
         ]
         self.clock = NOW
 
@@ -107,8 +118,8 @@ class BudgetLife(RuleBasedStateMachine):
             except BudgetProblem:
                 pass
 
-    @rule(pick=PICK, amount=SIGNED, to_line=st.booleans())
-    def post(self, pick, amount, to_line):
+    @rule(pick=PICK, amount=SIGNED, to_line=st.booleans(), days=st.integers(-60, 60))
+    def post(self, pick, amount, to_line, days):
         line = self.line(pick) if to_line else None
         budget_id = line.budget_id if line else self.budget(pick).pk
         kind = EntryKind.COMMIT if amount > 0 else EntryKind.RELEASE
@@ -123,9 +134,23 @@ class BudgetLife(RuleBasedStateMachine):
                 committed_delta=amount,
                 currency="CAD",
                 source="manual",
+                occurred_at=NOW + timedelta(days=days),
             )
 
         self.attempt(commit)
+
+    @rule(pick=PICK, override=st.booleans())
+    def let_another_pay(self, pick, override):
+        pot = [*self.pots, None][pick % 4]
+        self.attempt(
+            set_funding,
+            budget_id=self.budget(pick // 4).pk,
+            scoped_budget_id=pot.pk if pot else None,
+            acting_role=Role.OWNER,
+            now=NOW,
+            override=override,
+            reason="It was agreed",
+        )
 
     @rule(pick=PICK)
     def delete(self, pick):
@@ -183,8 +208,6 @@ class BudgetLife(RuleBasedStateMachine):
             assert all(line.version <= budget.version for line in lines)
 
     def tick(self):
-        from datetime import timedelta
-
         self.clock += timedelta(seconds=1)
         return self.clock
 
@@ -205,7 +228,7 @@ def test_any_sequence_of_changes_keeps_the_books(account, owner):
     run_state_machine_as_test(
         Life,
         settings=settings(
-            max_examples=25,
+            max_examples=20,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -142,8 +142,11 @@ def test_what_is_promised_has_to_fit_where_it_goes_and_what_was_spent_does_not(
     post(budget, actual=300)
     with pytest.raises(PromisesDoNotFit) as refused:
         fund(budget, catering, owner)
-    assert [(refusal.name, refusal.remaining) for refusal in refused.value.refusals] == [("Catering", 300)]
-    assert "“Catering” has 300.00 CAD left, and 400.00 CAD do not fit." in str(refused.value)
+    assert [(refusal.name, refusal.remaining) for refusal in refused.value.refusals] == [("Catering", 600)]
+    assert str(refused.value) == (
+        "400.00 CAD are promised from the event's budget already. "
+        "“Catering” has 600.00 CAD left, and 700.00 CAD do not fit."
+    )
     with pytest.raises(ReasonRequired):
         fund(budget, catering, manager, role=Role.MANAGER, override=True, reason=" ")
     assert (held(catering), EventBudget.objects.get(pk=budget.pk).funded_by_id) == ({}, None)
