@@ -99,10 +99,16 @@ class BudgetMomentField(serializers.DateTimeField):
     def enforce_timezone(self, value: datetime) -> datetime:
         if not in_usable_year(value):
             raise serializers.ValidationError(_IN_YEARS, code="out_of_range")
-        if value.tzinfo is None:
-            self.timezone = ZoneInfo(self.context["timezone"]())
-            value = super().enforce_timezone(value)
-        return value.astimezone(UTC)
+        if value.tzinfo is not None:
+            return value.astimezone(UTC)
+        # Of two moments that a clock turned back shows alike, the first is meant.
+        zone = ZoneInfo(self.context["timezone"]())
+        moment = value.replace(tzinfo=zone).astimezone(UTC)
+        if moment.astimezone(zone).replace(tzinfo=None) != value:
+            raise serializers.ValidationError(
+                f"The clocks of {zone.key} were put forward past this time. Write it with its zone.", code="skipped"
+            )
+        return moment
 
 
 _IN_YEARS = f"Write a date between the years {FIRST_YEAR} and {LAST_YEAR}."

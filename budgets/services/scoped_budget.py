@@ -41,6 +41,7 @@ from budgetsite.accounts.models import Account, User
 from budgetsite.money.amounts import format_amount, parse_amount
 from budgetsite.outbox.services import record_event
 from budgetsite.tenancy.deletion import restore, soft_delete
+from events.models import FIRST_YEAR, LAST_YEAR
 
 ZERO = Decimal(0)
 # What is chosen once.
@@ -48,6 +49,7 @@ FIXED_FIELDS = ("scope_type", "scope_id", "parent_budget_id", "currency")
 # What decides where windows begin and end, and what decides in how many rows their figures are kept.
 _CALENDAR = ("period", "start_date", "end_date", "recurring", "timezone")
 _NAMED_AT_MOST = 5
+_USABLE_YEARS = f"Give a date between the years {FIRST_YEAR} and {LAST_YEAR}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,12 +230,16 @@ def _validate(budget: ScopedBudget) -> None:
     problems: dict[str, list[ValidationError]] = {}
     if budget.amount <= ZERO:
         problems["amount"] = [ValidationError("The amount must be more than 0.", code="min_value")]
+    if not FIRST_YEAR <= budget.start_date.year <= LAST_YEAR:
+        problems["start_date"] = [ValidationError(_USABLE_YEARS, code="out_of_range")]
     if budget.period == Period.CUSTOM and budget.end_date is None:
         problems["end_date"] = [ValidationError("A custom period needs the day on which it is over.", code="required")]
     elif budget.end_date is not None and budget.end_date <= budget.start_date:
         problems["end_date"] = [
             ValidationError("The end must come after the start: it is the day after the last one.", code="invalid")
         ]
+    elif budget.end_date is not None and budget.end_date.year > LAST_YEAR:
+        problems["end_date"] = [ValidationError(_USABLE_YEARS, code="out_of_range")]
     if problems:
         raise ValidationError(problems)
     budget.full_clean(validate_unique=False, validate_constraints=False, exclude=["parent", "tenant"])
