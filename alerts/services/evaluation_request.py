@@ -39,8 +39,8 @@ def evaluate_after_commit(budget_ids: Collection[UUID]) -> None:
     """Let a worker evaluate these budgets soon after the present transaction is committed. No statement."""
     request = _Request(require_tenant_id(), frozenset(budget_ids))
     waiting = transaction.get_connection().run_on_commit
-    if not any(callback == request for _, callback, _ in waiting):
-        transaction.on_commit(request, robust=True)
+    if not any(getattr(callback, "__self__", None) == request for _, callback, _ in waiting):
+        transaction.on_commit(request.ask, robust=True)
 
 
 def has_begun(budget_ids: Collection[UUID]) -> None:
@@ -56,7 +56,7 @@ class _Request:
     tenant_id: UUID
     budget_ids: frozenset[UUID]
 
-    def __call__(self) -> None:
+    def ask(self) -> None:
         if time.monotonic() < _Absence.until:
             return
         try:
