@@ -41,24 +41,32 @@ class WindowsPage:
 def windows_page(standing: Standing, *, before: date | None = None, size: int = WINDOWS_PER_PAGE) -> WindowsPage:
     """Return the windows up to the present one, or those before the one that begins on `before`, the last first.
 
-    Windows before the start date are there where something was recorded in them. Three statements.
+    Windows before the start date are there where something was recorded in them. Three statements at most.
     """
     budget = standing.budget
-    earliest: datetime | None = (
-        BudgetWindow.objects.filter(budget_id=budget.id).order_by("window_start").values_list("window_start", flat=True)
-    ).first()
     found: list[Window] = []
-    window: Window | None = (
-        standing.window if before is None else _before(budget, first_moment(before, budget.timezone))
-    )
-    while window is not None and len(found) <= size and _is_told(window, earliest):
+    window = standing.window if before is None else _before(budget, first_moment(before, budget.timezone))
+    while window is not None and window.number >= 0 and len(found) <= size:
         found.append(window)
         window = _before(budget, window.start)
+    if window is not None and len(found) <= size:
+        found += _recorded_early(budget, until=window.end, at_most=size + 1 - len(found))
     shown = found[:size]
     return WindowsPage(
         rows=_with_figures(standing, shown),
         older=shown[-1].first_day if len(found) > size else None,
     )
+
+
+def _recorded_early(budget: ChainBudget, *, until: datetime, at_most: int) -> list[Window]:
+    """Return the windows before the start date that something was recorded in, the last first."""
+    starts = (
+        BudgetWindow.objects.filter(budget_id=budget.id, window_start__lt=until)
+        .order_by("-window_start")
+        .values_list("window_start", flat=True)
+        .distinct()
+    )
+    return [window_at(budget, start) for start in starts[:at_most]]
 
 
 def window_on(budget: ChainBudget, day: date) -> Window:
@@ -71,10 +79,6 @@ def _before(budget: ChainBudget, moment: datetime) -> Window | None:
         return window_at(budget, moment - _MOMENT)
     except (OutsideCalendar, OverflowError):
         return None
-
-
-def _is_told(window: Window, earliest: datetime | None) -> bool:
-    return window.number >= 0 or (earliest is not None and window.start >= earliest)
 
 
 def _with_figures(standing: Standing, windows: list[Window]) -> list[PastWindow]:

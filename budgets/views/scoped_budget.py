@@ -40,8 +40,8 @@ from budgets.views.scoped_words import (
     ENFORCEMENT_WORDS,
     PERIOD_WORDS,
     choice_of_parent,
+    columns_of,
     scope_in_words,
-    short_window,
     threshold_rows,
     time_left,
     window_in_words,
@@ -84,7 +84,7 @@ def company_budget(request: PageRequest, budget_id: UUID) -> HttpResponse:
         "held": held_in(counting.scoped_budget_ids, now=now),
         "recent": recent,
         "windows": [(one, window_in_words(one.window)) for one in windows.rows],
-        "columns": [(short_window(one.window), one.figures.actual) for one in reversed(windows.rows)],
+        "columns": columns_of(windows.rows),
         "has_past": len(windows.rows) > 1,
         "more_windows": windows.older,
     }

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from budgets.selectors.scoped_history import history_page
 from budgets.selectors.scoped_windows import windows_page
 from budgets.views.scoped_page import scoped_context, scoped_page_or_404
-from budgets.views.scoped_words import changes_in_words, short_window, window_in_words
+from budgets.views.scoped_words import changes_in_words, columns_of, window_in_words
 from budgetsite.pages.access import PageRequest, page
 
 
@@ -22,7 +22,7 @@ def company_windows(request: PageRequest, budget_id: UUID) -> HttpResponse:
     found = windows_page(shown.standing, before=before)
     context = scoped_context(request, shown, current="company_windows") | {
         "windows": [(one, window_in_words(one.window)) for one in found.rows],
-        "columns": [(short_window(one.window), one.figures.actual) for one in reversed(found.rows)],
+        "columns": columns_of(found.rows),
         "newer_url": request.path if before else "",
         "older_url": f"?before={found.older.isoformat()}" if found.older else "",
     }

@@ -10,6 +10,7 @@ from django.utils.formats import date_format
 from budgets.models import Enforcement, Period, ScopeType, ThresholdAction
 from budgets.selectors.company_tree import has_ended
 from budgets.selectors.scoped_status import Standing
+from budgets.selectors.scoped_windows import PastWindow
 from budgets.services.hierarchy import ChainBudget
 from budgets.services.scoped_thresholds import Threshold
 from budgets.services.windows import Window, last_day_after
@@ -68,6 +69,13 @@ def short_window(window: Window) -> str:
     if window.days > 300:
         return date_format(first, YEAR)
     return date_format(first, "M" if first.day == 1 and window.days > 20 else "j M")
+
+
+def columns_of(windows: Sequence[PastWindow]) -> list[tuple[str, Decimal]]:
+    """Return what the chart of windows draws, the first one on the left; nothing where there is but one."""
+    columns = [(short_window(one.window), one.figures.actual) for one in reversed(windows)]
+    # Few columns are wide, and the first would hide the scale's numbers.
+    return [("", Decimal(0)), *columns] if len(columns) > 1 else []
 
 
 def _from_to(first: date, last: date, whole: str, within_year: str) -> str:
