@@ -83,7 +83,7 @@ class RetentionKind:
 
 @dataclass(frozen=True, slots=True)
 class NotificationType:
-    """Something that people are told only if they agreed to it."""
+    """Something that people are told; by mail as they agreed to (`budgetsite.privacy.services.consent`)."""
 
     name: str
     label: str

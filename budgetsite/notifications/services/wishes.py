@@ -5,14 +5,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from budgetsite.accounts.models import Account, Membership
-from budgetsite.accounts.roles import BACK_OFFICE, Role
 from budgetsite.notifications.models import Mail, MailStatus, NotificationPreference, NotificationSettings, Rhythm
 from budgetsite.notifications.timing import Habits
-from budgetsite.privacy.services.consent import said_of
+from budgetsite.privacy.services.consent import is_told_unless_they_say_no, said_of
 from budgetsite.tenancy.scope import require_tenant_id
-
-# Who works here is told unless they say no; guests and clients are told when they say yes.
-TEAM = frozenset(BACK_OFFICE | {Role.ORGANIZER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +48,7 @@ def wishes_of(person_ids: Iterable[UUID], notification_types: Iterable[str]) -> 
     return Wishes(
         habits={person_id: _habits(kept.get(person_id), zone) for person_id in roles},
         by_type={
-            (person_id, name): _wish(preferences.get((person_id, name)), said.get((person_id, name)), Role(role))
+            (person_id, name): _wish(preferences.get((person_id, name)), said.get((person_id, name)), role)
             for person_id, role in roles.items()
             for name in types
         },
@@ -65,8 +61,8 @@ def last_written(person_ids: Iterable[UUID]) -> dict[UUID, Mail]:
     return {mail.person_id: mail for mail in sent.order_by("person_id", "-created_at", "-id").distinct("person_id")}
 
 
-def _wish(preference: NotificationPreference | None, said: bool | None, role: Role) -> Wish:
-    wants_mail = role in TEAM if said is None else said
+def _wish(preference: NotificationPreference | None, said: bool | None, role: str) -> Wish:
+    wants_mail = is_told_unless_they_say_no(role) if said is None else said
     if preference is None:
         return Wish(in_inbox=True, mail=Rhythm.IMMEDIATE if wants_mail else None)
     return Wish(in_inbox=preference.in_inbox, mail=Rhythm(preference.mail_rhythm) if wants_mail else None)

@@ -1,4 +1,8 @@
-"""What a person agreed to be told, by notification type. Nothing is assumed: without a word of theirs it is no."""
+"""What a person agreed to be told by mail, by notification type.
+
+Their last word counts. Without one it is yes for who works in the account and no for guests and clients: the law asks
+for the consent of those, and the work of the others is done by being told.
+"""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -6,9 +10,12 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 
-from budgetsite.accounts.models import User
+from budgetsite.accounts.models import Membership, User
+from budgetsite.accounts.roles import BACK_OFFICE, Role
 from budgetsite.privacy.models import ConsentRecord, ConsentSource
 from budgetsite.privacy.registry import notification_types
+
+_TEAM = frozenset(BACK_OFFICE | {Role.ORGANIZER})
 
 
 class UnknownNotificationType(LookupError):
@@ -19,19 +26,9 @@ class UnknownNotificationType(LookupError):
         )
 
 
-def has_consent(*, person_id: UUID, notification_type: str) -> bool:
-    """Whether a person of the current account wants to be told. Raises `UnknownNotificationType`."""
-    return person_id in who_consented(person_ids=[person_id], notification_type=notification_type)
-
-
-def who_consented(*, person_ids: Iterable[UUID], notification_type: str) -> set[UUID]:
-    """Return those of the people who want to be told, in one query. Raises `UnknownNotificationType`."""
-    _require_known(notification_type)
-    return {
-        record.person_id
-        for record in _last_words().filter(person_id__in=list(person_ids), notification_type=notification_type)
-        if record.granted
-    }
+def is_told_unless_they_say_no(role: str | None) -> bool:
+    """Whether somebody with this role is told without a word of theirs. Who has none is not."""
+    return role in _TEAM
 
 
 def said_of(*, person_ids: Iterable[UUID], notification_types: Iterable[str]) -> dict[tuple[UUID, str], bool]:
@@ -41,40 +38,52 @@ def said_of(*, person_ids: Iterable[UUID], notification_types: Iterable[str]) ->
 
 
 def consents_of(person_id: UUID) -> dict[str, bool]:
-    """Return each known notification type → whether the person agreed to it."""
+    """Return each known notification type → whether a person is told by mail in the current account. Two queries."""
     said = {record.notification_type: record.granted for record in _last_words().filter(person_id=person_id)}
-    return {name: said.get(name, False) for name in notification_types()}
+    role = Membership.objects.filter(user_id=person_id, deleted_at=None).values_list("role", flat=True).first()
+    default = is_told_unless_they_say_no(role)
+    return {name: said.get(name, default) for name in notification_types()}
 
 
 def give_consent(*, person: User, notification_type: str, source: ConsentSource) -> bool:
-    """Record that a person agreed; False when they had already. Raises `UnknownNotificationType`."""
+    """Record that a person agreed; False when they had said so already. Raises `UnknownNotificationType`."""
     return _say(person, notification_type, granted=True, source=source)
 
 
 def withdraw_consent(*, person: User, notification_type: str, source: ConsentSource) -> bool:
-    """Record that a person took it back; False when there was nothing to take back."""
+    """Record a person's no; False when they had said so already. Raises `UnknownNotificationType`."""
     return _say(person, notification_type, granted=False, source=source)
 
 
 @transaction.atomic
 def choose_consents(*, person: User, wanted: Iterable[str], source: ConsentSource) -> list[str]:
-    """Make `wanted` all that a person agrees to; return the types that changed. Raises `UnknownNotificationType`."""
+    """Make `wanted` all that a person is told by mail; return the types that changed, the only ones recorded.
+
+    Raises `UnknownNotificationType`.
+    """
     chosen = set(wanted)
     for name in chosen:
         _require_known(name)
-    return [name for name in notification_types() if _say(person, name, granted=name in chosen, source=source)]
+    _one_after_the_other(person)
+    changed = [name for name, agreed in consents_of(person.pk).items() if agreed != (name in chosen)]
+    for name in changed:
+        _say(person, name, granted=name in chosen, source=source)
+    return changed
 
 
 @transaction.atomic
 def _say(person: User, notification_type: str, *, granted: bool, source: ConsentSource) -> bool:
     _require_known(notification_type)
-    # One person's words come one after the other.
-    User.objects.select_for_update(no_key=True).get(pk=person.pk)
+    _one_after_the_other(person)
     last = _last_words().filter(person_id=person.pk, notification_type=notification_type).first()
-    if (last.granted if last else False) == granted:
+    if last is not None and last.granted == granted:
         return False
     ConsentRecord.objects.create(person=person, notification_type=notification_type, granted=granted, source=source)
     return True
+
+
+def _one_after_the_other(person: User) -> None:
+    User.objects.select_for_update(no_key=True).get(pk=person.pk)
 
 
 def _last_words() -> QuerySet[ConsentRecord]:
