@@ -9,6 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _ANY_LIST: Mapping[str, Any] = {"type": "array", "items": {"type": "string"}}
+_REFUSALS: Mapping[str, Any] = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {"budget_id": {"type": "string", "format": "uuid"}, "remaining": {"type": "string"}},
+    },
+}
 _ID: Mapping[str, Any] = {"type": "string", "format": "uuid"}
 _ID_OR_NULL: Mapping[str, Any] = {"type": ["string", "null"], "format": "uuid"}
 _MOMENT: Mapping[str, Any] = {"type": "string", "format": "date-time"}
@@ -151,6 +158,18 @@ publish(
             "Transfers that waited lapsed, because the plan was opened or closed.",
             "event_budget",
             {"count": _NUMBER, "revision": _NUMBER},
+        ),
+        EventKind(
+            "budget.funding_changed",
+            "Another scoped budget pays for a budget, or none.",
+            "event_budget",
+            {"from": _ID_OR_NULL, "to": _ID_OR_NULL, "overridden": _ANY_LIST},
+        ),
+        EventKind(
+            "budget.funding_overridden",
+            "Somebody spent more than the scoped budgets above had left.",
+            "event_budget",
+            {"entry_id": _ID, "amount": _AMOUNT, "currency": _TEXT, "refused_by": _REFUSALS},
         ),
         *_family(
             "expense",

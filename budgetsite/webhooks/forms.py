@@ -15,6 +15,7 @@ OVERLAPS = [
 ]
 # The families as people call them; one that is not named here is called by its own word.
 FAMILY_LABELS = {
+    "alert": "Alerts: opened, raised, resolved, acknowledged",
     "budget": "Event budgets: approvals, revisions, transfers, closing",
     "scoped_budget": "Scoped budgets: made, changed, deleted",
     "expense": "Expenses: bills, payments, receipts, approvals",
