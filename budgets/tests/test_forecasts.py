@@ -153,6 +153,20 @@ def test_an_expired_reservation_and_promises_elsewhere_are_no_part_of_it(account
     assert later.within == 580
 
 
+def test_a_window_to_come_has_only_what_falls_due_in_it(account, owner, season, promised):
+    december = make_scoped_budget(
+        account, owner, name="December", currency="CAD", start_date=date(2026, 12, 1), timezone="Europe/Berlin"
+    )
+    EventBudget.objects.filter(pk=promised.budget_id).update(funded_by=december)
+    stands = standing(december, now=NOW)
+    found = promises_forecast(stands)
+    assert [(month.first, month.promised, month.running) for month in found.months if month.promised] == [
+        (date(2026, 12, 1), 200, 200),
+        (date(2027, 1, 1), 300, None),
+    ]
+    assert (found.within, found.later, history_forecast(stands).events) == (200, 300, [])
+
+
 def test_events_to_come_cost_what_finished_ones_did_of_their_plan(account, owner, season, kitchen):
     # 3,000 of 2,500 planned: 120 %. Forty days before they had promised 600 of 3,000: too little to go by.
     past_wedding(account, owner, 400, total="1000", early=300, cost=1100)

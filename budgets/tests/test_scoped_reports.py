@@ -9,6 +9,7 @@ import pytest
 from budgets.models import EntryKind, EventBudget, LedgerEntry
 from budgets.selectors.report_groups import UnknownGrouping, read_grouping
 from budgets.selectors.report_range import RangeProblem, TimeRange, days_between, named_range
+from budgets.selectors.report_rows import entries_behind, entries_of_spender
 from budgets.selectors.scoped_reports import MOST_GROUPS, scoped_report, shares_of
 from budgets.services import ledger
 from budgets.services.reservation import reserve
@@ -255,6 +256,22 @@ def test_a_rival_accounts_money_is_no_part_of_it(season, months, other_account):
         assert report(season).entries == 0
         assert report(rival).actual == 999
     assert report(season).actual == Decimal("329.5")
+
+
+@pytest.mark.parametrize(
+    "group_by", ["month", "source", "kind", "event", "budget", "team", "project", "tag", "tag:floor", "model"]
+)
+def test_the_rows_behind_a_group_are_what_it_sums_up(season, months, group_by):
+    found = report(season, group_by)
+    for group in found.groups:
+        days = found.range
+        if group.first_day is not None:
+            days = days_between(season, group.first_day, group.last_day, now=NOW)
+        rows = entries_behind(season, days=days, grouping=found.grouping, key=group.key)
+        assert (sum(row.actual_delta for row in rows), len(rows)) == (group.actual, group.entries), group.label
+    for one in found.spenders:
+        rows = entries_of_spender(season, days=found.range, machine=one.machine, actor_id=one.actor_id)
+        assert (sum(row.actual_delta for row in rows), len(rows)) == (one.actual, one.entries), one.name
 
 
 def test_beyond_the_largest_groups_the_rest_is_one_sum(season, owner):

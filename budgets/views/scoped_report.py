@@ -19,6 +19,7 @@ from budgets.selectors.scoped_reports import Group, ScopedReport, Spender, label
 from budgets.services.plan_export import PlanFormat
 from budgets.services.report_export import ReportTable, export_report
 from budgets.views.scoped_page import ScopedPage, scoped_context, scoped_page_or_404
+from budgetsite.money.ratios import HUNDRED
 from budgetsite.pages.access import PageRequest, page
 from budgetsite.pages.amounts import format_usage
 from budgetsite.pages.downloads import download
@@ -189,7 +190,8 @@ class _Links:
                 Cell(report.actual, url),
                 Cell(report.committed, url),
                 Cell(report.entries, url),
-                Cell(None),
+                # Of whatever they are, the shares are rounded so that they are all of it.
+                Cell(HUNDRED if any(group.share for group in report.groups) else None),
             ],
         )
 

@@ -35,7 +35,8 @@ _COMING = """
     FROM place p
     JOIN budgets_eventbudget f ON f.tenant_id = %(tenant)s AND f.funded_by_id = p.id AND f.deleted_at IS NULL
     JOIN events_event v ON v.tenant_id = %(tenant)s AND v.id = f.event_id AND v.deleted_at IS NULL
-    WHERE v.event_date > %(now)s AND v.event_date < %(ends)s AND f.status NOT IN ('finalized', 'archived')
+    WHERE v.event_date > %(now)s AND v.event_date >= %(starts)s AND v.event_date < %(ends)s
+        AND f.status NOT IN ('finalized', 'archived')
     ORDER BY v.event_date, f.id LIMIT %(most)s
 """
 
@@ -164,7 +165,13 @@ def history_forecast(standing: Standing) -> HistoryForecast:
     shared = {"tenant": require_tenant_id(), "now": standing.now}
     coming = _ask(
         _COMING,
-        {**shared, "node": budget.id, "ends": first_moment(day_after, budget.timezone), "most": MOST_COMING},
+        {
+            **shared,
+            "node": budget.id,
+            "starts": standing.window.start,
+            "ends": first_moment(day_after, budget.timezone),
+            "most": MOST_COMING,
+        },
     )
     wanted = sorted({(row[3], row[5]) for row in coming})
     past = []

@@ -57,7 +57,8 @@ _PROMISES = f"""
     SELECT kind, date_trunc('month', greatest(day, %(today)s::date))::date, greatest(day, %(today)s::date) < %(over)s,
            sum(amount), count(*), count(*) FILTER (WHERE is_undated),
            coalesce(sum(amount) FILTER (WHERE day < %(today)s), 0)
-    FROM promise WHERE amount <> 0 GROUP BY 1, 2, 3 ORDER BY 2, 1
+    FROM promise WHERE amount <> 0 AND greatest(day, %(today)s::date) >= %(starts)s
+    GROUP BY 1, 2, 3 ORDER BY 2, 1
 """
 
 # What of bills is still to be paid, and by when; paying them spends nothing again.
@@ -154,6 +155,8 @@ def promises_forecast(standing: Standing) -> PromisesForecast:
         "currency": budget.currency,
         "now": standing.now,
         "today": day,
+        # Of a window to come, what is spent before it is none of its own.
+        "starts": standing.window.first_day,
         "over": day_after,
     }
     rows, bills = _ask(_PROMISES, parameters), _ask(_BILLS, parameters)
