@@ -40,8 +40,7 @@ _COMING = """
     ORDER BY v.event_date, f.id LIMIT %(most)s
 """
 
-# Finished: closed, or begun with nothing promised any more. Beside each event what it had promised and spent as many
-# days before its own day as an event to come is away from its day.
+# Finished: closed, or begun with nothing promised any more.
 _PAST = """
     WITH past AS MATERIALIZED (
         SELECT * FROM (
@@ -55,13 +54,16 @@ _PAST = """
                 AND (f.status IN ('finalized', 'archived') OR f.total_committed_amount = 0)
         ) one WHERE place <= %(most)s
     )
-    SELECT p.event_type, p.id, p.event_day, p.planned, p.actual, w.days, (
-        SELECT coalesce(sum(e.committed_delta + e.actual_delta), 0) FROM budgets_ledgerentry e
-        WHERE e.tenant_id = %(tenant)s AND e.budget_id = p.id AND e.kind <> 'income'
-            AND e.occurred_at < p.event_date - make_interval(days => w.days))
-    FROM past p
-    JOIN unnest(%(types)s::text[], %(days)s::int[]) AS w(event_type, days) ON w.event_type = p.event_type
-    ORDER BY p.event_type, p.event_date, p.id
+"""
+_FINISHED = f"{_PAST} SELECT event_type, event_day, planned, actual FROM past ORDER BY event_type, event_date, id"
+
+# What all of a type had promised and spent more than so many days before their own.
+_PACE = f"""
+    {_PAST}
+    SELECT p.event_type, ceil(extract(epoch FROM p.event_date - e.occurred_at) / 86400)::int - 1,
+           sum(e.committed_delta + e.actual_delta)
+    FROM past p JOIN budgets_ledgerentry e ON e.tenant_id = %(tenant)s AND e.budget_id = p.id AND e.kind <> 'income'
+    GROUP BY 1, 2
 """
 
 
@@ -78,12 +80,13 @@ class Basis(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TypeHistory:
-    """The finished events of one type. `accuracy` is of their plans, those with none left out of its deviations."""
+    """The finished events of one type, and what all of them cost. `accuracy` is of those that had a plan."""
 
     event_type: str
     count: int
     first_day: date
     last_day: date
+    cost: Decimal
     accuracy: Accuracy
 
     @property
@@ -92,7 +95,7 @@ class TypeHistory:
 
     @property
     def cost_percentage(self) -> Decimal | None:
-        """What all of them cost in percent of all their plans; None where nothing was planned."""
+        """What those with a plan cost in percent of their plans; None where nothing was planned."""
         return ratios.share_percentage(self.accuracy.actual, self.accuracy.planned)
 
 
@@ -156,7 +159,7 @@ class HistoryForecast:
 def history_forecast(standing: Standing) -> HistoryForecast:
     """Return what the events to come in a budget's window will cost, by the account's own finished ones.
 
-    Two statements. Once finished events had promised or spent half of what they came to, as many days before, what is
+    Three statements. Once finished events had promised or spent half of what they came to, as many days before, what is
     promised now says more than the plan does; until then, the plan says more.
     """
     budget = standing.budget
@@ -173,14 +176,12 @@ def history_forecast(standing: Standing) -> HistoryForecast:
             "most": MOST_COMING,
         },
     )
-    wanted = sorted({(row[3], row[5]) for row in coming})
-    past = []
-    if wanted:
-        types, days = [event_type for event_type, _ in wanted], [days for _, days in wanted]
-        past = _ask(_PAST, {**shared, "currency": budget.currency, "types": types, "days": days, "most": MOST_PAST})
-    histories = {event_type: _history(event_type, past) for event_type in dict(wanted)}
+    types = sorted({row[3] for row in coming})
+    asked = {**shared, "currency": budget.currency, "types": types, "most": MOST_PAST}
+    finished, pace = (_ask(_FINISHED, asked), _ask(_PACE, asked)) if types else ([], [])
+    histories = {event_type: _history(event_type, finished) for event_type in types}
     return HistoryForecast(
-        events=[_event(row, histories[row[3]], past, budget.currency) for row in coming],
+        events=[_event(row, histories[row[3]], pace, budget.currency) for row in coming],
         types=[one for one in histories.values() if one is not None],
         unknown_types=[name for name, one in histories.items() if one is None or not one.is_enough],
         spent=standing.figures.actual,
@@ -188,25 +189,24 @@ def history_forecast(standing: Standing) -> HistoryForecast:
     )
 
 
-def _history(event_type: str, past: Sequence[Any]) -> TypeHistory | None:
-    """Return what is known of a type; its events are there once for each distance that was asked for."""
-    found = {row[1]: row for row in past if row[0] == event_type}
+def _history(event_type: str, finished: Sequence[Any]) -> TypeHistory | None:
+    found = [row[1:] for row in finished if row[0] == event_type]
     if not found:
         return None
-    days = [row[2] for row in found.values()]
-    plans = [(row[3], row[4]) for row in found.values() if row[3]]
-    return TypeHistory(event_type, len(found), min(days), max(days), accuracy_of(event_type, plans))
+    days = [day for day, _planned, _actual in found]
+    plans = [(planned, actual) for _day, planned, actual in found if planned]
+    cost = sum((actual for _day, _planned, actual in found), ZERO)
+    return TypeHistory(event_type, len(found), min(days), max(days), cost, accuracy_of(event_type, plans))
 
 
-def _event(row: Any, history: TypeHistory | None, past: Sequence[Any], currency: str) -> ComingEvent:
+def _event(row: Any, history: TypeHistory | None, pace: Sequence[Any], currency: str) -> ComingEvent:
     budget_id, event_id, name, event_type, event_day, days_to_go, planned, committed, actual = row
     used = committed + actual
     projected, basis = used, Basis.PRESENT
     if history is not None and history.is_enough:
-        then = [(one[6], one[4]) for one in past if one[0] == event_type and one[5] == days_to_go]
-        used_then, cost = (sum((pair[place] for pair in then), ZERO) for place in (0, 1))
-        if used > 0 and used_then * 2 >= cost:
-            projected, basis = used * cost / used_then, Basis.PACE
+        used_then = sum((moved for kind, days, moved in pace if kind == event_type and days >= days_to_go), ZERO)
+        if used > 0 and used_then * 2 >= history.cost:
+            projected, basis = used * history.cost / used_then, Basis.PACE
         elif planned and history.accuracy.planned:
             cost = planned * history.accuracy.actual / history.accuracy.planned
             # What is promised beyond that will be spent too.

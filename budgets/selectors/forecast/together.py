@@ -19,7 +19,7 @@ class Forecast:
 
 
 def forecast(standing: Standing) -> Forecast:
-    """Return what the window that a budget is in comes to, by three ways to tell. Five statements at most."""
+    """Return what the window that a budget is in comes to, by three ways to tell. Six statements at most."""
     return Forecast(
         standing=standing,
         burn=burn_forecast(standing),
