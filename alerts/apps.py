@@ -5,7 +5,7 @@ class AlertsConfig(AppConfig):
     name = "alerts"
 
     def ready(self) -> None:
-        from alerts import receivers  # noqa: F401  (connects the signals)
+        from alerts import receivers, tasks  # noqa: F401  (connects the signals, and registers what they start)
         from alerts.personal_data import register
         from alerts.selectors import alerts_open
         from budgetsite.pages.navigation import register_counter

@@ -62,7 +62,7 @@ def demands_of_forecast(standing: Standing) -> dict[Key, Demand]:
         return {}
     total = standing.projected_total
     share = ratios.share_percentage(total, budget.amount) or HUNDRED
-    runs_out = f", and it is used up on {forecast.runs_out_on:%-d %B %Y}" if forecast.runs_out_on else ""
+    runs_out = f" The money is used up on {forecast.runs_out_on:%-d %B %Y}." if forecast.runs_out_on else ""
     demand = Demand(
         alert_type=AlertType.FORECAST_OVERRUN,
         line_item_id=None,
@@ -71,8 +71,8 @@ def demands_of_forecast(standing: Standing) -> dict[Key, Demand]:
         utilization=figures.percent_used,
         overrun=forecast.overrun,
         message=(
-            f"At {_amount(standing.burn_rate, budget)} {budget.currency} a day this window comes to "
-            f"{_amount(total, budget)} of {_amount(budget.amount, budget)} ({share}%){runs_out}."
+            f"If it goes on like this, the period ends at {_amount(total, budget)} of {_amount(budget.amount, budget)} "
+            f"{budget.currency} ({share}%): {_amount(standing.burn_rate, budget)} were spent a day so far.{runs_out}"
         ),
     )
     return {demand.key: demand}

@@ -263,7 +263,8 @@ def test_forecasts_come_and_go_with_time_alone(account, owner):
     alert = BudgetAlert.objects.get()
     assert (alert.resolved, alert.times_raised, alert.overrun_amount) == (True, 0, 125)
     assert alert.message == (
-        "At 37.50 USD a day this window comes to 1,125.00 of 1,000.00 (112.50%), and it is used up on 27 June 2026."
+        "If it goes on like this, the period ends at 1,125.00 of 1,000.00 USD (112.50%): "
+        "37.50 were spent a day so far. The money is used up on 27 June 2026."
     )
 
 
