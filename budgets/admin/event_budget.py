@@ -17,6 +17,7 @@ from budgets.admin.filters import CategoryFilter, DayRangeFilter, OverBudgetFilt
 from budgets.admin.line_item import BudgetLineInline
 from budgets.admin.moves import MovesMixin, figures_of, status_badge
 from budgets.models import PLANNING_STATUSES, BudgetLineItem, EventBudget
+from budgets.selectors.funding import funding_of
 from budgets.selectors.standing import standing_of
 from budgets.services.event_budget import create_event_budget, delete_event_budget, restore_event_budget
 from budgets.services.plan import LineChange, LineRefused, save_plan
@@ -25,6 +26,7 @@ from budgets.services.workflow import RoleNotAllowed
 from budgetsite.accounts.roles import Role
 from budgetsite.money.amounts import InvalidAmount
 from budgetsite.money.form_fields import AmountFormField
+from budgetsite.pages.amounts import format_money
 from budgetsite.pages.back_office.amount_widget import AmountWidget
 from budgetsite.pages.back_office.displays import amount_cell, badge, bar_cell, moment, moment_cell
 from budgetsite.pages.back_office.filters import DeletedFilter
@@ -170,11 +172,19 @@ class EventBudgetAdmin(MovesMixin, StaffModelAdmin):
             return [(None, {"fields": ("event", "total_budget_amount", "notes")})]
         carried = ("version", "status_read") if self.has_change_permission(request, obj) else ()
         head = ("total_budget_amount",) if obj.status in PLANNING_STATUSES else ()
-        return [(None, {"fields": (*head, "notes", *carried)})]
+        return [(None, {"fields": (*head, "notes", "paid_from", *carried)})]
 
     def get_readonly_fields(self, request: StaffRequest, obj: EventBudget | None = None) -> tuple[str, ...]:
         # The figures stand above the form, in words and as a bar.
-        return ()
+        return () if obj is None else ("paid_from",)
+
+    @display(description="Paid from")
+    def paid_from(self, budget: EventBudget) -> str:
+        funding = funding_of(budget.funded_by_id, now=self.now())
+        if funding is None:
+            return "No company budget. Owners and managers choose one on the budget's own page."
+        left = "" if funding.room is None else f": {format_money(funding.room, budget.currency)} left"
+        return f"{funding.path}{left}"
 
     def get_form(self, request: StaffRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change, **kwargs)

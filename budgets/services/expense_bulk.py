@@ -12,7 +12,7 @@ from django.db import transaction
 from budgets.models import Expense
 from budgets.services.expense_change import change_expense
 from budgets.services.expense_problems import ExpenseNotFound
-from budgets.services.funding import lock_budgets
+from budgets.services.funding import lock_budgets, lock_funding
 from budgets.services.problems import BudgetProblem
 from budgets.services.vendor import find_or_make_vendor
 from budgetsite.accounts.models import Account, User
@@ -51,7 +51,8 @@ def change_expenses(
     """Set some of `BULK_FIELDS` on each of several expenses, and return what became of each, in the order sent.
 
     `versions` has what the writer has read of some of them. Locks all their budgets first, by id, and only then names
-    a vendor: whoever waits for a vendor's name holds every budget that they need. Raises `VendorNotFound`.
+    a vendor: whoever waits for a vendor's name holds every budget that they need. What pays for them is locked last:
+    whoever makes that vendor may wait for it. Raises `VendorNotFound`.
     """
     unknown = fields.keys() - BULK_FIELDS
     if unknown:
@@ -59,10 +60,11 @@ def change_expenses(
     wanted = list(dict.fromkeys(expense_ids))
     found = Expense.objects.visible_to(user_id=acting_user.pk, role=acting_role).filter(deleted_at=None)
     budgets: dict[UUID, UUID] = dict(found.filter(pk__in=wanted).values_list("pk", "budget_id"))
-    lock_budgets(budgets.values(), at=now)
+    paying = lock_budgets(budgets.values())
     if fields.get("vendor"):
         vendor = find_or_make_vendor(fields["vendor"])
         fields["vendor"] = vendor.pk if vendor else None
+    lock_funding(paying, at=now)
 
     def changed(expense_id: UUID) -> BulkOutcome:
         try:

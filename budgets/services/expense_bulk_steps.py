@@ -11,7 +11,7 @@ from budgets.models import Expense
 from budgets.services.expense_bulk import BulkOutcome, change_expenses
 from budgets.services.expense_problems import ExpenseNotFound
 from budgets.services.expense_stages import cancel_expense, commit_expense
-from budgets.services.funding import lock_budgets
+from budgets.services.funding import lock_budgets, lock_funding
 from budgets.services.problems import BudgetProblem
 from budgetsite.accounts.models import Account, User
 from budgetsite.accounts.roles import Role
@@ -52,7 +52,7 @@ def _take_steps(expense_ids: Iterable[UUID], step: str, acting: dict[str, Any]) 
     in_sight = Expense.objects.visible_to(user_id=acting["acting_user"].pk, role=acting["acting_role"])
     budgets = dict(in_sight.filter(pk__in=wanted, deleted_at=None).values_list("pk", "budget_id"))
     # All at once and by id, as everybody who changes several budgets does.
-    lock_budgets(budgets.values(), at=acting["now"])
+    lock_funding(lock_budgets(budgets.values()), at=acting["now"])
     take: Callable[[UUID], object] = {
         COMMIT: lambda expense_id: commit_expense(expense_id=expense_id, **acting),
         CANCEL: lambda expense_id: cancel_expense(expense_id=expense_id, whole=True, **acting),

@@ -1,6 +1,6 @@
 """The scoped budget whose money an event's budget is: what the event promises and spends counts there and above."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -36,20 +36,28 @@ def count_funded(
     return refusals_of(counted, movement) if movement.amount > 0 else []
 
 
-def lock_budgets(budget_ids: Iterable[UUID], *, at: datetime) -> None:
-    """Lock all that a transaction needs which posts to several event budgets at one moment.
+def lock_budgets(budget_ids: Iterable[UUID]) -> set[UUID]:
+    """Lock several event budgets by their ids, and return which scoped budgets pay for them: for `lock_funding`.
 
-    The budgets by their ids; where different scoped budgets pay for them, these with all above, and their windows that
-    hold the moment: chains that meet further up would otherwise be locked one after the other, each after the top of
-    the one before. One statement, three more where the money is not of one pot.
+    One statement.
     """
     rows = EventBudget.objects.filter(pk__in=set(budget_ids)).order_by("pk").select_for_update(no_key=True)
-    leaves = {funded_by for _pk, funded_by in rows.values_list("pk", "funded_by_id") if funded_by is not None}
-    if len(leaves) > 1:
-        hold_hierarchy()
-        with deleted_rows_visible():
-            chains = read_chains(leaves, deleted=True)
-        lock_windows(chains, at=at)
+    return {funded_by for _pk, funded_by in rows.values_list("pk", "funded_by_id") if funded_by is not None}
+
+
+def lock_funding(scoped_budget_ids: Collection[UUID], *, at: datetime) -> None:
+    """Lock the windows that several scoped budgets and all above them have at one moment, before any of them counts.
+
+    Chains that meet further up would otherwise be locked one after the other, each after the top of the one before.
+    The last lock that is taken before money moves: after budgets, lines, and names that others may be making too.
+    Three statements; none where all the money is of one pot.
+    """
+    if len(scoped_budget_ids) < 2:
+        return
+    hold_hierarchy()
+    with deleted_rows_visible():
+        chains = read_chains(scoped_budget_ids, deleted=True)
+    lock_windows(chains, at=at)
 
 
 def funding_chain(scoped_budget_id: UUID) -> list[ChainBudget]:

@@ -161,7 +161,7 @@ def post(
     Where a scoped budget funds the event's, the entry counts there and in all above. Commitments that do not fit there
     raise `FundingDoesNotFit`, whatever `on_overrun` says of the event's own budget; `funding_stops` says otherwise.
     `beyond_funding` lets pass what someone with the right agreed to, and records which budgets had no room. A
-    transaction that posts to several budgets calls `funding.lock_budgets` first.
+    transaction that posts to several budgets calls `funding.lock_budgets` and `lock_funding` first.
 
     `locked` says that the caller holds the budget's lock. The acting user is the scope's. A repeated `idempotency_key`
     posts nothing and returns the first posting, or raises `IdempotencyMismatch` when it was for something else. Locks

@@ -13,7 +13,7 @@ from budgets.models import BudgetLineItem, EntryKind, EntrySource, EventBudget
 from budgets.models.line_item import LineSave
 from budgets.services import ledger
 from budgets.services.categories import hold_categories
-from budgets.services.funding import lock_budgets
+from budgets.services.funding import lock_budgets, lock_funding
 from budgets.services.pricing import price_line
 from budgets.services.problems import LineNotFound
 from budgets.services.recalculation import (
@@ -55,7 +55,7 @@ def before_save(line: BudgetLineItem) -> None:
         _number_past(line, stored.version, locked[line.budget_id].version)
         line.save_under_way.moved_money = (stored.committed_amount, stored.actual_amount)
         if any(line.save_under_way.moved_money):
-            lock_budgets(locked, at=line.save_under_way.at)
+            lock_funding(lock_budgets(locked), at=line.save_under_way.at)
         _move_money(line, line.save_under_way, out_of=stored.budget_id)
         # While it is written the line has nothing: its money is on the way.
         _take_figures(line, ZERO, ZERO)

@@ -410,7 +410,7 @@ def test_who_counts_in_two_chains_locks_them_in_one_order(account, company, monk
     first_posted, other_waits = threading.Event(), threading.Event()
 
     def both():
-        funding.lock_budgets([one.pk for one in budgets], at=NOW)
+        funding.lock_funding(funding.lock_budgets(one.pk for one in budgets), at=NOW)
         post(budgets[0], committed=1)
         first_posted.set()
         assert other_waits.wait(20)

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from budgets.models import EventBudget
-from budgets.services.funding import lock_budgets
+from budgets.services.funding import lock_budgets, lock_funding
 from budgets.services.problems import BudgetProblem
 from budgetsite.accounts.models import User
 from budgetsite.accounts.permissions import may
@@ -188,7 +188,7 @@ def decide_on_events(
         for event in events:
             lock_for_deciding(event, list(registration_ids[event]))
         budgets = EventBudget.objects.filter(event__in=events)
-        lock_budgets(budgets.values_list("pk", flat=True), at=now)
+        lock_funding(lock_budgets(budgets.values_list("pk", flat=True)), at=now)
         return [
             outcome
             for event in events
