@@ -1,7 +1,8 @@
 """What budgets, expenses and the ledger say of a person, and what of it goes with the person.
 
 Reasons of decisions and the ledger's descriptions are part of the books and stay. What a person said to others
-(comments), calls their own (calendars), or stands for as a vendor's contact, goes.
+(comments), calls their own (calendars), or stands for as a vendor's contact, goes. Of company budgets and usage:
+`services.personal_usage`.
 """
 
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ from budgets.models import (
     Receipt,
     Vendor,
 )
+from budgets.services.personal_usage import ERASED_TEXT, erase_usage, usage_tables
 from budgetsite.accounts.models import User
 from budgetsite.privacy.registry import (
     Contributor,
@@ -38,9 +40,6 @@ from budgetsite.privacy.registry import (
     register_notification_type,
 )
 
-# In the place of a text that others answered to.
-ERASED_TEXT = "(erased)"
-
 _DECISION = ("id", "created_at", "budget__event__name", "action", "from_status", "to_status", "role", "reason")
 _REVISION = ("id", "created_at", "budget__event__name", "number", "notes", "reason", "submitted_by", "approved_by")
 _TRANSFER = (
@@ -48,8 +47,8 @@ _TRANSFER = (
     "decided_at", "decision_reason",
 )  # fmt: skip
 _ENTRY = (
-    "id", "created_at", "budget__event__name", "kind", "committed_delta", "actual_delta", "currency", "occurred_at",
-    "source", "description",
+    "id", "created_at", "budget__event__name", "scoped_budget__name", "kind", "committed_delta", "actual_delta",
+    "currency", "occurred_at", "source", "machine", "description", "metadata",
 )  # fmt: skip
 # Without the notes, which the team may have written to an expense of their client's.
 _EXPENSE = (
@@ -87,6 +86,7 @@ def _export(person: User) -> PersonalData:
             "comments": personal_rows(BudgetComment.objects.filter(author=person), *_COMMENT),
             "calendars": personal_rows(CalendarFeed.objects.filter(user=person), *_FEED),
             "vendor_contacts": personal_rows(Vendor.objects.filter(email__iexact=person.email), *_VENDOR),
+            **usage_tables(person),
         },
         files=[
             PersonalFile(name=receipt.name, open=partial(_open, receipt.stored_as))
@@ -107,6 +107,7 @@ def _erase(person: User) -> Mapping[str, int]:
         "comments": comments.update(text=ERASED_TEXT),
         "calendars": feeds.exclude(name=ERASED_TEXT).update(name=ERASED_TEXT, last_read_at=None),
         "contacts of vendors": _erase_contact(person),
+        **erase_usage(person),
     }
 
 
