@@ -1,5 +1,6 @@
 """`/budgets/{id}/what-if`: what would happen above if a scoped budget stood under another. Changes nothing."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -55,12 +56,22 @@ class WhatIfViewSet(ScopedViewSet):
         responses=WhatIfAnswer,
     )
     def retrieve(self, request: Request, scoped_budget_id: UUID) -> Response:
-        """A question only: no budget changes its place. A machine's key has to reach both budgets."""
+        """A question only: no budget changes its place. A machine's key has to reach both budgets; of those above them
+        it is shown the ones that it reaches.
+        """
         self.find(scoped_budget_id)
         parent_id = _parent_in(request)
         if parent_id is not None:
             self.require_reach(parent_id)
-        return Response(_answer(what_if(budget_id=scoped_budget_id, parent_id=parent_id, now=timezone.now())))
+        found = what_if(budget_id=scoped_budget_id, parent_id=parent_id, now=timezone.now())
+        return Response(_answer(found, self._shown(found.effects)))
+
+    def _shown(self, effects: Sequence[Effect]) -> Sequence[Effect]:
+        if self.api_key is None or not self.api_key.budget_ids:
+            return effects
+        within = self.visible().filter(pk__in=[effect.budget.id for effect in effects])
+        reached = set(within.values_list("pk", flat=True))
+        return [effect for effect in effects if effect.budget.id in reached]
 
 
 def _parent_in(request: Request) -> UUID | None:
@@ -71,13 +82,13 @@ def _parent_in(request: Request) -> UUID | None:
         raise field_refusal("parent_budget_id", "invalid", "Give the id of a budget, or leave it out.") from None
 
 
-def _answer(found: WhatIf) -> dict[str, Any]:
+def _answer(found: WhatIf, shown: Sequence[Effect]) -> dict[str, Any]:
     return {
         "budget_id": str(found.budget.id),
         "parent_budget_id": None if found.parent is None else str(found.parent.id),
         "changes_nothing": found.changes_nothing,
         "would_break": bool(found.breaking),
-        "effects": [_effect_answer(effect) for effect in found.effects],
+        "effects": [_effect_answer(effect) for effect in shown],
     }
 
 

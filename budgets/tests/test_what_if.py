@@ -5,17 +5,21 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.test import Client
+from django.utils import timezone
 
+from budgets.api.what_if import EffectAnswer, WhatIfAnswer
 from budgets.models import ScopedBudget
 from budgets.selectors.what_if import OtherCurrency, WouldStandUnderItself, what_if
 from budgets.services.reservation import reserve
 from budgets.services.scoped_problems import ParentNotFound, ScopedBudgetNotFound
 from budgets.tests.pages import browser, words
+from budgetsite.accounts.api_keys import create_api_key
 from budgetsite.accounts.models import Account, User
 from budgetsite.accounts.roles import Role
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.people import make_account, make_member
-from budgetsite.testing.rest import rest_client
+from budgetsite.testing.rest import RestClient, rest_client
 from budgetsite.testing.scoped_budgets import NOW, make_scoped_budget, spend
 
 NOTIFY_AT_80 = [{"threshold": "80", "actions": ["notify"]}]
@@ -156,6 +160,7 @@ def test_the_api_answers_what_if_and_refuses_at_the_field(account, owner, places
         ("Kitchen", "loses", False),
     ]
     gains = answer["effects"][0]
+    assert (set(answer), set(gains)) == (set(WhatIfAnswer().fields), set(EffectAnswer().fields))
     assert (gains["before"]["current_amount"], gains["after"]["current_amount"]) == ("0.00", "450.00")
     assert [one["threshold"] for one in gains["newly_reached"]] == ["80.00"]
     assert client.get(path).json["parent_budget_id"] is None
@@ -163,3 +168,18 @@ def test_the_api_answers_what_if_and_refuses_at_the_field(account, owner, places
         refused = client.get(path, parent_budget_id=said)
         assert (refused.status, refused.json["errors"][0]["attr"]) == (400, "parent_budget_id")
     assert client.get(f"/budgets/{uuid4()}/what-if").status == 404
+
+
+def test_a_machine_asks_about_budgets_in_its_reach_and_sees_no_others(account, owner, places):
+    kitchen, bar, marketing = places["kitchen"], places["bar"], places["marketing"]
+    spend(bar, owner, 450)
+    shown = create_api_key(
+        name="Till", actions=["scoped_budgets.view"], budget_ids=[kitchen.pk], acting_user=owner, now=timezone.now()
+    )
+    machine = RestClient(Client(), headers={"Authorization": f"Bearer {shown.text}"})
+
+    answer = machine.get(f"/budgets/{bar.pk}/what-if")
+
+    assert (answer.status, [one["name"] for one in answer.json["effects"]]) == (200, ["Kitchen"])
+    assert machine.get(f"/budgets/{bar.pk}/what-if", parent_budget_id=str(marketing.pk)).status == 404
+    assert machine.get(f"/budgets/{marketing.pk}/what-if").status == 404
