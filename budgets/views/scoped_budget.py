@@ -22,6 +22,7 @@ from budgets.forms.scoped_budget import (
     thresholds_formset,
 )
 from budgets.models import Enforcement, Period, ScopedBudget
+from budgets.selectors.forecast.burn import burn_forecast
 from budgets.selectors.scoped_entries import counting_in, entries_in
 from budgets.selectors.scoped_page import children_of, funded_by, held_in
 from budgets.selectors.scoped_parents import possible_parents
@@ -77,7 +78,7 @@ def company_budget(request: PageRequest, budget_id: UUID) -> HttpResponse:
         "enforcement": ENFORCEMENT_WORDS[Enforcement(shown.budget.enforcement)],
         "per_period": PERIOD_WORDS[Period(shown.budget.period)],
         "thresholds": threshold_rows(standing),
-        "will_be_over": standing.is_in_force and standing.projected_total > shown.budget.amount,
+        "will_be_over": burn_forecast(standing).is_overrun_expected,
         "children": [(child, scope_in_words(child.budget), time_left(child)) for child in children.rows],
         "children_cut": children.is_cut,
         "funded": funded_by(budget_id),

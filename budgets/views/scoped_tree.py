@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from budgets.forms.scoped_lists import TreeFilterForm
 from budgets.models import ScopedBudget
 from budgets.selectors.company_tree import CompanyTree, Node, company_tree
+from budgets.selectors.forecast.burn import burn_forecast
 from budgets.selectors.scoped_status import Level
 from budgets.services.scoped_budget import restore_scoped_budget
 from budgets.services.scoped_problems import ParentNotFound
@@ -86,7 +87,7 @@ def _row(node: Node, *, opens_all: bool) -> dict[str, object]:
         "scope": scope_in_words(node.budget),
         "window": window_in_words(node.standing.window),
         "time_left": time_left(node.standing),
-        "will_be_over": node.standing.is_in_force and node.standing.projected_total > node.budget.amount,
+        "will_be_over": burn_forecast(node.standing).is_overrun_expected,
         "opens": opens_all or node.budget.depth == 0 or node.has_trouble_below,
         "children": [_row(child, opens_all=opens_all) for child in node.children],
     }
