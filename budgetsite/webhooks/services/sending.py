@@ -9,7 +9,7 @@ then nothing for minutes.
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -35,7 +35,8 @@ from budgetsite.webhooks.services.endpoint import store_health
 from budgetsite.webhooks.signing import signed_headers
 
 SENDERS = 16
-OF_ONE_ENDPOINT = 6
+OF_ONE_ENDPOINT = 8
+_TOGETHER_SECONDS = 0.01
 # Longer than any attempt takes, a slow name server included.
 LEASE = timedelta(seconds=90)
 # Waits between the attempts at one delivery, about a day together; each a fifth more or less.
@@ -100,9 +101,10 @@ def send_due(*, seconds: float) -> bool:
                     flying[pool.submit(attempt, outgoing)] = outgoing
             if not flying:
                 return not goes_on
-            done, _ = wait(flying, timeout=0.5, return_when=FIRST_COMPLETED)
-            for future in done:
-                record(flying.pop(future), future.result())
+            wait(flying, timeout=0.5, return_when=FIRST_COMPLETED)
+            # Whoever ends in the same moment is recorded together.
+            done, _ = wait(flying, timeout=_TOGETHER_SECONDS)
+            record_all([(flying.pop(future), future.result()) for future in done])
 
 
 def claim_due(*, room: int) -> Iterator[Outgoing]:
@@ -177,14 +179,24 @@ def attempt(outgoing: Outgoing) -> Attempted:
     return Attempted(started_at, int((time.monotonic() - began) * 1000), answer)
 
 
-def record(outgoing: Outgoing, attempted: Attempted) -> None:
-    """Keep what came of an attempt, and decide what is next for the delivery and for its endpoint.
+def record_all(finished: Sequence[tuple[Outgoing, Attempted]]) -> None:
+    """Keep what came of attempts, those of one endpoint in one transaction."""
+    by_endpoint: dict[tuple[UUID, UUID], list[tuple[Outgoing, Attempted]]] = {}
+    for outgoing, attempted in finished:
+        by_endpoint.setdefault((outgoing.tenant_id, outgoing.endpoint_id), []).append((outgoing, attempted))
+    for (tenant_id, endpoint_id), attempts in by_endpoint.items():
+        with tenant_scope(tenant_id), transaction.atomic():
+            _record(endpoint_id, attempts)
+
+
+def _record(endpoint_id: UUID, finished: Sequence[tuple[Outgoing, Attempted]]) -> None:
+    """Decide what is next for some deliveries and for their endpoint.
 
     Whoever comes late, after the lease was another's or the endpoint was deleted, changes nothing but the log.
     """
-    with tenant_scope(outgoing.tenant_id), transaction.atomic():
-        endpoint = WebhookEndpoint.objects.select_for_update(no_key=True).filter(pk=outgoing.endpoint_id).first()
-        WebhookAttempt.objects.create(
+    endpoint = WebhookEndpoint.objects.select_for_update(no_key=True).filter(pk=endpoint_id).first()
+    WebhookAttempt.objects.bulk_create(
+        WebhookAttempt(
             delivery_id=outgoing.delivery_id,
             started_at=attempted.started_at,
             duration_ms=attempted.duration_ms,
@@ -192,25 +204,40 @@ def record(outgoing: Outgoing, attempted: Attempted) -> None:
             problem=attempted.answer.problem,
             answer=attempted.answer.text[:ANSWER_CHARACTERS],
         )
-        delivery = (
-            WebhookDelivery.objects.select_for_update(no_key=True)
-            .filter(pk=outgoing.delivery_id, lease=outgoing.lease)
-            .first()
-        )
-        if delivery is None or endpoint is None:
-            return
-        now = timezone.now()
-        delivery.attempts += 1
-        delivery.lease = delivery.leased_until = None
-        if attempted.is_success:
-            delivery.status, delivery.delivered_at = DeliveryStatus.DELIVERED, now
-        elif delivery.is_test or delivery.attempts > len(RETRY_AFTER):
-            delivery.status = DeliveryStatus.FAILED
-        else:
-            delivery.next_attempt_at = now + _wait(delivery.attempts, attempted.answer.retry_after)
-        delivery.save()
+        for outgoing, attempted in finished
+    )
+    if endpoint is None:
+        return
+    now = timezone.now()
+    rows = WebhookDelivery.objects.filter(pk__in=[outgoing.delivery_id for outgoing, _ in finished])
+    deliveries = {row.pk: row for row in rows.order_by("pk").select_for_update(no_key=True)}
+    changed: list[WebhookDelivery] = []
+    health = _Health(endpoint, now)
+    for outgoing, attempted in finished:
+        delivery = deliveries.get(outgoing.delivery_id)
+        if delivery is None or delivery.lease != outgoing.lease:
+            continue
+        _follow(delivery, attempted, now)
+        changed.append(delivery)
         if endpoint.url == outgoing.url:
-            _judge(endpoint, delivery, attempted, now)
+            health.follow(delivery, attempted)
+    if changed:
+        WebhookDelivery.objects.bulk_update(changed, _FOLLOWING)
+        health.store()
+
+
+_FOLLOWING = ["attempts", "lease", "leased_until", "status", "delivered_at", "next_attempt_at"]
+
+
+def _follow(delivery: WebhookDelivery, attempted: Attempted, now: datetime) -> None:
+    delivery.attempts += 1
+    delivery.lease = delivery.leased_until = None
+    if attempted.is_success:
+        delivery.status, delivery.delivered_at = DeliveryStatus.DELIVERED, now
+    elif delivery.is_test or delivery.attempts > len(RETRY_AFTER):
+        delivery.status = DeliveryStatus.FAILED
+    else:
+        delivery.next_attempt_at = now + _wait(delivery.attempts, attempted.answer.retry_after)
 
 
 def _wait(attempts: int, retry_after: str) -> timedelta:
@@ -221,35 +248,41 @@ def _wait(attempts: int, retry_after: str) -> timedelta:
     return max(spread, min(wanted, LONGEST_WAIT))
 
 
-def _judge(endpoint: WebhookEndpoint, delivery: WebhookDelivery, attempted: Attempted, now: datetime) -> None:
-    """Let an endpoint that works have all that waits; leave one that fails alone, and pause it after days."""
-    if attempted.is_success:
-        had_failed = endpoint.failures > 0
-        endpoint.failures, endpoint.failing_since, endpoint.resting_until = 0, None, None
-        endpoint.delivered_at = now
-        store_health(endpoint)
-        if had_failed:
-            WebhookDelivery.objects.filter(
-                endpoint=endpoint, status=DeliveryStatus.WAITING, next_attempt_at__gt=now
-            ).update(next_attempt_at=now)
-        return
-    if delivery.is_test:
-        return
-    endpoint.failures += 1
-    endpoint.failing_since = endpoint.failing_since or now
-    endpoint.resting_until = now + min(timedelta(seconds=2 ** min(endpoint.failures - 1, 20)), LONGEST_REST)
-    if attempted.answer.status_code == 410:
-        _pause(endpoint, PauseReason.GONE, now)
-    elif endpoint.failing_since <= now - timedelta(days=settings.WEBHOOK_PAUSE_AFTER_DAYS):
-        _pause(endpoint, PauseReason.FAILING, now)
-    else:
-        store_health(endpoint)
+@dataclass(slots=True)
+class _Health:
+    """How an endpoint is after some attempts: one that works has all that waits, one that fails is left alone."""
 
+    endpoint: WebhookEndpoint
+    now: datetime
+    is_back: bool = False
+    pause_reason: PauseReason | None = None
 
-def _pause(endpoint: WebhookEndpoint, reason: PauseReason, now: datetime) -> None:
-    if endpoint.is_paused:
-        store_health(endpoint)
-        return
-    endpoint.paused_at, endpoint.pause_reason = now, reason
-    endpoint.save()
-    record_event(kind="webhook.paused", subject_type="webhook", subject_id=endpoint.pk, payload={"reason": str(reason)})
+    def follow(self, delivery: WebhookDelivery, attempted: Attempted) -> None:
+        endpoint, now = self.endpoint, self.now
+        if attempted.is_success:
+            self.is_back = self.is_back or endpoint.failures > 0
+            endpoint.failures, endpoint.failing_since, endpoint.resting_until = 0, None, None
+            endpoint.delivered_at = now
+            self.pause_reason = None
+        elif not delivery.is_test:
+            endpoint.failures += 1
+            endpoint.failing_since = endpoint.failing_since or now
+            endpoint.resting_until = now + min(timedelta(seconds=2 ** min(endpoint.failures - 1, 20)), LONGEST_REST)
+            if attempted.answer.status_code == 410:
+                self.pause_reason = PauseReason.GONE
+            elif endpoint.failing_since <= now - timedelta(days=settings.WEBHOOK_PAUSE_AFTER_DAYS):
+                self.pause_reason = PauseReason.FAILING
+
+    def store(self) -> None:
+        """Store it, tell the outbox of a pause, and let a receiver that is back have at once what would wait."""
+        endpoint, reason = self.endpoint, self.pause_reason
+        if reason is None or endpoint.is_paused:
+            store_health(endpoint)
+        else:
+            endpoint.paused_at, endpoint.pause_reason = self.now, reason
+            endpoint.save()
+            payload = {"reason": str(reason)}
+            record_event(kind="webhook.paused", subject_type="webhook", subject_id=endpoint.pk, payload=payload)
+        if self.is_back and not endpoint.failures:
+            waiting = WebhookDelivery.objects.filter(endpoint=endpoint, status=DeliveryStatus.WAITING)
+            waiting.filter(next_attempt_at__gt=self.now).update(next_attempt_at=self.now)

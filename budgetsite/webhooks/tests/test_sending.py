@@ -30,7 +30,7 @@ from budgetsite.webhooks.services.delivery import redeliver, send_test
 from budgetsite.webhooks.services.endpoint import change_endpoint, create_endpoint, delete_endpoint, rotate_secret
 from budgetsite.webhooks.services.problems import DeliveryUnderWay, WebhookIsPaused
 from budgetsite.webhooks.services.pruning import prune_deliveries
-from budgetsite.webhooks.services.sending import RETRY_AFTER, claim_due, record, send_due
+from budgetsite.webhooks.services.sending import RETRY_AFTER, claim_due, record_all, send_due
 from budgetsite.webhooks.services.waking import SENDING
 
 pytestmark = pytest.mark.usefixtures("committed_db", "loopback_allowed")
@@ -344,7 +344,7 @@ def test_something_delivered_is_sent_again_on_request_with_the_same_id(account, 
     (claimed,) = claim_due(room=5)
     with pytest.raises(DeliveryUnderWay):
         redeliver(endpoint_id=made.endpoint.pk, delivery_id=delivery.pk, acting_user=owner, now=timezone.now())
-    record(claimed, sending.attempt(claimed))
+    record_all([(claimed, sending.attempt(claimed))])
     assert [message.headers["webhook-id"] for message in receiver.heard] == [str(delivery.event_id)] * 2
     assert states() == [("budget.transferred", "delivered", 1)]
     with transaction.atomic():
@@ -427,7 +427,7 @@ def test_who_comes_late_changes_nothing(account, receiver):
     with connections["owner"].cursor() as cursor:
         cursor.execute("UPDATE webhooks_webhookdelivery SET leased_until = now()")
     send_due(seconds=5)
-    record(late, sending.Attempted(timezone.now(), 5, sending.Answer(status_code=500)))
+    record_all([(late, sending.Attempted(timezone.now(), 5, sending.Answer(status_code=500)))])
     assert states() == [("budget.transferred", "delivered", 1)]
     assert the_endpoint().failures == 0
 
