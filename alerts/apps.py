@@ -8,8 +8,11 @@ class AlertsConfig(AppConfig):
         from alerts import receivers, tasks  # noqa: F401  (connects the signals, and registers what they start)
         from alerts.personal_data import register
         from alerts.selectors import alerts_open
+        from alerts.services.routing.receiving import receive
+        from budgetsite.outbox.consumers import Consumer, register_consumer
         from budgetsite.pages.navigation import register_counter
 
         register()
+        register_consumer(Consumer("notifications", receive))
 
         register_counter("alerts_open", alerts_open)
