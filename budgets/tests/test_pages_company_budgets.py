@@ -20,7 +20,7 @@ from budgetsite.testing.people import make_account, make_member
 from budgetsite.testing.scoped_budgets import make_scoped_budget, make_tree, spend, standing
 
 # Its window holds every moment that these tests know, the present one included.
-LONG = {"period": "custom", "start_date": date(2026, 1, 1), "end_date": date(2036, 1, 1)}
+LONG = {"period": "custom", "start_date": date(2020, 1, 1), "end_date": date(2100, 1, 1)}
 
 
 def at(name, *args):
@@ -66,7 +66,9 @@ def test_the_tree_shows_every_budget_with_its_figures_under_its_parent(account, 
     season, team, _person, project = make_tree(account, owner, **LONG)
     spend(project, owner, 995, now=now)
     spend(team, owner, 20, now=now)
-    make_scoped_budget(account, owner, name="Over", period="custom", end_date=date(2026, 6, 5))
+    make_scoped_budget(
+        account, owner, name="Over", period="custom", start_date=date(2020, 6, 1), end_date=date(2020, 6, 5)
+    )
 
     answer = browser(owner, account).get(at("company_budgets"))
 
@@ -84,7 +86,7 @@ def test_the_tree_shows_every_budget_with_its_figures_under_its_parent(account, 
     assert "Over" not in [one.budget.name for one in answer.context["rows"][0]["standing"].reached]
     assert len(answer.context["rows"]) == 1
     with_ended = browser(owner, account).get(at("company_budgets"), {"ended": "on"})
-    assert "over since 5 June 2026" in words(with_ended)
+    assert "over since 5 June 2020" in words(with_ended)
     assert [row["standing"].budget.name for row in with_ended.context["rows"]] == ["Organization", "Over"]
 
 
@@ -367,6 +369,12 @@ def test_the_time_left_is_said_before_within_and_after(account, owner):
     assert said == ["20 days left", "1 day left"]
     assert time_left(standing(once, now=datetime(2026, 5, 30, tzinfo=UTC))) == "begins on 1 June 2026"
     assert time_left(standing(once, now=datetime(2026, 7, 1, tzinfo=UTC))) == "over since 1 July 2026"
+
+
+def test_a_budget_that_is_over_says_so_beside_its_figures(account, owner):
+    over = make_scoped_budget(account, owner, start_date=date(2020, 6, 1), recurring=False)
+    shown = words(browser(owner, account).get(at("company_budget", over.pk)))
+    assert "It is over since 1 July 2020. These are the figures of its last period." in shown
 
 
 def test_the_start_page_says_which_company_budgets_are_nearly_used_up(account, owner, organizer, now):

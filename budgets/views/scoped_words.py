@@ -95,6 +95,15 @@ def time_left(standing: Standing) -> str:
     return f"{days} day{'' if days == 1 else 's'} left"
 
 
+def not_in_force(standing: Standing) -> str:
+    """Say that a budget has not begun or is over, and which figures are shown then; empty while it is in force."""
+    if standing.is_in_force:
+        return ""
+    if has_ended(standing.budget, standing.now):
+        return f"It is {time_left(standing)}. These are the figures of its last period."
+    return f"It {time_left(standing)}. These are the figures of its first period."
+
+
 def scope_in_words(budget: Any) -> str:
     """Team kitchen."""
     return f"{ScopeType(budget.scope_type).label} {budget.scope_id}"
