@@ -216,7 +216,9 @@ class ExpenseViewSet(ExpenseRowsViewSet):
         parameters=[IF_MATCH],
     )
     def commit(self, request: Request, expense_id: UUID) -> Response:
-        """409 `budget_exhausted` when it does not fit; owners and managers may override that with a reason."""
+        """409 `budget_exhausted` when it does not fit, `funding_exhausted` with `refusals` when the scoped budgets have
+        no room that pay for the event's; owners and managers may override that with a reason.
+        """
         values = self._step(expense_id, OverridingStepInput)
         commit_expense(expense_id=expense_id, **self.acting, **values)
         return self.answer_expense(expense_id)
