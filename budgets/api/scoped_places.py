@@ -27,9 +27,10 @@ _SCOPE = [
     OpenApiParameter("scope_type", enum=ScopeType.values, location=OpenApiParameter.PATH),
     OpenApiParameter("scope_id", str, OpenApiParameter.PATH, description="As it was written, percent-encoded."),
 ]
-_INCLUDE_INACTIVE = OpenApiParameter(
-    "include_inactive", bool, description="Those too that are over; for people, those that were deleted."
-)
+
+
+def _include_inactive(description: str) -> OpenApiParameter:
+    return OpenApiParameter("include_inactive", bool, description=description)
 
 
 class NodeAnswer(StandingAnswer):
@@ -60,7 +61,7 @@ class ScopeViewSet(ScopedViewSet):
 
     @extend_schema(
         summary="List the budgets of a scope, by name",
-        parameters=[*_SCOPE, _INCLUDE_INACTIVE],
+        parameters=[*_SCOPE, _include_inactive("Those too that are over; for people, those that were deleted.")],
         responses=ScopedBudgetAnswer(many=True),
     )
     def list(self, request: Request, scope_type: str, scope_id: str) -> Response:
@@ -77,7 +78,7 @@ class ScopeViewSet(ScopedViewSet):
 
     @extend_schema(
         summary="Read the tree of a scope's budgets",
-        parameters=[*_SCOPE, _INCLUDE_INACTIVE],
+        parameters=[*_SCOPE, _include_inactive("Those too that are over.")],
         responses=HierarchyAnswer,
         filters=True,
     )
