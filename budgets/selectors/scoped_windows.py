@@ -61,7 +61,7 @@ def windows_page(standing: Standing, *, before: date | None = None, size: int = 
 def _recorded_early(budget: ChainBudget, *, until: datetime, at_most: int) -> list[Window]:
     """Return the windows before the start date that something was recorded in, the last first."""
     starts = (
-        BudgetWindow.objects.filter(budget_id=budget.id, window_start__lt=until)
+        BudgetWindow.objects.filter(budget_id=budget.id, deleted_at=None, window_start__lt=until)
         .order_by("-window_start")
         .values_list("window_start", flat=True)
         .distinct()
@@ -85,7 +85,9 @@ def _with_figures(standing: Standing, windows: list[Window]) -> list[PastWindow]
     counted: dict[datetime, dict[str, Any]] = {
         row["window_start"]: row
         for row in BudgetWindow.objects.filter(
-            budget_id=standing.budget.id, window_start__in=[window.start for window in windows]
+            budget_id=standing.budget.id,
+            deleted_at=None,
+            window_start__in=[window.start for window in windows],
         )
         .order_by("window_start")
         .values("window_start")

@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from budgets.models import LedgerEntry, Reservation, ScopedBudget
+from budgets.models import MOST_LEVELS, LedgerEntry, Reservation, ScopedBudget
 from budgets.selectors.scoped_windows import windows_page
 from budgets.services.reservation import reserve
 from budgets.services.scoped_budget import update_scoped_budget
@@ -104,6 +104,16 @@ def test_the_tree_is_searched_and_keeps_the_way_to_what_was_found(account, owner
     of_teams = client.get(at("company_budgets"), {"scope": "team"})
     assert [row["standing"].budget.name for row in of_teams.context["rows"][0]["children"]] == ["Team"]
     assert "No budget fits" in words(client.get(at("company_budgets"), {"search": "nowhere"}))
+
+
+def test_the_deepest_tree_is_drawn_to_its_leaf(account, owner):
+    parent = None
+    for level in range(MOST_LEVELS):
+        above = {"parent_id": parent.pk} if parent else {}
+        parent = make_scoped_budget(account, owner, name=f"Level {level}", **above)
+    client = browser(owner, account)
+    assert f"Level {MOST_LEVELS - 1}" in words(client.get(at("company_budgets")))
+    assert "Level 0 Level 1 Level 2" in words(client.get(at("company_budget", parent.pk)))
 
 
 def test_without_budgets_the_tree_says_how_to_begin(account, owner, staff):
