@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "budgetsite.outbox",
     "budgetsite.notifications",
     "budgetsite.webhooks",
+    "budgetsite.ably",
     "budgetsite.operations.apps.OperationsConfig",
     "budgetsite.api",
     "budgetsite.pages",
@@ -140,6 +141,7 @@ CELERY_TASK_QUEUES = [Queue("celery"), Queue("outbox"), Queue("webhooks")]
 CELERY_TASK_ROUTES = {
     "budgetsite.outbox.tasks.*": {"queue": "outbox"},
     "budgetsite.webhooks.tasks.*": {"queue": "webhooks"},
+    "budgetsite.ably.tasks.*": {"queue": "webhooks"},
 }
 CELERY_BEAT_SCHEDULE = {
     "relay what no commit has started": {
@@ -155,6 +157,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "budgetsite.webhooks.tasks.send_webhooks",
         "schedule": timedelta(seconds=5),
         "options": {"expires": 5},
+    },
+    "publish on Ably what nothing has started": {
+        "task": "budgetsite.ably.tasks.publish_to_ably",
+        "schedule": timedelta(seconds=15),
+        "options": {"expires": 15},
     },
     "remove old deliveries of webhooks": {
         "task": "budgetsite.webhooks.tasks.prune_webhooks",
@@ -213,6 +220,11 @@ CELERY_BEAT_SCHEDULE = {
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 5}
 # What everybody has been told goes after so many days.
 OUTBOX_RETENTION_DAYS = env.int("OUTBOX_RETENTION_DAYS", default=30)
+
+# With a key, what webhooks tell is published by Ably's REST interface too, on a channel for each account.
+ABLY_KEY = env.str("ABLY_KEY", default="")
+ABLY_URL = env.str("ABLY_URL", default="https://main.realtime.ably.net")
+ABLY_CHANNEL_PREFIX = env.str("ABLY_CHANNEL_PREFIX", default="budgetsite:")
 
 # Networks that are not on the public internet and that accounts may have webhooks sent to, without TLS too.
 WEBHOOK_ALLOWED_NETWORKS = env.list("WEBHOOK_ALLOWED_NETWORKS", default=[])

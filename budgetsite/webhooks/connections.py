@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
-from budgetsite.webhooks.targets import AddressRefused, is_allowed_by_operator, may_be_sent_to
+from budgetsite.webhooks.targets import Address, AddressRefused, is_allowed_by_operator, may_be_sent_to
 
 CONNECT_SECONDS = 5.0
 # From looking for the address to the last byte read, however slowly they come.
@@ -46,6 +46,7 @@ class _Judged(HTTPConnection):
     """Connects to an address that webhooks may be sent to, and to no other that the same name has."""
 
     needs_permission = True
+    is_judged = True
     # The same connection once more, for whoever ends it from outside.
     handle: socket.socket | None = None
 
@@ -58,7 +59,7 @@ class _Judged(HTTPConnection):
         for *_, where in found:
             # A link-local address has its interface behind a %.
             address = ip_address(str(where[0]).partition("%")[0])
-            if not may_be_sent_to(address) or (self.needs_permission and not is_allowed_by_operator(address)):
+            if self.is_judged and not self._may_go_to(address):
                 raise AddressRefused(str(address))
         # A literal address: nothing is resolved a second time.
         connected = socket.create_connection(found[0][4][:2], CONNECT_SECONDS)
@@ -66,15 +67,26 @@ class _Judged(HTTPConnection):
         connected.settimeout(float(self.timeout))  # type: ignore[arg-type]  # given below
         return connected
 
+    def _may_go_to(self, address: Address) -> bool:
+        return may_be_sent_to(address) and (not self.needs_permission or is_allowed_by_operator(address))
+
 
 class _JudgedTls(_Judged, HTTPSConnection):
     needs_permission = False
 
 
-def post(url: str, *, body: bytes, headers: Mapping[str, str], seconds: float = WHOLE_SECONDS) -> Answer:
+def post(
+    url: str,
+    *,
+    body: bytes,
+    headers: Mapping[str, str],
+    seconds: float = WHOLE_SECONDS,
+    is_operators_own: bool = False,
+) -> Answer:
     """Send a message and return what came of it; raises nothing for what a receiver does.
 
-    No redirect is followed, no proxy of the environment asked, no cookie kept, nothing unpacked.
+    No redirect is followed, no proxy of the environment asked, no cookie kept, nothing unpacked. Only an address out of
+    the settings `is_operators_own`, and is not judged.
     """
     parts = urlsplit(url)
     target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
@@ -83,6 +95,7 @@ def post(url: str, *, body: bytes, headers: Mapping[str, str], seconds: float = 
         connection = _JudgedTls(parts.hostname or "", parts.port or 443, timeout=seconds, ssl_context=_tls())
     else:
         connection = _Judged(parts.hostname or "", parts.port or 80, timeout=seconds)
+    connection.is_judged = not is_operators_own
     with _Deadline(connection, seconds) as deadline:
         try:
             connection.request("POST", target, body=body, headers=headers, preload_content=False, decode_content=False)

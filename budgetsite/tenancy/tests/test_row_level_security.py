@@ -4,6 +4,7 @@ import pytest
 from django.db import DatabaseError, connection, connections, transaction
 
 from budgets.models import BudgetDecision, BudgetLineItem, BudgetRevision, EventBudget, LedgerEntry, PlanLine
+from budgetsite.ably.models import AblyMessage
 from budgetsite.outbox.models import OutboxEvent
 from budgetsite.privacy.models import ConsentRecord, PersonalDataAccess
 from budgetsite.tenancy.isolation import isolation_problems, tenant_models
@@ -16,6 +17,7 @@ from registrations.models import CheckIn
 
 # What is written once and never changed; so is every history.
 APPEND_ONLY = {
+    AblyMessage,
     BudgetDecision,
     BudgetRevision,
     CheckIn,
