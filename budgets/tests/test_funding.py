@@ -1,52 +1,39 @@
 """A scoped budget pays for an event's: what that promises and spends counts there and above, and moves with it."""
 
-import threading
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
 
 import pytest
-from django.db import OperationalError, connection, connections, transaction
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from budgets.models import BudgetDecision, BudgetWindow, EntryKind, EntrySource, EventBudget, LedgerEntry
+from budgets.models import BudgetDecision, EntryKind, EventBudget, LedgerEntry
 from budgets.selectors.funding import funding_of
-from budgets.services import funding, ledger
+from budgets.services import ledger
 from budgets.services.budget_copy import copy_budget
 from budgets.services.event_budget import create_event_budget, delete_event_budget, restore_event_budget
-from budgets.services.expense_bulk_steps import COMMIT, change_many
-from budgets.services.expense_stages import cancel_expense, commit_expense, invoice_expense
+from budgets.services.expense_stages import cancel_expense, invoice_expense
 from budgets.services.funding_change import (
     FunderCurrencyDiffers,
     FunderNotFound,
     FundingNotYours,
     PromisesDoNotFit,
     look_at_funding,
-    set_funding,
 )
 from budgets.services.ledger_proof import verify_ledger
 from budgets.services.line_item import move_line_item
 from budgets.services.problems import AmountDoesNotFit, BudgetLocked, ReasonRequired
 from budgets.services.scoped_budget import delete_scoped_budget, update_scoped_budget
 from budgets.services.scoped_problems import FundingDoesNotFit, FundsEvents
-from budgets.services.usage import record_usage
+from budgets.tests.funding import YEAR, commit, fund, held, make_pot, post, used
 from budgetsite.accounts.roles import Role
 from budgetsite.outbox.models import OutboxEvent
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.budgets import make_budget, make_event, make_line
-from budgetsite.testing.concurrency import run_at_once
 from budgetsite.testing.expenses import NOW, make_expense
 from budgetsite.testing.people import make_member
 from budgetsite.testing.scoped_budgets import make_scoped_budget, standing
 from events.services import delete_event, restore_event
-
-# Not so precise that a test would have to say it each time: all of 2026 and 2027.
-YEAR: dict[str, Any] = {"currency": "CAD", "period": "annual", "start_date": date(2026, 1, 1)}
-
-
-def make_pot(account, user, name, amount, parent=None, **fields):
-    values = {**YEAR, "name": name, "amount": Decimal(amount), "scope_id": name, **fields}
-    return make_scoped_budget(account, user, parent_id=parent.pk if parent else None, **values)
 
 
 @pytest.fixture
@@ -62,44 +49,6 @@ def catering(account, owner, season):
 @pytest.fixture
 def budget(account, owner):
     return make_budget(account, owner, total="5000")
-
-
-def fund(budget, pot, user, *, role=Role.OWNER, **fields):
-    scoped_budget_id = pot.pk if pot else None
-    values = {"acting_user": user, "acting_role": role, "now": NOW, **fields}
-    return set_funding(budget_id=budget.pk, scoped_budget_id=scoped_budget_id, **values)
-
-
-def post(budget, *, committed=0, actual=0, at=NOW, **fields):
-    values = {
-        "kind": EntryKind.COMMIT if committed else EntryKind.ACTUAL,
-        "committed_delta": Decimal(committed),
-        "actual_delta": Decimal(actual),
-        "currency": budget.currency,
-        "source": EntrySource.MANUAL,
-        "occurred_at": at,
-        **fields,
-    }
-    return ledger.post(budget_id=budget.pk, **values)
-
-
-def held(pot):
-    """Return (committed, actual, entries) by the first day of each window that holds anything."""
-    found: dict[str, list[Decimal]] = {}
-    for window in BudgetWindow.objects.filter(budget=pot).order_by("window_start"):
-        sums = found.setdefault(f"{window.window_start:%Y-%m-%d}", [Decimal(0)] * 3)
-        for place, more in enumerate((window.committed_amount, window.actual_amount, window.entries_count)):
-            sums[place] += more
-    return {day: tuple(int(amount) for amount in sums) for day, sums in found.items() if any(sums)}
-
-
-def used(pot):
-    figures = standing(pot, now=NOW).figures
-    return int(figures.committed), int(figures.actual)
-
-
-def commit(expense, user, *, role=Role.STAFF, **fields):
-    return commit_expense(expense_id=expense.pk, acting_user=user, acting_role=role, now=NOW, **fields)
 
 
 def test_figures_of_three_months_move_between_chains_and_the_shared_top_keeps_its_own(account, owner, season):
@@ -344,105 +293,3 @@ def test_a_posting_of_a_funded_budget_takes_nine_statements_and_of_another_two(a
     assert len(statements()) == 2
     fund(budget, catering, owner)
     assert len(statements()) == 9
-
-
-# --- Many at once -----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def company(committed_db, account):
-    """An owner, a hard top of 1,000 with two pots under it, and an event's budget paid from each."""
-    with transaction.atomic():
-        owner = make_member(account, Role.OWNER).user
-        top = make_pot(account, owner, "Company", 1000)
-        pots = [make_pot(account, owner, name, 900, top) for name in ("Kitchen", "Bar")]
-        budgets = [make_budget(account, owner, total="5000") for _ in pots]
-        for one, pot in zip(budgets, pots, strict=True):
-            fund(one, pot, owner)
-    return owner, top, pots, budgets
-
-
-def test_of_two_events_under_one_top_exactly_what_fits_is_promised(account, company):
-    owner, top, _pots, budgets = company
-    work = [lambda budget=budget: post(budget, committed=30) for budget in budgets for _ in range(20)]
-    results = run_at_once(work, tenant_id=account.pk, user_id=owner.pk)
-
-    refusals = [result for result in results if isinstance(result, Exception)]
-    assert (len(refusals), {type(refusal) for refusal in refusals}) == (7, {FundingDoesNotFit})
-    with transaction.atomic():
-        assert (used(top), verify_ledger()) == ((990, 0), [])
-
-
-def test_sixty_who_promise_move_and_spend_at_once_never_wait_in_a_circle(account, company):
-    owner, top, pots, budgets = company
-    with transaction.atomic():
-        ids = [make_expense(one, owner, amount=Decimal(3)).pk for one in budgets for _ in range(15)]
-
-    def in_bulk(order):
-        acting = {"acting_user": owner, "acting_role": Role.OWNER, "account": account, "now": NOW}
-        return lambda: change_many(expense_ids=order, step=COMMIT, **acting)
-
-    def usage(pot):
-        return lambda: record_usage(
-            budget_id=pot.pk, amount=Decimal(1), currency="CAD", source="manual", acting_user=owner, now=NOW
-        )
-
-    work = [
-        *(in_bulk(ids[start::3][::step]) for start in range(3) for step in (1, -1)),
-        *(usage(pot) for pot in (*pots, top) for _ in range(10)),
-        *(lambda one=one: post(one, committed=1) for one in budgets for _ in range(10)),
-        *(lambda one=one, pot=pot: fund(one, pot, owner) for one in budgets for pot in (*pots[::-1],)),
-    ]
-    results = run_at_once(work, tenant_id=account.pk, user_id=owner.pk)
-
-    assert len(work) == 60
-    assert [result for result in results if isinstance(result, Exception)] == []
-    with transaction.atomic():
-        assert (used(top), verify_ledger()) == ((110, 30), [])
-
-
-@pytest.mark.parametrize("in_order", [True, False])
-def test_who_counts_in_two_chains_locks_them_in_one_order(account, company, monkeypatch, in_order):
-    """Without that, the one who holds the top waits for a leaf, whose holder waits for the top."""
-    owner, top, pots, budgets = company
-    if not in_order:
-        monkeypatch.setattr(funding, "lock_windows", lambda budgets, *, at: None)
-    first_posted, other_waits = threading.Event(), threading.Event()
-
-    def both():
-        funding.lock_funding(funding.lock_budgets(one.pk for one in budgets), at=NOW)
-        post(budgets[0], committed=1)
-        first_posted.set()
-        assert other_waits.wait(20)
-        post(budgets[1], committed=1)
-
-    def one():
-        assert first_posted.wait(20)
-        watch = threading.Thread(target=_tell_when_blocked, args=(connection.connection.info.backend_pid, other_waits))
-        watch.start()
-        try:
-            record_usage(
-                budget_id=pots[1].pk, amount=Decimal(1), currency="CAD", source="manual", acting_user=owner, now=NOW
-            )
-        finally:
-            other_waits.set()
-            watch.join()
-
-    results = run_at_once([both, one], tenant_id=account.pk, user_id=owner.pk)
-
-    failed = [type(result) for result in results if isinstance(result, Exception)]
-    assert failed == ([] if in_order else [OperationalError])
-    with transaction.atomic():
-        assert verify_ledger() == []
-        assert not in_order or used(top) == (2, 1)
-
-
-def _tell_when_blocked(pid, blocked):
-    try:
-        with connections["default"].cursor() as cursor:
-            while not blocked.is_set():
-                cursor.execute("SELECT cardinality(pg_blocking_pids(%s)) > 0", [pid])
-                if cursor.fetchone()[0]:
-                    blocked.set()
-    finally:
-        connections.close_all()
