@@ -5,6 +5,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 
 from alerts.querysets import AlertRuleManager, BudgetAlertManager
 from budgets.models import BudgetLineItem, EventBudget, ScopedBudget
@@ -76,6 +77,60 @@ class AlertRule(TenantModel):
         return "The account's alert rule" if self.budget_id is None else f"Alert rule of {self.budget_id}"
 
 
+class EscalationPolicy(TenantModel):
+    """When an account reminds of payments, and whom it tells of what nobody has dealt with.
+
+    An account that has never changed anything has no row: `alerts.services.escalation_policy` knows what holds then.
+    """
+
+    days_before = ArrayField(
+        models.PositiveSmallIntegerField(),
+        default=list,
+        blank=True,
+        help_text="So many days before a payment is due whoever runs the event is reminded; 0 is the day itself.",
+    )
+    # Days after the due date; NULL is never. Who runs the event hears of it on the first day.
+    overdue_days_until_manager = models.PositiveSmallIntegerField(
+        default=3, null=True, blank=True, help_text="A payment so many days overdue is told to the managers."
+    )
+    overdue_days_until_owner = models.PositiveSmallIntegerField(
+        default=7, null=True, blank=True, help_text="A payment so many days overdue is told to the owners."
+    )
+    # Hours since it waits for somebody to acknowledge it; NULL is never.
+    alert_hours_until_manager = models.PositiveSmallIntegerField(
+        default=4, null=True, blank=True, help_text="After so many hours the managers hear that nobody acknowledged it."
+    )
+    alert_hours_until_owner = models.PositiveSmallIntegerField(
+        default=24, null=True, blank=True, help_text="After so many hours the owners hear that nobody acknowledged it."
+    )
+
+    history = TenantHistory()
+
+    class Meta(TenantModel.Meta):
+        verbose_name_plural = "escalation policies"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["tenant"], condition=Q(deleted_at=None), name="alerts_escalationpolicy_one_per_account"
+            ),
+            # Where one of two is never, a comparison is NULL, which a constraint lets pass.
+            models.CheckConstraint(
+                condition=Q(overdue_days_until_owner__gte=F("overdue_days_until_manager"))
+                & Q(alert_hours_until_owner__gte=F("alert_hours_until_manager")),
+                name="alerts_escalationpolicy_managers_first",
+            ),
+            models.CheckConstraint(
+                condition=Q(overdue_days_until_manager__gte=1)
+                & Q(overdue_days_until_owner__gte=1)
+                & Q(alert_hours_until_manager__gte=1)
+                & Q(alert_hours_until_owner__gte=1),
+                name="alerts_escalationpolicy_positive",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return "When the account reminds and escalates"
+
+
 class BudgetAlert(TenantModel):
     """Something about a budget, or one of its lines, that people should know. It follows the state (design §9).
 
@@ -105,6 +160,8 @@ class BudgetAlert(TenantModel):
     message = models.TextField()
     raised_at = models.DateTimeField(null=True, editable=False)
     times_raised = models.PositiveIntegerField(default=0, editable=False)
+    # Since when it waits, at its level, for somebody to acknowledge it.
+    waits_since = models.DateTimeField(db_default=Now(), editable=False)
     is_acknowledged = models.BooleanField(default=False)
     # The last acknowledgement; kept when getting worse asks for another.
     acknowledged_by = models.ForeignKey(

@@ -46,6 +46,8 @@ _WRITE = f"""
             message = c.message,
             raised_at = CASE WHEN c.raised THEN statement_timestamp() ELSE a.raised_at END,
             times_raised = a.times_raised + c.raised::integer,
+            waits_since = CASE WHEN c.asks_again AND (a.is_acknowledged OR a.level <> c.level) THEN now()
+                ELSE a.waits_since END,
             is_acknowledged = a.is_acknowledged AND NOT c.asks_again,
             resolved = a.resolved OR NOT c.holds,
             resolved_at = CASE WHEN c.holds THEN a.resolved_at ELSE coalesce(a.resolved_at, statement_timestamp()) END,
