@@ -45,6 +45,8 @@ def evaluate_after_commit(budget_ids: Collection[UUID]) -> None:
 
 def has_begun(budget_ids: Collection[UUID]) -> None:
     """Let an evaluation be asked for again: called by the task before it looks at any figure."""
+    if not budget_ids:
+        return
     try:
         valkey(settings.REDIS_URL).delete(*map(_key, budget_ids))
     except redis.RedisError as error:

@@ -34,6 +34,7 @@ from budgets.models import Enforcement, ScopedBudget
 from budgets.selectors.scoped_status import Standing, standings, standings_of
 from budgets.services.counting import Counted
 from budgets.services.hierarchy import ChainBudget, hold_hierarchy, read_chain
+from budgets.services.scoped_figures import WindowFigures
 from budgets.services.windows import OutsideCalendar, Window, current_window
 from budgetsite.tenancy.scope import require_tenant_id
 
@@ -101,7 +102,7 @@ def evaluate_counted(counted: Sequence[Counted], *, now: datetime) -> None:
     """Evaluate the budgets in which a movement was counted, as far as it changes what alerts say.
 
     The caller's transaction holds the hard ones' windows. Nothing is asked while no threshold and no limit is crossed,
-    in either direction; two statements otherwise. What was counted in a window that is not the present one alerts
+    in either direction; two statements otherwise, one where a reservation ends unspent. What was counted in a window that is not the present one alerts
     nobody. Soft budgets are evaluated after the commit.
     """
     crossed, soft = [], []
@@ -110,7 +111,7 @@ def evaluate_counted(counted: Sequence[Counted], *, now: datetime) -> None:
             continue
         if one.before is None or one.after is None:
             soft.append(one.budget.id)
-        elif step_of(one.budget, one.before) != step_of(one.budget, one.after):
+        elif _may_have_crossed(one.budget, one.before, one.after):
             demands = demands_of_figures(one.budget, one.after)
             crossed.append(_Judged(one.budget.id, one.window, demands, _BY_FIGURES))
     if soft:
@@ -223,6 +224,16 @@ def _hold_figures(budget: ChainBudget, window: Window) -> bool:
         digest = blake2b(b"alerts of" + budget.id.bytes, digest_size=8).digest()
         cursor.execute("SELECT pg_advisory_xact_lock(%s::bigint)", [int.from_bytes(digest, signed=True)])
         return True
+
+
+def _may_have_crossed(budget: ChainBudget, before: WindowFigures, after: WindowFigures) -> bool:
+    """Whether alerts may have to change.
+
+    Of several reservations that expire together each is freed by itself, and neither `before` nor `after` has those
+    that wait for it: what they held shows in no difference. So whenever one ends unspent, the alerts are looked at.
+    """
+    ended_unspent = after.reserved < before.reserved and after.actual == before.actual
+    return ended_unspent or step_of(budget, before) != step_of(budget, after)
 
 
 def _is_current(one: Counted, now: datetime) -> bool:
