@@ -102,8 +102,8 @@ def evaluate_counted(counted: Sequence[Counted], *, now: datetime) -> None:
     """Evaluate the budgets in which a movement was counted, as far as it changes what alerts say.
 
     The caller's transaction holds the hard ones' windows. Nothing is asked while no threshold and no limit is crossed,
-    in either direction; two statements otherwise, one where a reservation ends unspent. What was counted in a window that is not the present one alerts
-    nobody. Soft budgets are evaluated after the commit.
+    in either direction; two statements otherwise, one where a reservation ends unspent. What was counted in a window
+    that is not the present one alerts nobody. Soft budgets are evaluated after the commit.
     """
     crossed, soft = [], []
     for one in counted:
