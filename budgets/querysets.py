@@ -3,7 +3,8 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.db.models import DateField, DateTimeField, F, Func, Q, Value
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import DateField, DateTimeField, F, Func, Q, TextField, Value
 from django.db.models.functions import Cast
 
 from budgetsite.accounts.roles import BACK_OFFICE, Role
@@ -99,6 +100,10 @@ class ScopedBudgetQuerySet(TenantQuerySet["ScopedBudget"]):
     def by_name(self) -> "ScopedBudgetQuerySet":
         return self.order_by("name", "id")
 
+    def with_tree_place(self) -> "ScopedBudgetQuerySet":
+        """Adds `tree_place`: ordered by it, each stands after the one that it is under, those under one by name."""
+        return self.alias(tree_place=_TreePlace(F("path"), F("id")))
+
     def of_scope(self, scope_type: str, scope_id: str) -> "ScopedBudgetQuerySet":
         return self.filter(scope_type=scope_type, scope_id=scope_id)
 
@@ -110,6 +115,17 @@ class ScopedBudgetQuerySet(TenantQuerySet["ScopedBudget"]):
         """These budgets and everything under them."""
         ids = list(budget_ids)
         return self.filter(Q(pk__in=ids) | Q(path__overlap=ids))
+
+
+class _TreePlace(Func):
+    """The names from the top down to a budget: sorted by them, budgets stand as in the tree."""
+
+    template = (
+        "ARRAY(SELECT lower(above.name) || above.id FROM budgets_scopedbudget above "
+        "WHERE above.id = ANY (%(expressions)s) ORDER BY above.depth)"
+    )
+    arg_joiner = " || "
+    output_field = ArrayField(TextField())
 
 
 class ScopedBudgetManager(LiveManager.from_queryset(ScopedBudgetQuerySet)):  # type: ignore[misc]

@@ -2,6 +2,7 @@
 
 from budgets.admin import panels
 from budgets.admin.approval_rule import ApprovalRuleAdmin
+from budgets.admin.budget_window import BudgetWindowAdmin
 from budgets.admin.category import CategoryAdmin
 from budgets.admin.comment import BudgetCommentAdmin
 from budgets.admin.decision import BudgetDecisionAdmin
@@ -12,7 +13,9 @@ from budgets.admin.expense_policy import ExpensePolicyAdmin
 from budgets.admin.ledger_entry import LedgerEntryAdmin
 from budgets.admin.payment import ExpensePaymentAdmin
 from budgets.admin.receipt import ReceiptAdmin
+from budgets.admin.reservation import ReservationAdmin
 from budgets.admin.revision import BudgetRevisionAdmin
+from budgets.admin.scoped_budget import ScopedBudgetAdmin
 from budgets.admin.template import BudgetTemplateAdmin
 from budgets.admin.transfer import BudgetTransferAdmin
 from budgets.admin.vendor import VendorAdmin
@@ -24,6 +27,7 @@ __all__ = [
     "BudgetRevisionAdmin",
     "BudgetTemplateAdmin",
     "BudgetTransferAdmin",
+    "BudgetWindowAdmin",
     "CategoryAdmin",
     "EventBudgetAdmin",
     "ExchangeRateAdmin",
@@ -32,6 +36,8 @@ __all__ = [
     "ExpensePolicyAdmin",
     "LedgerEntryAdmin",
     "ReceiptAdmin",
+    "ReservationAdmin",
+    "ScopedBudgetAdmin",
     "VendorAdmin",
     "panels",
 ]

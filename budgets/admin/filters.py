@@ -2,6 +2,7 @@
 
 from datetime import datetime, time, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, QuerySet
@@ -11,6 +12,8 @@ from unfold.contrib.filters.admin import RangeDateFilter
 
 from budgets.models import APPROVING_ROLES, BudgetLineItem, BudgetStatus, Category, EventBudget
 from budgets.selectors.approvals import may_decide
+from budgets.selectors.scoped_budgets import not_over, over
+from budgets.selectors.scoped_status import Level, standings_of
 from budgets.selectors.standing import who_decides
 from budgetsite.pages.back_office.requests import StaffRequest
 
@@ -64,6 +67,66 @@ class CategoryFilter(admin.SimpleListFilter):
             return queryset.none()
         lines = BudgetLineItem.objects.filter(budget=OuterRef("pk"), category=self.value())
         return queryset.filter(Exists(lines))
+
+
+class LevelFilter(admin.SimpleListFilter):
+    """Company budgets by how they stand now. What is over stands as it ended."""
+
+    title = "status"
+    parameter_name = "level"
+
+    def lookups(self, request: StaffRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(level.value, level.value.capitalize()) for level in Level]
+
+    def queryset(self, request: StaffRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        if self.value() is None:
+            return None
+        found = standings_of(list(queryset.order_by("pk").values_list("pk", flat=True)), now=timezone.now())
+        return queryset.filter(pk__in=[one.budget.id for one in found if one.level == self.value()])
+
+
+class OverFilter(admin.SimpleListFilter):
+    """Company budgets whose time is over, and the others."""
+
+    title = "ended"
+    parameter_name = "ended"
+
+    def lookups(self, request: StaffRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("no", "Not over"), ("yes", "Over")]
+
+    def queryset(self, request: StaffRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        if self.value() == "yes":
+            return over(queryset, now=timezone.now())
+        return not_over(queryset, now=timezone.now()) if self.value() == "no" else None
+
+
+class OneBudgetFilter(admin.SimpleListFilter):
+    """The rows of one budget, reached from its page; it offers no list of all budgets."""
+
+    title = "budget"
+    parameter_name = "budget"
+    column = "budget_id"
+
+    def lookups(self, request: StaffRequest, model_admin: Any) -> list[tuple[str, str]]:
+        asked = request.GET.get(self.parameter_name)
+        return [(asked, "This budget")] if asked else []
+
+    def has_output(self) -> bool:
+        return bool(self.lookup_choices)
+
+    def queryset(self, request: StaffRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        if self.value() is None:
+            return None
+        try:
+            return queryset.filter(**{self.column: UUID(self.value())})
+        except ValueError:
+            return queryset.none()
+
+
+class OneCompanyBudgetFilter(OneBudgetFilter):
+    title = "company budget"
+    parameter_name = "company_budget"
+    column = "scoped_budget_id"
 
 
 class DayRangeFilter(RangeDateFilter):

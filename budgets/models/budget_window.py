@@ -30,6 +30,8 @@ class BudgetWindow(TenantModel):
     entries_count = models.BigIntegerField(default=0)
 
     class Meta(TenantModel.Meta):
+        # As its pages call it.
+        verbose_name = "period"
         constraints: ClassVar[list[models.BaseConstraint]] = [
             # Also serves reading a window's figures, and counting in it.
             models.UniqueConstraint(

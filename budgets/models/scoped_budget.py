@@ -116,6 +116,8 @@ class ScopedBudget(ProjectedModel):
     history = TenantHistory(projections=projections)
 
     class Meta(ProjectedModel.Meta):
+        # As its pages call it.
+        verbose_name = "company budget"
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="budgets_scopedbudget_amount_positive"),
             models.CheckConstraint(

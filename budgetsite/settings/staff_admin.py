@@ -74,6 +74,15 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": "Company budgets",
+                "separator": True,
+                "items": [
+                    _item("Company budgets", "savings", "budgets_scopedbudget_changelist", "scoped_budgets.view"),
+                    _item("Periods", "date_range", "budgets_budgetwindow_changelist", "scoped_budgets.view"),
+                    _item("Reservations", "lock_clock", "budgets_reservation_changelist", "scoped_budgets.view"),
+                ],
+            },
+            {
                 "title": "Expenses",
                 "separator": True,
                 "items": [
@@ -124,6 +133,7 @@ UNFOLD: dict[str, Any] = {
                     _item("API keys", "key", "accounts_apikey_changelist", "api_keys.view"),
                     _item("Settings", "settings", "accounts_account_changelist", "account.view"),
                     _item("Webhooks", "webhook", "webhooks_webhookendpoint_changelist", "webhooks.view"),
+                    _item("Mail", "mail", "notifications_mail_changelist", "operations.view"),
                     _item("Retention", "auto_delete", "privacy_retentionrule_changelist", "privacy.view_retention"),
                     _item("Access log", "visibility", "privacy_personaldataaccess_changelist", "privacy.view_log"),
                     _item("Operations", "monitor_heart", "operations", "operations.view"),

@@ -11,19 +11,19 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from budgetsite.pages.amounts import NOTHING, format_amount, format_percentage
+from budgetsite.pages.amounts import NOTHING, format_amount, format_percentage, format_usage
 from budgetsite.pages.money_bar import money_bar
 
 
 def amount_cell(value: Decimal | None, currency: str, *, critical: bool = False) -> SafeString:
-    """Return an amount with its currency, aligned at the right."""
+    """Return an amount with its currency, aligned at the right; of usage, with all the decimals that it has."""
     if value is None:
         return format_html('<span class="amount">{}</span>', NOTHING)
     tone = " amount--critical" if critical else ""
     return format_html(
         '<span class="amount{}">{} <span class="amount__currency">{}</span></span>',
         tone,
-        format_amount(value, currency),
+        format_usage(value, currency),
         currency,
     )
 

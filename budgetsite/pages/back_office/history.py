@@ -3,8 +3,8 @@
 Built from django-simple-history's rows, which lie under the tenants' policies like the rows that they tell of.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -41,11 +41,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The history of one model: `rows` are its history rows that belong to the story, `named` tells whose they are."""
+    """The history of one model: `rows` are its history rows that belong to the story, `named` tells whose they are.
+
+    `words` tells, by its name, how a field's value is written whose type does not say that.
+    """
 
     rows: models.QuerySet[Any]
     named: str = ""
     currency: str = ""
+    words: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
 
 
 def story(sources: Iterable[Source], *, before: datetime | None = None, limit: int = PAGE) -> list[Entry]:
@@ -75,7 +79,7 @@ def _entries(source: Source, before: datetime | None, limit: int) -> list[Entry]
 
 def _entry(row: Any, previous: Any, source: Source, names: dict[tuple[type, Any], str]) -> Entry:
     currency = getattr(row, "currency", "") or source.currency
-    changes = [] if previous is None else list(_changes(row, previous, currency, names))
+    changes = [] if previous is None else list(_changes(row, previous, currency, names, source.words))
     what, reason = _what(row, previous)
     return Entry(
         when=row.history_date,
@@ -96,17 +100,22 @@ def _what(row: Any, previous: Any) -> tuple[str, str]:
     return ("Added" if row.history_type == "+" else "Changed"), words
 
 
-def _changes(row: Any, previous: Any, currency: str, names: dict[tuple[type, Any], str]) -> Iterable[Change]:
-    for field in row.instance_type._meta.concrete_fields:
-        if field.name in _UNTOLD or not hasattr(row, field.attname):
+def _changes(
+    row: Any,
+    previous: Any,
+    currency: str,
+    names: dict[tuple[type, Any], str],
+    words: Mapping[str, Callable[[Any], str]],
+) -> Iterable[Change]:
+    for column in row.instance_type._meta.concrete_fields:
+        if column.name in _UNTOLD or not hasattr(row, column.attname):
             continue
-        old, new = getattr(previous, field.attname), getattr(row, field.attname)
-        if old != new:
-            yield Change(
-                capfirst(str(field.verbose_name)),
-                _in_words(field, old, currency, names),
-                _in_words(field, new, currency, names),
-            )
+        old, new = getattr(previous, column.attname), getattr(row, column.attname)
+        if old == new:
+            continue
+        write = words.get(column.name)
+        said = [write(value) or NOTHING if write else _in_words(column, value, currency, names) for value in (old, new)]
+        yield Change(capfirst(str(column.verbose_name)), *said)
 
 
 def _in_words(field: Any, value: Any, currency: str, names: dict[tuple[type, Any], str]) -> str:
@@ -133,11 +142,11 @@ def _in_words(field: Any, value: Any, currency: str, names: dict[tuple[type, Any
 def _names_of_related(history_model: Any, rows: list[Any]) -> dict[tuple[type, Any], str]:
     """Return the names of everything that foreign keys of `rows` point to: one query for each model."""
     wanted: dict[type[models.Model], set[Any]] = {}
-    for field in history_model.instance_type._meta.concrete_fields:
-        if isinstance(field, models.ForeignKey) and field.name not in _UNTOLD and hasattr(rows[0], field.attname):
-            ids = {getattr(row, field.attname) for row in rows} - {None}
+    for column in history_model.instance_type._meta.concrete_fields:
+        if isinstance(column, models.ForeignKey) and column.name not in _UNTOLD and hasattr(rows[0], column.attname):
+            ids = {getattr(row, column.attname) for row in rows} - {None}
             if ids:
-                wanted.setdefault(field.related_model, set()).update(ids)
+                wanted.setdefault(column.related_model, set()).update(ids)
     return {
         (model, found.pk): str(found)
         for model, ids in wanted.items()

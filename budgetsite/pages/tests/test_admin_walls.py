@@ -21,6 +21,7 @@ from budgets.models import (
     BudgetRevision,
     BudgetTemplate,
     BudgetTransfer,
+    BudgetWindow,
     Category,
     EventBudget,
     ExchangeRate,
@@ -29,6 +30,8 @@ from budgets.models import (
     ExpensePolicy,
     LedgerEntry,
     Receipt,
+    Reservation,
+    ScopedBudget,
     Vendor,
 )
 from budgets.services.approval_rules import create_approval_rule
@@ -37,10 +40,12 @@ from budgets.services.exchange_rate_table import create_rate
 from budgets.services.expense_policy import change_expense_policy
 from budgets.services.payment import add_payment
 from budgets.services.receipt import add_receipt
+from budgets.services.reservation import reserve
 from budgetsite.accounts.api_keys import create_api_key
 from budgetsite.accounts.models import Account, ApiKey, Membership, Team, User
 from budgetsite.accounts.roles import BACK_OFFICE, Role
 from budgetsite.accounts.services import create_team
+from budgetsite.notifications.models import Mail
 from budgetsite.privacy.models import PersonalDataAccess, RetentionRule
 from budgetsite.privacy.services.retention import create_retention_rule
 from budgetsite.tenancy.deletion import soft_delete
@@ -50,6 +55,7 @@ from budgetsite.testing.expenses import make_expense
 from budgetsite.testing.papers import png
 from budgetsite.testing.people import make_member, sign_in
 from budgetsite.testing.registrations import NOW, ask, make_open_event, make_option
+from budgetsite.testing.scoped_budgets import make_scoped_budget, spend
 from budgetsite.webhooks.models import WebhookDelivery, WebhookEndpoint
 from budgetsite.webhooks.services.delivery import send_test
 from budgetsite.webhooks.services.endpoint import create_endpoint
@@ -91,6 +97,9 @@ def fill(account: Account, user: User) -> dict[type, Any]:
         acting: dict[str, Any] = {"acting_user": user, "acting_role": Role.OWNER, "now": NOW}
         category = Category.objects.create(name=SECRET)
         team = create_team(name=SECRET, acting_user=user)
+        company_budget = make_scoped_budget(account, user, name=SECRET, scope_id=SECRET, tags=[SECRET])
+        spend(company_budget, user, 7, description=SECRET, metadata={"for": SECRET})
+        held = {"amount": Decimal(5), "ttl_seconds": 60, "acting_user": user, "now": NOW, "description": SECRET}
         return {
             Account: account,
             ApiKey: create_api_key(
@@ -112,6 +121,7 @@ def fill(account: Account, user: User) -> dict[type, Any]:
             ),
             BudgetTemplate: BudgetTemplate.objects.get(name="Event"),
             BudgetTransfer: transfer,
+            BudgetWindow: BudgetWindow.objects.get(budget=company_budget),
             Category: category,
             CheckIn: CheckIn.objects.get(registration=registration),
             Event: event,
@@ -130,6 +140,7 @@ def fill(account: Account, user: User) -> dict[type, Any]:
             ExpensePayment: add_payment(expense_id=expense.pk, amount=Decimal(1), reference=SECRET, **acting),
             ExpensePolicy: change_expense_policy(acting_user=user, receipt_hosts=["hidden-banquet.example.org"]),
             LedgerEntry: LedgerEntry.objects.first(),
+            Mail: Mail.objects.create(person=user, rhythm="daily", due_at=NOW),
             Membership: Membership.objects.get(user=user),
             PersonalDataAccess: PersonalDataAccess.objects.create(
                 action="viewed", kind="members", list_id=account.pk, people=7, place=SECRET
@@ -137,7 +148,9 @@ def fill(account: Account, user: User) -> dict[type, Any]:
             PickupSlot: PickupSlot.objects.filter(event=door).first(),
             Receipt: add_receipt(expense_id=expense.pk, file=BytesIO(png()), name=SECRET, **acting),
             RegistrationDesk: RegistrationDesk.objects.get(event=door),
+            Reservation: reserve(budget_id=company_budget.pk, **held),
             RetentionRule: create_retention_rule(kind="access_log", months=12, acting_user=user),
+            ScopedBudget: company_budget,
             Team: team,
             Vendor: expense.vendor,
             Venue: venue,
@@ -186,6 +199,7 @@ def test_every_registered_model_belongs_to_a_tenant_or_is_the_account():
         "BudgetRevision",
         "BudgetTemplate",
         "BudgetTransfer",
+        "BudgetWindow",
         "Category",
         "CheckIn",
         "Event",
@@ -197,12 +211,15 @@ def test_every_registered_model_belongs_to_a_tenant_or_is_the_account():
         "ExpensePayment",
         "ExpensePolicy",
         "LedgerEntry",
+        "Mail",
         "Membership",
         "PersonalDataAccess",
         "PickupSlot",
         "Receipt",
         "RegistrationDesk",
+        "Reservation",
         "RetentionRule",
+        "ScopedBudget",
         "Team",
         "Vendor",
         "Venue",
