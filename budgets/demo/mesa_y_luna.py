@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from budgets.demo.company import share_out_the_season
 from budgets.demo.papers import keep_papers, record_line
 from budgets.demo.people import Cast, House, Person
 from budgets.demo.plans_in_motion import keep_rules, set_in_motion
@@ -253,6 +254,7 @@ def tell(cast: Cast, *, now: datetime) -> None:
         take_steps(cast, budget, *plan.steps_after, now=now)
     set_in_motion(cast, now=now)
     keep_papers(cast, now=now)
+    share_out_the_season(cast, now=now)
 
 
 def _open_event(cast: Cast, plan: EventPlan, venue: Venue | None, *, now: datetime) -> Event:

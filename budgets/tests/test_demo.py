@@ -24,10 +24,14 @@ from budgets.models import (
     BudgetLineItem,
     BudgetTemplate,
     BudgetTransfer,
+    BudgetWindow,
     EventBudget,
     Expense,
     LedgerEntry,
+    Reservation,
+    ScopedBudget,
 )
+from budgets.selectors.scoped_status import standings_of
 from budgets.services.ledger_proof import verify_ledger
 from budgets.services.line_item import update_line_item
 from budgets.services.problems import BudgetLocked
@@ -232,6 +236,20 @@ def test_the_rivals_budgets_stand_in_every_state(rival):
     }
     assert Event.objects.count() == 11
     assert verify_ledger() == []
+    # Of the money that they are paid from something is nearly used up, something exceeded, and something over.
+    standing = {
+        one.budget.name: one for one in standings_of(ScopedBudget.objects.values_list("pk", flat=True), now=NOW)
+    }
+    assert {name: (one.level.value, one.figures.used) for name, one in standing.items()} == {
+        "Season 2025/26": ("warning", Decimal("40409.220274")),
+        "Catering": ("normal", Decimal("14131.150274")),
+        "Weddings": ("critical", Decimal("26278.07")),
+        "Nuria: travel and samples": ("warning", Decimal("367.50")),
+        "Menu assistant": ("exceeded", Decimal("224.230507")),
+        "Stand at the fair": ("critical", Decimal("1742.50")),
+    }
+    assert [name for name, one in standing.items() if not one.is_in_force] == ["Stand at the fair"]
+    assert standing["Catering"].figures.reserved == 480
 
 
 def test_the_rivals_figures_show_every_case(rival):
@@ -320,7 +338,18 @@ def _everything():
         with scope_of(house), transaction.atomic():
             rows[house.slug] = [
                 list(model.objects.order_by("pk").values())
-                for model in (Event, EventBudget, BudgetLineItem, LedgerEntry, BudgetDecision, BudgetAlert, Membership)
+                for model in (
+                    Event,
+                    EventBudget,
+                    BudgetLineItem,
+                    LedgerEntry,
+                    BudgetDecision,
+                    BudgetAlert,
+                    Membership,
+                    ScopedBudget,
+                    BudgetWindow,
+                    Reservation,
+                )
             ]
     return rows
 
