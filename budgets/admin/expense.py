@@ -1,5 +1,6 @@
 """Expenses for the staff: what is bought, how far it has come, and what waits for somebody to agree."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django import forms
@@ -28,6 +29,7 @@ from budgetsite.pages.back_office.model_admin import ReadOnlyAdmin, RoleInline
 from budgetsite.pages.back_office.refusals import sentence
 from budgetsite.pages.back_office.requests import StaffRequest
 from budgetsite.pages.back_office.site import PANEL_ROWS, Panel, PanelRow, panel
+from budgetsite.pages.back_office.steps import StepsMixin
 
 STAGE_TONES = {"planned": "neutral", "committed": "accent", "invoiced": "good", "cancelled": "neutral"}
 APPROVAL_TONES = {"pending": "warning", "approved": "good", "rejected": "critical"}
@@ -64,7 +66,7 @@ class PaymentInline(RoleInline):
 
 
 @admin.register(Expense)
-class ExpenseAdmin(ReadOnlyAdmin):
+class ExpenseAdmin(StepsMixin, ReadOnlyAdmin):
     """Read here; money is moved on the expense's own page, where what it brings about is shown."""
 
     view_action = "expenses.view"
@@ -77,6 +79,7 @@ class ExpenseAdmin(ReadOnlyAdmin):
     search_help_text = "Search by description, vendor or event"
     ordering = ("-created_at", "-id")
     actions = ("approve_rows", "reject_rows")
+    steps_need = "expenses.approve"
     actions_detail = ("approve_one", "reject_one")
     fields = (
         ("description", "open_page"),
@@ -96,20 +99,8 @@ class ExpenseAdmin(ReadOnlyAdmin):
         found = super().get_queryset(request).filter(deleted_at=None)
         return found.select_related("event", "vendor", "budget", "line_item", "created_by", "decided_by")
 
-    def get_actions(self, request: StaffRequest) -> dict[str, Any]:
-        if not self.may(request, "expenses.approve"):
-            return {}
-        return {
-            name: (function, name, description)
-            for function, name, description in self._get_base_actions()
-            if name in self.actions
-        }
-
-    def get_actions_detail(self, request: StaffRequest, object_id: Any) -> list[Any]:
-        expense = self.get_object(request, unquote(str(object_id)))
-        if expense is None or not _decides(request, expense):
-            return []
-        return list(super().get_actions_detail(request, object_id))
+    def steps_offered(self, request: StaffRequest, row: Expense) -> Collection[str]:
+        return self.actions_detail if _decides(request, row) else ()
 
     # --- Columns ----------------------------------------------------------------------------------------------------
 

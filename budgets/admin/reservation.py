@@ -1,5 +1,6 @@
 """What is held in company budgets for a while, and what has become of it."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django.contrib import admin, messages
@@ -23,12 +24,13 @@ from budgetsite.pages.back_office.displays import amount_cell, badge, moment, mo
 from budgetsite.pages.back_office.model_admin import ReadOnlyAdmin
 from budgetsite.pages.back_office.refusals import sentence
 from budgetsite.pages.back_office.requests import StaffRequest
+from budgetsite.pages.back_office.steps import StepsMixin
 
 _CONSEQUENCES = ("What it holds is free at once, here and in every budget above. It can't be settled any more.",)
 
 
 @admin.register(Reservation)
-class ReservationAdmin(ReadOnlyAdmin):
+class ReservationAdmin(StepsMixin, ReadOnlyAdmin):
     """Made and settled by other systems, over the API; released here when nobody will settle them."""
 
     view_action = "scoped_budgets.view"
@@ -39,6 +41,7 @@ class ReservationAdmin(ReadOnlyAdmin):
     search_fields = ("description", "budget__name", "machine")
     search_help_text = "Search by description, budget or API key"
     actions = ("release_rows",)
+    steps_need = "scoped_budgets.reserve"
     actions_detail = ("release_one",)
     fields = (
         ("what", "budget_link", "state"),
@@ -57,24 +60,9 @@ class ReservationAdmin(ReadOnlyAdmin):
     def get_ordering(self, request: StaffRequest) -> tuple[str, ...]:
         return ("-created_at", "-id")
 
-    def get_actions(self, request: StaffRequest) -> dict[str, Any]:
-        if not self.may(request, "scoped_budgets.reserve"):
-            return {}
-        return {
-            name: (function, name, description)
-            for function, name, description in self._get_base_actions()
-            if name in self.actions
-        }
-
-    def get_actions_detail(self, request: StaffRequest, object_id: Any) -> list[Any]:
-        reservation = self.get_object(request, unquote(str(object_id)))
-        if (
-            reservation is None
-            or reservation.status != ReservationStatus.HELD
-            or not self.may(request, "scoped_budgets.reserve")
-        ):
-            return []
-        return list(super().get_actions_detail(request, object_id))
+    def steps_offered(self, request: StaffRequest, row: Reservation) -> Collection[str]:
+        held = row.status == ReservationStatus.HELD and self.may(request, "scoped_budgets.reserve")
+        return self.actions_detail if held else ()
 
     # --- Columns ----------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """Transfers for the staff: what was moved between lines, by whom and why, and what waits to be decided."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -28,13 +29,14 @@ from budgetsite.pages.back_office.model_admin import ReadOnlyAdmin
 from budgetsite.pages.back_office.refusals import sentence
 from budgetsite.pages.back_office.requests import StaffRequest
 from budgetsite.pages.back_office.site import PANEL_ROWS, Panel, PanelRow, panel
+from budgetsite.pages.back_office.steps import StepsMixin
 from budgetsite.tenancy.scope import current_scope, enter_scope
 
 TONES = {"pending": "warning", "done": "good", "rejected": "critical", "lapsed": "neutral"}
 
 
 @admin.register(BudgetTransfer)
-class BudgetTransferAdmin(ReadOnlyAdmin):
+class BudgetTransferAdmin(StepsMixin, ReadOnlyAdmin):
     view_action = "ledger.view"
     refusals = (BudgetProblem, TransferNotAllowed)
     list_display = ("when", "budget_link", "how_much", "lines", "why", "state", "asked_by")
@@ -45,6 +47,7 @@ class BudgetTransferAdmin(ReadOnlyAdmin):
     search_help_text = "Search by the event's name"
     ordering = ("-created_at", "-id")
     actions = ("approve_rows",)
+    steps_need = "budgets.decide_transfer"
     actions_detail = ("approve_transfer", "reject_transfer")
     fields = (
         ("when", "budget_link", "state"),
@@ -75,20 +78,8 @@ class BudgetTransferAdmin(ReadOnlyAdmin):
         _show_removed_lines()
         return super().changeform_view(request, object_id, form_url, extra_context)
 
-    def get_actions(self, request: StaffRequest) -> dict[str, Any]:
-        if not self.may(request, "budgets.decide_transfer"):
-            return {}
-        return {
-            name: (function, name, description)
-            for function, name, description in self._get_base_actions()
-            if name in self.actions
-        }
-
-    def get_actions_detail(self, request: StaffRequest, object_id: Any) -> list[Any]:
-        transfer = self.get_object(request, unquote(str(object_id)))
-        if transfer is None or not _decides(request, transfer):
-            return []
-        return list(super().get_actions_detail(request, object_id))
+    def steps_offered(self, request: StaffRequest, row: BudgetTransfer) -> Collection[str]:
+        return self.actions_detail if _decides(request, row) else ()
 
     # --- Columns ----------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """Deciding on registrations from the staff's pages: one, or many, with what would be refused said beforehand."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -22,6 +22,7 @@ from budgetsite.pages.back_office.confirmation import Confirmation, confirmation
 from budgetsite.pages.back_office.model_admin import REFUSALS_SHOWN, ReadOnlyAdmin
 from budgetsite.pages.back_office.refusals import sentence
 from budgetsite.pages.back_office.requests import StaffRequest
+from budgetsite.pages.back_office.steps import StepsMixin
 from registrations.admin.displays import facts_of_person
 from registrations.admin.wording import (
     APPROVED,
@@ -47,28 +48,16 @@ from registrations.services.registration import MOVES, assign
 MOST_AT_ONCE = 200
 
 
-class DecisionsMixin(ReadOnlyAdmin):
+class DecisionsMixin(StepsMixin, ReadOnlyAdmin):
     """Approve, reject, cancel, give another slot, take a check-in back: from the list, and from one's own page."""
 
     refusals = (RegistrationProblem, BudgetProblem)
     actions = ("approve_rows", "reject_rows", "cancel_rows")
+    steps_need = "registrations.decide"
     actions_detail = ("approve_one", "assign_one", "reject_one", "cancel_one", "undo_one")
 
-    def get_actions(self, request: StaffRequest) -> dict[str, Any]:
-        if not self.may(request, "registrations.decide"):
-            return {}
-        return {
-            name: (function, name, description)
-            for function, name, description in self._get_base_actions()
-            if name in self.actions
-        }
-
-    def get_actions_detail(self, request: StaffRequest, object_id: Any) -> list[Any]:
-        registration = self.get_object(request, unquote(str(object_id)))
-        if registration is None:
-            return []
-        offered = {f"registrations_eventregistration_{name}" for name in self.steps_of(request, registration)}
-        return [found for found in super().get_actions_detail(request, object_id) if found.action_name in offered]
+    def steps_offered(self, request: StaffRequest, row: EventRegistration) -> Collection[str]:
+        return self.steps_of(request, row)
 
     def steps_of(self, request: StaffRequest, registration: EventRegistration) -> dict[str, str]:
         """Return action → label of what this person can do with a registration as it stands."""

@@ -1,5 +1,6 @@
 """The queues for the staff: who waits for what, who has an offer and until when, and who goes first."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django import forms
@@ -20,6 +21,7 @@ from budgetsite.pages.back_office.displays import badge, moment, moment_cell
 from budgetsite.pages.back_office.model_admin import StaffModelAdmin
 from budgetsite.pages.back_office.refusals import sentence
 from budgetsite.pages.back_office.requests import StaffRequest
+from budgetsite.pages.back_office.steps import StepsMixin
 from registrations.admin.displays import event_link, facts_of_person, left_until, person_cell, slot_cell, slot_words
 from registrations.admin.filters import EventFilter, OptionFilter
 from registrations.models import QUEUED_STATUSES, WaitlistEntry, WaitlistStatus
@@ -70,7 +72,7 @@ class QueueFilter(admin.SimpleListFilter):
 
 
 @admin.register(WaitlistEntry)
-class WaitlistEntryAdmin(StaffModelAdmin):
+class WaitlistEntryAdmin(StepsMixin, StaffModelAdmin):
     view_action = change_action = "registrations.decide"
     refusals = (RegistrationProblem,)
 
@@ -93,6 +95,7 @@ class WaitlistEntryAdmin(StaffModelAdmin):
     readonly_fields = tuple(name for row in fields[:-1] for name in row)
     actions = ("remove_rows",)
     actions_row: tuple[str, ...] = ()
+    steps_need = "registrations.decide"
     actions_detail = ("remove_one",)
 
     def get_queryset(self, request: StaffRequest) -> models.QuerySet[WaitlistEntry]:
@@ -103,20 +106,8 @@ class WaitlistEntryAdmin(StaffModelAdmin):
         over = isinstance(obj, WaitlistEntry) and obj.status not in QUEUED_STATUSES
         return not over and super().has_change_permission(request, obj)
 
-    def get_actions(self, request: StaffRequest) -> dict[str, Any]:
-        if not self.may(request, self.change_action):
-            return {}
-        return {
-            name: (function, name, description)
-            for function, name, description in self._get_base_actions()
-            if name in self.actions
-        }
-
-    def get_actions_detail(self, request: StaffRequest, object_id: Any) -> list[Any]:
-        entry = self.get_object(request, unquote(str(object_id)))
-        if entry is None or not self.has_change_permission(request, entry):
-            return []
-        return list(super().get_actions_detail(request, object_id))
+    def steps_offered(self, request: StaffRequest, row: WaitlistEntry) -> Collection[str]:
+        return self.actions_detail if self.has_change_permission(request, row) else ()
 
     # --- Columns ----------------------------------------------------------------------------------------------------
 
