@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from alerts.services.evaluation import reevaluate_budget
 from alerts.services.evaluation_request import has_begun
+from alerts.services.routing.alert_escalation import escalate_alerts
+from alerts.services.routing.payment_reminders import remind_of_payments
 from alerts.services.scoped_evaluation import follow_all_scoped_budgets, follow_scoped_budgets
 from budgets.models import LOCKED_STATUSES, EventBudget
 from budgetsite.accounts.selectors import all_accounts
@@ -83,6 +85,34 @@ def follow_scoped_budgets_of_account() -> None:
     followed = follow_all_scoped_budgets(now=timezone.now())
     if followed.alerts:
         logger.info("account %s: %d alert(s) of scoped budgets written", require_tenant_id(), followed.alerts)
+
+
+@shared_task
+def remind_of_payments_everywhere() -> None:
+    """Tell of payments that are due or late, account by account. Safe to run twice, and in parallel."""
+    for account in all_accounts():
+        remind_of_payments_of_account.apply_async(kwargs={"tenant_id": str(account.pk)})
+
+
+@shared_task(base=SteppedTask)
+def remind_of_payments_of_account() -> None:
+    told = remind_of_payments(now=timezone.now())
+    if told:
+        logger.info("account %s: %d reminder(s) of payments", require_tenant_id(), told)
+
+
+@shared_task
+def escalate_alerts_everywhere() -> None:
+    """Tell of critical alerts that nobody acknowledges, account by account. Safe to run twice, and in parallel."""
+    for account in all_accounts():
+        escalate_alerts_of_account.apply_async(kwargs={"tenant_id": str(account.pk)})
+
+
+@shared_task(base=SteppedTask)
+def escalate_alerts_of_account() -> None:
+    told = escalate_alerts(now=timezone.now())
+    if told:
+        logger.info("account %s: %d person(s) told of alerts that wait", require_tenant_id(), told)
 
 
 def _follow_scoped_budgets_soon() -> None:

@@ -86,6 +86,16 @@ class DueSum:
 
 
 @dataclass(frozen=True, slots=True)
+class DueDay:
+    """All that is to be paid of one expense by one day, in its currency; negative where money is to come back."""
+
+    expense: Expense
+    due_date: date
+    amount: Decimal
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class DueFilter:
     """What is looked for; None leaves all in. `before` and `after` are days, the days themselves included."""
 
@@ -132,6 +142,34 @@ def payments_due(
     expenses = Expense.objects.select_related("event", "vendor", "budget").in_bulk({row[2] for row in rows})
     items = [DueItem(row[0], row[1], row[3], row[4], row[5], row[6], expenses[row[2]]) for row in rows]
     return items[::-1] if backwards else items
+
+
+def due_days(
+    *,
+    user_id: UUID,
+    role: Role,
+    now: datetime,
+    wanted: DueFilter = EVERYTHING,
+    limit: int,
+    beyond: tuple[date, UUID] | None = None,
+) -> list[DueDay]:
+    """Return the first `limit` expenses and days of what is to be paid (after one of them), by day. Two statements."""
+    params: dict[str, Any] = {"limit": limit}
+    place = ""
+    if beyond is not None:
+        params |= {"place_day": beyond[0], "place_id": beyond[1]}
+        place = "AND (due_date, expense_id) > (%(place_day)s, %(place_id)s)"
+    rows = _ask(
+        f"SELECT expense_id, due_date, sum(amount), count(*) FROM due WHERE {{conditions}} {place}"
+        " GROUP BY expense_id, due_date HAVING sum(amount) <> 0 ORDER BY due_date, expense_id LIMIT %(limit)s",
+        user_id=user_id,
+        role=role,
+        now=now,
+        wanted=wanted,
+        params=params,
+    )
+    expenses = Expense.objects.select_related("event", "vendor").in_bulk({row[0] for row in rows})
+    return [DueDay(expenses[expense_id], *found) for expense_id, *found in rows]
 
 
 def due_item(*, expense_id: UUID, kind: str, item_id: UUID, user_id: UUID, role: Role, now: datetime) -> DueItem | None:

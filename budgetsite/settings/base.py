@@ -187,6 +187,15 @@ CELERY_BEAT_SCHEDULE = {
         "task": "alerts.tasks.follow_scoped_budgets_everywhere",
         "schedule": timedelta(minutes=5),
     },
+    # Their morning comes to all events within the hour.
+    "remind of payments": {
+        "task": "alerts.tasks.remind_of_payments_everywhere",
+        "schedule": crontab(minute=5),
+    },
+    "escalate alerts that nobody acknowledges": {
+        "task": "alerts.tasks.escalate_alerts_everywhere",
+        "schedule": timedelta(minutes=10),
+    },
     "pass on what the waitlists' offers leave": {
         "task": "registrations.tasks.mind_waitlists",
         "schedule": timedelta(minutes=1),
