@@ -189,6 +189,7 @@ def _serve(
     environ = {**environ, **running.environment, "DATA_DIR": str(folder.path), "PYTHONUNBUFFERED": "1"}
     environ.setdefault("DJANGO_SETTINGS_MODULE", "budgetsite.settings.local")
     environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(folder.path / "figures"))
+    environ.setdefault("SITE_ADDRESS", running.site)
     to_show = [_prepare(each, folder, environ, signals, site.cwd) for each in site.preparations]
     with ExitStack() as stack:
         programs = [

@@ -137,10 +137,11 @@ CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A worker takes from all of them unless it is told which (`-Q`): what waits for others can have its own.
-CELERY_TASK_QUEUES = [Queue("celery"), Queue("outbox"), Queue("webhooks")]
+CELERY_TASK_QUEUES = [Queue("celery"), Queue("outbox"), Queue("webhooks"), Queue("mail")]
 CELERY_TASK_ROUTES = {
     "budgetsite.outbox.tasks.*": {"queue": "outbox"},
     "budgetsite.webhooks.tasks.*": {"queue": "webhooks"},
+    "budgetsite.notifications.tasks.*": {"queue": "mail"},
     "budgetsite.ably.tasks.*": {"queue": "webhooks"},
 }
 CELERY_BEAT_SCHEDULE = {
@@ -166,6 +167,15 @@ CELERY_BEAT_SCHEDULE = {
     "remove old deliveries of webhooks": {
         "task": "budgetsite.webhooks.tasks.prune_webhooks",
         "schedule": crontab(hour=4, minute=50),
+    },
+    "send the mails that are due": {
+        "task": "budgetsite.notifications.tasks.send_mails",
+        "schedule": timedelta(seconds=10),
+        "options": {"expires": 10},
+    },
+    "remove what people were told long ago": {
+        "task": "budgetsite.notifications.tasks.prune_notifications",
+        "schedule": crontab(hour=4, minute=55),
     },
     "prove every account's ledger": {
         "task": "budgets.tasks.verify_ledgers",
@@ -234,6 +244,9 @@ OUTBOX_RETENTION_DAYS = env.int("OUTBOX_RETENTION_DAYS", default=30)
 ABLY_KEY = env.str("ABLY_KEY", default="")
 ABLY_URL = env.str("ABLY_URL", default="https://main.realtime.ably.net")
 ABLY_CHANNEL_PREFIX = env.str("ABLY_CHANNEL_PREFIX", default="budgetsite:")
+
+# What people were told, in their inbox and by mail, goes after so many days.
+NOTIFICATION_RETENTION_DAYS = env.int("NOTIFICATION_RETENTION_DAYS", default=365)
 
 # Networks that are not on the public internet and that accounts may have webhooks sent to, without TLS too.
 WEBHOOK_ALLOWED_NETWORKS = env.list("WEBHOOK_ALLOWED_NETWORKS", default=[])
@@ -425,7 +438,10 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="smtp://127.0.0.1:25")
 vars().update(EMAIL_CONFIG)
+# For each answer of the mail server, in seconds.
 EMAIL_TIMEOUT = 10
+# Where people find this site: what links in mails begin with.
+SITE_ADDRESS = env.str("SITE_ADDRESS", default="http://127.0.0.1:8000").rstrip("/")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Budgetsite <no-reply@localhost>")
 
 # --- Operation ------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from budgetsite.settings.storages import receipt_storage
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS")
 DEBUG = False
+SITE_ADDRESS = env.str("SITE_ADDRESS").rstrip("/")
 # Somewhere that outlives this machine's software: there is no guess at where that is.
 STORAGES["receipts"] = receipt_storage(env, folder=None)
 

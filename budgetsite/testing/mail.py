@@ -1,5 +1,6 @@
-"""A real mail server for tests: what the site sends over SMTP, as its receiver reads it."""
+"""A real mail server for tests: what the site sends over SMTP, as its receiver reads it, and all that can go wrong."""
 
+import asyncio
 from asyncio import Server
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,14 +11,40 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
+# Instead of an answer: none at all, or the end of the connection.
+HANG, CLOSE = "hang", "close"
+
 
 @dataclass
 class Mailbox:
-    """Everything that has arrived, oldest first."""
+    """Everything that has arrived, oldest first; `addresses` are all that were named as recipients.
+
+    `at_recipient` and `at_message` are what it answers where that is not yes: a line such as "450 4.2.0 Try later",
+    `HANG` or `CLOSE`. `at_recipients` says it for some addresses alone. Where the message is refused, `received` counts
+    it all the same.
+    """
 
     messages: list[EmailMessage] = field(default_factory=list)
+    addresses: list[str] = field(default_factory=list)
+    at_recipient: str = ""
+    at_recipients: dict[str, str] = field(default_factory=dict)
+    at_message: str = ""
+    received: int = 0
+
+    async def handle_RCPT(  # noqa: N802  (the library's name)
+        self, server: Any, session: Any, envelope: Any, address: str, rcpt_options: list[str]
+    ) -> str:
+        self.addresses.append(address)
+        refusal = self.at_recipients.get(address, self.at_recipient)
+        if refusal:
+            return await _otherwise(refusal, server)
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  (the library's name)
+        self.received += 1
+        if self.at_message:
+            return await _otherwise(self.at_message, server)
         self.messages.append(message_from_bytes(envelope.content, policy=policy.default))
         return "250 Message accepted"
 
@@ -25,6 +52,14 @@ class Mailbox:
         """Return the one message that has arrived."""
         (message,) = self.messages
         return message
+
+
+async def _otherwise(answer: str, server: Any) -> str:
+    if answer == HANG:
+        await asyncio.sleep(3600)
+    if answer == CLOSE:
+        server.transport.abort()
+    return answer
 
 
 class _OnAnyPort(Controller):

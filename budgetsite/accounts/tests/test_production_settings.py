@@ -37,6 +37,7 @@ def test_production_speaks_https_alone_and_passes_the_deployment_checks() -> Non
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "budgetsite.settings.production",
         "ALLOWED_HOSTS": "budgets.example.org",
+        "SITE_ADDRESS": "https://budgets.example.org",
         "RECEIPTS_FOLDER": "/var/lib/budgetsite/receipts",
         "SECRET_KEY": "a secret key of a real server, as long as it has to be: 0123456789 ABCDEFGHIJ",
     }

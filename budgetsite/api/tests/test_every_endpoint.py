@@ -24,10 +24,12 @@ from budgets.services.payment import add_payment
 from budgets.services.receipt import add_receipt
 from budgets.services.reservation import reserve
 from budgetsite.accounts.api_keys import create_api_key
-from budgetsite.accounts.models import Account
+from budgetsite.accounts.models import Account, User
 from budgetsite.accounts.permissions import may
 from budgetsite.accounts.roles import BACK_OFFICE, Role
 from budgetsite.api.permissions import ANY_MEMBER, RolePermission
+from budgetsite.notifications.models import Notification
+from budgetsite.notifications.services.telling import Message, tell
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.budgets import make_budget, make_event, make_line
 from budgetsite.testing.expenses import NOW, make_expense
@@ -80,6 +82,15 @@ def walk(db) -> list[Endpoint]:
     return found
 
 
+def notification_of(user: User) -> UUID:
+    """Tell somebody something, and return its id: everybody has their own."""
+    told = Message(
+        notification_type="budget_alerts", level="warning", title="Told", path="/events", dedup_key="every endpoint"
+    )
+    tell([(user.pk, told)], now=NOW)
+    return Notification.objects.get(person=user).pk
+
+
 def rows_of(account: Account) -> dict[str, Any]:
     """Make one of everything in an account, and return its id by the name that paths give it."""
     with tenant_scope(account.pk):
@@ -115,9 +126,9 @@ def rows_of(account: Account) -> dict[str, Any]:
         )
         expense = make_expense(budget, owner, line_item=line, vendor=f"Florist of {account.slug}", stage="invoiced")
         acting: dict[str, Any] = {"acting_user": owner, "acting_role": Role.OWNER, "now": NOW}
-        webhook = create_endpoint(acting_user=owner, url="https://example.org/hooks").endpoint
         scoped = make_scoped_budget(account, owner, scope_type="team", scope_id=f"Kitchen of {account.slug}")
         held = reserve(budget_id=scoped.pk, amount=Decimal(1), ttl_seconds=60, acting_user=owner, now=scoped.created_at)
+        webhook = create_endpoint(acting_user=owner, url="https://example.org/hooks").endpoint
         return {
             "event_id": budget.event_id,
             "budget_id": budget.pk,
@@ -149,6 +160,7 @@ def rows_of(account: Account) -> dict[str, Any]:
             "exchange_rate_id": create_rate(
                 acting_user=owner, base_currency="EUR", quote_currency="CAD", on_date=NOW.date(), rate=Decimal("1.6")
             ).pk,
+            "notification_id": notification_of(owner),
             "webhook_id": webhook.pk,
             "delivery_id": send_test(endpoint_id=webhook.pk, acting_user=owner, now=NOW).pk,
             "rule_id": create_approval_rule(acting_user=owner, role="owner", currency="CAD").pk,
@@ -173,6 +185,7 @@ def test_a_stranger_is_asked_to_sign_in_everywhere(walk, account):
 def test_a_role_may_what_the_table_says_and_nothing_else(walk, account, role):
     ids = rows_of(account)
     client = rest_client(account, role)
+    ids["notification_id"] = notification_of(client.user)
     for endpoint in walk:
         status = call(client, endpoint, ids)
         allowed = endpoint.action == ANY_MEMBER or may(role, endpoint.action)

@@ -13,6 +13,8 @@ from budgetsite.notifications.services.wishes import Wishes, last_written, wishe
 from budgetsite.notifications.timing import due_at
 from budgetsite.tenancy.scope import require_tenant_id
 
+# A statement takes 65,535 values.
+_AT_ONCE = 2_000
 _RANKS = {level: rank for rank, level in enumerate(Level.values)}
 
 # A mail that gathers already goes out at the earlier of the two times.
@@ -47,7 +49,7 @@ def tell(messages: Iterable[tuple[UUID, Message]], *, now: datetime) -> int:
     """Tell people (id, message) of the current account; return how many notifications were new.
 
     Inside the caller's transaction: told once it commits. People who are no members are passed over, and so is what
-    somebody wants neither in their inbox nor by mail. A constant number of statements.
+    somebody wants neither in their inbox nor by mail. A constant number of statements for each 2,000.
     """
     # By person, so that two who tell many people lock their mails in one order.
     wanted = sorted(messages, key=lambda pair: (str(pair[0]), pair[1].dedup_key))
@@ -58,7 +60,9 @@ def tell(messages: Iterable[tuple[UUID, Message]], *, now: datetime) -> int:
     with transaction.atomic():
         fresh = _fresh(heard)
         mails = _gather(fresh, wishes, now=now)
-        Notification.objects.bulk_create([_notification(person, message, wishes, mails) for person, message in fresh])
+        Notification.objects.bulk_create(
+            [_notification(person, message, wishes, mails) for person, message in fresh], batch_size=_AT_ONCE
+        )
     if mails:
         MAILING.after_commit()
     return len(fresh)
@@ -74,11 +78,13 @@ def _fresh(heard: Sequence[tuple[UUID, Message]]) -> list[tuple[UUID, Message]]:
 
     Two who tell the same at the same moment meet in the unique index: one of them is tried again, and finds it told.
     """
-    told = set(
-        Notification.objects.filter(
-            person_id__in={person for person, _ in heard}, dedup_key__in={message.dedup_key for _, message in heard}
-        ).values_list("person_id", "dedup_key")
-    )
+    told: set[tuple[UUID, str]] = set()
+    for some in (heard[begin : begin + _AT_ONCE] for begin in range(0, len(heard), _AT_ONCE)):
+        told.update(
+            Notification.objects.filter(
+                person_id__in={person for person, _ in some}, dedup_key__in={message.dedup_key for _, message in some}
+            ).values_list("person_id", "dedup_key")
+        )
     fresh = []
     for person, message in heard:
         key = (person, message.dedup_key)
