@@ -10,7 +10,7 @@ from budgets.services.scoped_figures import WindowFigures
 from budgets.services.scoped_problems import Refusal
 from budgets.services.scoped_thresholds import reached_by
 from budgets.services.windows import is_in_force, last_day_after, today
-from budgetsite.money.amounts import usage_to_json
+from budgetsite.money.amounts import format_usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def judge(budget: ChainBudget, before: WindowFigures, estimate: Decimal, *, at: 
     if budget.enforcement == Enforcement.STOP and not is_in_force(budget, at):
         reason = _not_in_force(budget, at)
     elif budget.enforcement == Enforcement.STOP and not fits:
-        reason = f"{_left(budget, before)}, and {_money(estimate, budget)} do not fit."
+        reason = f"“{budget.name}” {_left(budget, before)}, and {_money(estimate, budget)} do not fit."
     elif budget.enforcement != Enforcement.IGNORE and actions and actions[0].blocks:
         reason = _blocked(budget, before, after, actions[0])
     elif budget.enforcement == Enforcement.WARN and not fits:
@@ -70,14 +70,14 @@ def _blocked(budget: ChainBudget, before: WindowFigures, after: WindowFigures, a
     own_words = f" {reached.message}" if reached.message else ""
     return (
         f"“{budget.name}” would be used to {after.percent_used} %, and from {reached.percentage.normalize():f} % on "
-        f"{what}: {_money(before.remaining, budget)} are left.{own_words}"
+        f"{what}: it {_left(budget, before)}.{own_words}"
     )
 
 
 def _left(budget: ChainBudget, before: WindowFigures) -> str:
     if before.remaining < 0:
-        return f"“{budget.name}” is over by {_money(-before.remaining, budget)} already"
-    return f"“{budget.name}” has {_money(before.remaining, budget)} left"
+        return f"is over by {_money(-before.remaining, budget)} already"
+    return f"has {_money(before.remaining, budget)} left"
 
 
 def _not_in_force(budget: ChainBudget, at: datetime) -> str:
@@ -87,4 +87,4 @@ def _not_in_force(budget: ChainBudget, at: datetime) -> str:
 
 
 def _money(amount: Decimal, budget: ChainBudget) -> str:
-    return f"{usage_to_json(amount, budget.currency)} {budget.currency}"
+    return f"{format_usage(amount, budget.currency, 'en')} {budget.currency}"

@@ -134,7 +134,7 @@ def test_enforced_usage_is_refused_with_every_refusal(rest, account, owner):
         "name": "Organization",
         "scope_type": "organization",
         "scope_id": "organization",
-        "reason": "“Organization” has 1000.00 USD left, and 1000.01 USD do not fit.",
+        "reason": "“Organization” has 1,000.00 USD left, and 1,000.01 USD do not fit.",
         "action": "block-all",
         "remaining": "1000.00",
         "currency": "USD",

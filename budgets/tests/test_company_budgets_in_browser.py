@@ -78,7 +78,7 @@ def test_a_budget_is_made_spent_from_asked_about_and_brought_back(
     page.get_by_label("Only if it fits").check()
     record(page, "1,100", "Ice")
     refused = page.locator("#id_amount_error").inner_text()
-    assert "“Season” has 1000.00 CAD left" in refused
+    assert "“Season” has 1,000.00 CAD left" in refused
     assert "“Bar” would be used to" in refused
     assert fits(page)
     page.get_by_label("Only if it fits").uncheck()

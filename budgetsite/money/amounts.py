@@ -117,6 +117,16 @@ def format_amount(amount: Decimal, currency: str, locale: str | Locale) -> str:
     return str(pattern.apply(quantize(amount, currency), resolved))
 
 
+def format_usage(amount: Decimal, currency: str, locale: str | Locale) -> str:
+    """Return an amount of usage for people: as `format_amount`, and with up to six decimals where those are needed."""
+    if quantize(amount, currency) == amount:
+        return format_amount(amount, currency, locale)
+    resolved = babel_locale(locale)
+    pattern = copy.copy(resolved.decimal_formats[None])
+    pattern.frac_prec = (decimal_places(currency), USAGE_DECIMALS)
+    return str(pattern.apply(amount, resolved))
+
+
 def format_money(amount: Decimal, currency: str, locale: str | Locale) -> str:
     """Return the amount for people with the symbol where the locale puts it: "$1,234.50" in "en"."""
     resolved = babel_locale(locale)

@@ -11,6 +11,7 @@ from budgetsite.money.amounts import (
     babel_locale,
     format_amount,
     format_money,
+    format_usage,
     parse_amount,
     quantize,
 )
@@ -212,6 +213,20 @@ def test_no_answer_ever_carries_what_is_not_finite(amount):
 )
 def test_people_see_grouped_digits_without_a_symbol(amount, currency, locale, text):
     assert format_amount(Decimal(amount), currency, locale) == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "locale", "text"),
+    [
+        ("1234.5", "USD", "en", "1,234.50"),
+        ("1234.500001", "USD", "en", "1,234.500001"),
+        ("-1234.505", "USD", "en", "-1,234.505"),
+        ("0.125", "JPY", "en", "0.125"),
+        ("1234.5005", "KWD", "de", "1.234,5005"),
+    ],
+)
+def test_fractions_of_a_cent_are_shown_where_there_are_any(amount, currency, locale, text):
+    assert format_usage(Decimal(amount), currency, locale) == text
 
 
 def test_money_carries_the_symbol_where_the_locale_puts_it():
