@@ -253,15 +253,15 @@ class ScopedBudgetAdmin(StaffModelAdmin):
         if obj is None:
             return [
                 (None, {"fields": ("name", ("scope_type", "scope_id"), ("parent", "currency"))}),
-                *_fieldsets("thresholds", "tags"),
+                *_fieldsets("amount", "thresholds", "tags"),
             ]
         place = (None, {"fields": ("name", ("scope", "under", "currency"))})
         if self.has_change_permission(request, obj):
-            return [place, *_fieldsets("thresholds", "tags", "version_read")]
-        return [place, *_fieldsets("thresholds_read", "tags_read")]
+            return [place, *_fieldsets("amount", "thresholds", "tags", "version_read")]
+        return [place, *_fieldsets("limit", "thresholds_read", "tags_read")]
 
     def get_readonly_fields(self, request: StaffRequest, obj: ScopedBudget | None = None) -> tuple[str, ...]:
-        return () if obj is None else ("scope", "under", "currency", "thresholds_read", "tags_read")
+        return () if obj is None else ("scope", "under", "currency", "limit", "thresholds_read", "tags_read")
 
     def get_form(self, request: StaffRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
@@ -468,9 +468,9 @@ def _beside_the_form(standing: Standing) -> dict[str, Any]:
     }
 
 
-def _fieldsets(thresholds: str, tags: str, *carried: str) -> list[Any]:
+def _fieldsets(amount: str, thresholds: str, tags: str, *carried: str) -> list[Any]:
     return [
-        ("Money", {"fields": ("amount", "enforcement", thresholds)}),
+        ("Money", {"fields": (amount, "enforcement", thresholds)}),
         ("Periods", {"fields": (("period", "recurring"), ("start_date", "end_date"), "timezone")}),
         ("Words", {"fields": ("description", tags, *carried)}),
     ]

@@ -331,6 +331,7 @@ def test_staff_record_and_release_and_change_nothing_else(account, member_client
     page = staff.get(page_of(weddings)).content.decode()
 
     assert 'name="amount"' not in page
+    assert "1,000.00 " in page
     assert "Record usage" in page
     assert staff.post(page_of(weddings), posted(weddings, amount="1")).status_code == 403
     for name in ("delete", "restore_row"):
