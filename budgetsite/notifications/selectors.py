@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 
-from budgetsite.accounts.models import Account, User
+from budgetsite.accounts.models import Account, Membership, User
 from budgetsite.accounts.roles import Role
 from budgetsite.notifications.models import Mail, MailStatus, Notification, NotificationPreference, Rhythm
 from budgetsite.notifications.models import NotificationSettings as Kept
@@ -91,11 +91,14 @@ def mail_trouble_of(person: User, *, since: datetime) -> list[Mail]:
     return list(wrong.order_by("-created_at", "-pk")[:MAILS_SHOWN])
 
 
-def refused_members() -> QuerySet[Any]:
-    """Return the settings of members of the account whose address refuses mail, with the people, the latest first."""
-    found: QuerySet[Any] = (
-        Kept.objects.filter(bounced_at__isnull=False, person__is_active=True)
+def refused_people() -> list[Kept]:
+    """Return the settings of those members of the account whom no mail reaches, with their person, the latest first."""
+    members = Membership.objects.filter(user_id=OuterRef("person_id"), deleted_at=None)
+    found = (
+        Kept.objects.filter(
+            Exists(members), bounced_at__isnull=False, bounced_address=F("person__email"), person__is_active=True
+        )
         .select_related("person")
         .order_by("-bounced_at", "-pk")
     )
-    return found
+    return list(found)

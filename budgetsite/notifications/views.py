@@ -16,6 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from budgetsite.accounts.models import Account, User
+from budgetsite.accounts.permissions import may
 from budgetsite.accounts.selectors import membership_in
 from budgetsite.notifications.forms import ChoicesForm
 from budgetsite.notifications.links import BadLink, read_token
@@ -25,7 +26,7 @@ from budgetsite.notifications.selectors import (
     inbox_of,
     is_refused,
     mail_trouble_of,
-    refused_members,
+    refused_people,
     settings_of,
     told_to,
 )
@@ -64,6 +65,7 @@ def inbox(request: PageRequest) -> HttpResponse:
         "only_unread": only_unread,
         "tabs": tabs,
         "address_refused": is_refused(settings_of(request.user), request.user),
+        "refused_count": len(refused_people()) if may(request.role, "people.change") else 0,
     }
     return render(request, "notifications/inbox.html", context)
 
@@ -144,8 +146,7 @@ def address_works(request: PageRequest) -> HttpResponse:
 @require_safe
 def refused(request: PageRequest) -> HttpResponse:
     """Members whom no mail reaches."""
-    found = [kept for kept in refused_members() if is_refused(kept, kept.person)]
-    return render(request, "notifications/refused.html", {"refused": found})
+    return render(request, "notifications/refused.html", {"refused": refused_people()})
 
 
 @never_cache

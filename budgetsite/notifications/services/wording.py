@@ -72,7 +72,7 @@ def compose(contents: Contents) -> EmailMultiAlternatives:
     )
     message = EmailMultiAlternatives(
         subject=context["subject"],
-        body=render_to_string("notifications/mail/mail.txt", context),
+        body=render_to_string("notifications/mail/mail.txt", context).strip() + "\n",
         from_email=formataddr((f"{one_line(contents.account.name)} · Budgetsite", address)),
         to=[contents.person.email],
         headers={

@@ -374,6 +374,7 @@ send_due(seconds=5)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("where", "came", "left", "arrivals"),
     [("at_recipient", "addresses", "sent", 1), ("at_message", "received", "uncertain", 0)],

@@ -196,11 +196,17 @@ def test_a_refused_address_is_shown_to_its_person_and_to_those_who_look_after_pe
     assert "550 5.1.1 &lt;User&gt; unknown" in page
     assert "perhaps sent" in page
     assert staff.email in html(manager, reverse("notifications:refused"))
+    assert ("Some of your people" in html(manager), "Some of your people" in html(client)) == (True, False)
     assert client.get(reverse("notifications:refused")).status_code == 403
 
     assert client.post(reverse("notifications:address_works")).status_code == 302
     assert "This address works again" not in html(client, SETTINGS)
     assert staff.email not in html(manager, reverse("notifications:refused"))
+    # Another address than the one that was refused.
+    record_bounce(person=staff, reason="550 5.1.1 unknown", now=NOW)
+    NotificationSettings.objects.filter(person=staff).update(bounced_address="before@example.org")
+    assert "No mail reaches you" not in html(client)
+    assert "Mail reaches everybody." in html(manager, reverse("notifications:refused"))
 
 
 @pytest.fixture
