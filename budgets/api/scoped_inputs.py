@@ -166,7 +166,8 @@ class TagsField(serializers.Field[Any, Any, Any, Any]):
         return value
 
     def _word(self, value: Any) -> str:
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
+        is_word = isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+        if isinstance(value, bool) or not is_word:
             raise serializers.ValidationError("A tag is a word, or a key with a word.", code="invalid")
         word = str(value).strip()
         if not 1 <= len(word) <= _LONGEST_TAG or not _is_sendable(word) or "\0" in word:
@@ -197,7 +198,9 @@ def _size(value: Any, levels: int) -> int | None:
     """Return how many characters a value of JSON has, roughly; None when it cannot be stored."""
     if value is None or isinstance(value, bool):
         return 4
-    if isinstance(value, int | float):
+    if isinstance(value, int):
+        return len(str(value))
+    if isinstance(value, float):
         return len(str(value)) if math.isfinite(value) else None
     if isinstance(value, str):
         return len(value) if "\0" not in value and _is_sendable(value) else None
@@ -262,6 +265,13 @@ class ScopedBudgetChangesInput(serializers.Serializer):
         if amount <= 0:
             raise serializers.ValidationError("The amount must be more than 0.", code="min_value")
         return amount
+
+    def validate_alerts(self, thresholds: list[Any] | None) -> list[Any] | None:
+        """Refuse null among them: null instead of all of them is no thresholds."""
+        for place, threshold in enumerate(thresholds or []):
+            if threshold is None:
+                raise serializers.ValidationError(f"Number {place + 1} is null. Leave it out.", code="null")
+        return thresholds
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Call things as the services do."""

@@ -14,7 +14,7 @@ from budgets.services.problems import CurrencyMismatch
 from budgets.services.scoped_problems import ReservationClosed, ReservationNotFound, ScopedBudgetNotFound
 from budgets.services.usage import ZERO, Recorded, post_usage
 from budgetsite.accounts.models import User
-from budgetsite.money.amounts import parse_usage
+from budgetsite.money.amounts import MAX_AMOUNT, InvalidAmount, parse_usage
 
 SHORTEST_SECONDS, LONGEST_SECONDS = 1, 30 * 24 * 3600
 SMALLEST = Decimal("0.000001")
@@ -85,7 +85,8 @@ def settle_reservation(
     """Record what was really spent, in the windows that held the reservation, and free what was held for it.
 
     With `final` everything that is held is free afterwards; without, the rest stays held. More than was held, or after
-    it expired, is recorded all the same: it has happened. Raises `ReservationClosed`, `ReservationNotFound`.
+    it expired, is recorded all the same: it has happened. Raises `ReservationClosed`, `ReservationNotFound`,
+    `InvalidAmount`.
     """
     amount = parse_usage(amount, minimum=ZERO)
     hold_hierarchy()
@@ -95,6 +96,11 @@ def settle_reservation(
     reservation = _lock(budget_id, reservation_id)
     if reservation.status not in (ReservationStatus.HELD, ReservationStatus.EXPIRED):
         raise ReservationClosed(reservation.get_status_display().lower())
+    if reservation.settled_amount + amount > MAX_AMOUNT:
+        raise InvalidAmount(
+            "out_of_range",
+            "With what was settled before, this is more than one reservation can keep. Record the rest as usage.",
+        )
     freed = reservation.held_amount if final else min(amount, reservation.held_amount)
     reservation.settled_amount += amount
     reservation.held_amount -= freed

@@ -41,11 +41,13 @@ _WRONG_HEADS = """
 MEND_HEADS = """
     UPDATE budgets_scopedbudget b SET ledger_seq = last.seq, ledger_hash = last.hash
     FROM (
-        SELECT DISTINCT ON (e.scoped_budget_id) e.scoped_budget_id, e.seq, e.hash FROM budgets_ledgerentry e
-        WHERE e.tenant_id = %(tenant)s AND e.scoped_budget_id IS NOT NULL
-        ORDER BY e.scoped_budget_id, e.seq DESC
+        SELECT DISTINCT ON (s.id) s.id, coalesce(e.seq, 0) AS seq, coalesce(e.hash, ''::bytea) AS hash
+        FROM budgets_scopedbudget s
+        LEFT JOIN budgets_ledgerentry e ON e.tenant_id = s.tenant_id AND e.scoped_budget_id = s.id
+        WHERE s.tenant_id = %(tenant)s
+        ORDER BY s.id, e.seq DESC
     ) last
-    WHERE b.tenant_id = %(tenant)s AND b.id = last.scoped_budget_id
+    WHERE b.tenant_id = %(tenant)s AND b.id = last.id
         AND (b.ledger_seq, b.ledger_hash) IS DISTINCT FROM (last.seq, last.hash)
 """
 

@@ -62,7 +62,11 @@ def window_at(calendar: HasCalendar, moment: datetime) -> Window:
     """Return the window that holds `moment`, also before the start date and after the end. Raises `OutsideCalendar`."""
     try:
         day = moment.astimezone(zone_of(calendar)).date()
-        return _window(calendar, _number_at(calendar, day))
+        window = _window(calendar, _number_at(calendar, day))
+        # Clocks that were turned back past midnight show the day before once more: it is over all the same.
+        while moment >= window.end:
+            window = _window(calendar, window.number + 1)
+        return window
     except (OverflowError, ValueError) as error:
         raise OutsideCalendar(f"{moment} is at the calendar's end") from error
 
