@@ -13,6 +13,7 @@ from django.utils.datastructures import MultiValueDict
 
 from budgets.forms.metadata import pairs_as_typed, read_pairs
 from budgets.models import Enforcement, Period, ScopedBudget, ScopeType, ThresholdAction
+from budgets.services.scoped_budget import scoped_budget_problems
 from budgetsite.accounts.timezones import known_timezones
 from budgetsite.money.currencies import currency_choices
 from budgetsite.money.form_fields import AmountFormField
@@ -98,6 +99,20 @@ class ScopedBudgetForm(forms.Form):
         if with_value and len(with_value) < len(lines):
             raise ValidationError("Give each line a value, or none: “label: value”, or labels alone.", code="mixed")
         return read_pairs("\n".join(lines)) if with_value else list(dict.fromkeys(lines))
+
+    def clean(self) -> dict[str, Any]:
+        """Say what the services would refuse beside what can't be read, so that everything wrong is said at once."""
+        values = self.cleaned_data
+        problems = scoped_budget_problems(
+            amount=values.get("amount"),
+            period=values.get("period", ""),
+            start_date=values.get("start_date"),
+            end_date=values.get("end_date"),
+        )
+        for name, errors in problems.items():
+            if not self.has_error(name):
+                self.add_error(name, errors)
+        return values
 
     def budget_fields(self) -> dict[str, Any]:
         """Return what the services are given, thresholds left out."""

@@ -226,20 +226,32 @@ def _refuse_another_place(budget: ScopedBudget, fields: dict[str, Any]) -> None:
             raise PlaceFixed(name)
 
 
-def _validate(budget: ScopedBudget) -> None:
+def scoped_budget_problems(
+    *, amount: Decimal | None, period: str, start_date: date | None, end_date: date | None
+) -> dict[str, list[ValidationError]]:
+    """Return by field what is wrong with these. A page that could not read one of them asks with
+    None for it, and hears of the others.
+    """
     problems: dict[str, list[ValidationError]] = {}
-    if budget.amount <= ZERO:
+    if amount is not None and amount <= ZERO:
         problems["amount"] = [ValidationError("The amount must be more than 0.", code="min_value")]
-    if not FIRST_YEAR <= budget.start_date.year <= LAST_YEAR:
+    if start_date is not None and not FIRST_YEAR <= start_date.year <= LAST_YEAR:
         problems["start_date"] = [ValidationError(_USABLE_YEARS, code="out_of_range")]
-    if budget.period == Period.CUSTOM and budget.end_date is None:
+    if period == Period.CUSTOM and end_date is None:
         problems["end_date"] = [ValidationError("A custom period needs the day on which it is over.", code="required")]
-    elif budget.end_date is not None and budget.end_date <= budget.start_date:
+    elif end_date is not None and start_date is not None and end_date <= start_date:
         problems["end_date"] = [
             ValidationError("The end must come after the start: it is the day after the last one.", code="invalid")
         ]
-    elif budget.end_date is not None and budget.end_date.year > LAST_YEAR:
+    elif end_date is not None and end_date.year > LAST_YEAR:
         problems["end_date"] = [ValidationError(_USABLE_YEARS, code="out_of_range")]
+    return problems
+
+
+def _validate(budget: ScopedBudget) -> None:
+    problems = scoped_budget_problems(
+        amount=budget.amount, period=budget.period, start_date=budget.start_date, end_date=budget.end_date
+    )
     if problems:
         raise ValidationError(problems)
     budget.full_clean(validate_unique=False, validate_constraints=False, exclude=["parent", "tenant"])

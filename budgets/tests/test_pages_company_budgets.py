@@ -77,7 +77,7 @@ def test_the_tree_shows_every_budget_with_its_figures_under_its_parent(account, 
     assert (root["standing"].budget.id, below["standing"].budget.id) == (season.pk, team.pk)
     assert [row["standing"].figures.actual for row in (root, below)] == [1015, 1015]
     shown = words(answer)
-    assert "Of 4 budgets 2 are exceeded, 2 are critical." in shown
+    assert "Of 4 budgets 2 are exceeded, 2 are nearly used up." in shown
     # Said in words, not by colour alone.
     assert "Organization Exceeded Organization organization" in shown
     assert "15.00 over budget" in shown
@@ -229,6 +229,18 @@ def test_what_can_not_be_made_is_said_at_its_field_and_nothing_is_made(account, 
         "percentage": ["This percentage stands above already: one row for each."]
     }
     assert list(ScopedBudget.objects.all()) == [parent]
+
+
+def test_everything_that_can_not_be_made_is_said_at_once_at_the_top(account, owner):
+    sent = typed(name="", amount="-1", end_date="2026-05-31", **thresholds({"percentage": "0", "action": "notify"}))
+    answer = browser(owner, account).post(at("company_budget_new"), sent)
+    assert answer.status_code == 422
+    assert (
+        "4 things to put right Name : Name the budget. Amount : The amount must be more than 0. "
+        "Over on : The end must come after the start: it is the day after the last one. "
+        "Threshold 1, From : More than 0, such as 80."
+    ) in words(answer)
+    assert 'href="#id_thresholds-0-percentage"' in answer.content.decode()
 
 
 def test_one_more_row_for_a_threshold_stores_nothing_and_keeps_what_was_typed(account, owner):

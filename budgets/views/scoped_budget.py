@@ -173,7 +173,13 @@ def _editor(
     formset = thresholds_formset(data=request.POST)
     context["formset"] = formset
     # Both are judged, so that everything wrong is said at once.
-    if all([form.is_valid(), _is_valid(formset)]):
+    valid = [form.is_valid(), _is_valid(formset)]
+    context["wrong_rows"] = [
+        (f"Threshold {number}", row)
+        for number, row in enumerate(formset.forms, start=1)
+        if row in formset.filled and row.errors
+    ]
+    if all(valid):
         changed = _saved(request, form, formset, stored)
         if changed is not None:
             messages.success(request, f"“{changed.budget.name}” is saved.")

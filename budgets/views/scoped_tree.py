@@ -97,8 +97,8 @@ def _answer(tree: CompanyTree) -> str:
     """Say whether the company is within its budgets."""
     counts = [
         (len(tree.at(Level.EXCEEDED)), "exceeded"),
-        (len(tree.at(Level.CRITICAL)), "critical"),
-        (len(tree.at(Level.WARNING)), "nearly used up"),
+        (len(tree.at(Level.CRITICAL)), "nearly used up"),
+        (len(tree.at(Level.WARNING)), "used to 80% or more"),
     ]
     whole = len(tree.found)
     parts = [f"{count} {'is' if count == 1 else 'are'} {word}" for count, word in counts if count]

@@ -1,6 +1,7 @@
 """The small pieces that every page is made of: `{% load components %}`."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -143,13 +144,21 @@ def field(
 
 
 @register.inclusion_tag("components/form_errors.html")
-def form_errors(form: BaseForm) -> dict[str, Any]:
-    """`{% form_errors form %}`: everything that is wrong, at the top, each error linking to its field."""
-    field_errors = [(form[name], errors) for name, errors in form.errors.items() if name in form.fields]
+def form_errors(form: BaseForm, rows: Sequence[tuple[str, BaseForm]] = ()) -> dict[str, Any]:
+    """`{% form_errors form %}`: everything that is wrong, at the top, each error linking to its field.
+
+    `rows` are forms of the same page that stand in rows, each with what its fields' names begin with: "Threshold 2".
+    """
+    field_errors = [
+        (one[name], f"{row}, {one[name].label}" if row else one[name].label, errors)
+        for row, one in (("", form), *rows)
+        for name, errors in one.errors.items()
+        if name in one.fields
+    ]
     return {
         "form": form,
         "field_errors": field_errors,
-        "count": sum(len(errors) for _, errors in field_errors) + len(form.non_field_errors()),
+        "count": sum(len(errors) for _, _, errors in field_errors) + len(form.non_field_errors()),
     }
 
 
