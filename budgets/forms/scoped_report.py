@@ -85,7 +85,7 @@ class ReportForm(forms.Form):
         except RangeProblem as problem:
             self.add_error(problem.field, str(problem))
         except OutsideCalendar:
-            self.add_error("time_range", "The calendar has no such window.")
+            self.add_error("time_range", "The calendar has no such period.")
 
     def _read_grouping(self, found: dict[str, Any]) -> None:
         prefix = {OWN_METADATA: METADATA, OWN_TAG: TAG}.get(found["group_by"])

@@ -14,8 +14,8 @@ MOST_DAYS = 3660
 
 
 class TimeRange(TextChoices):
-    THIS_WINDOW = "this_window", "This window"
-    LAST_WINDOW = "last_window", "The window before"
+    THIS_WINDOW = "this_window", "This period"
+    LAST_WINDOW = "last_window", "The period before"
     TODAY = "today", "Today"
     LAST_7_DAYS = "7d", "The last 7 days"
     LAST_30_DAYS = "30d", "The last 30 days"

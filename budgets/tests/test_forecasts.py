@@ -245,11 +245,11 @@ def test_the_course_ends_with_what_the_status_says_and_the_sentences_are_plain(a
     ]
     assert found.course[-1].spent == found.standing.figures.actual == 87
     assert burn_assumption(found.standing) == (
-        "Money goes on being spent as on the 9 days so far: 9.67 USD a day, all 30 days of the window."
+        "Money goes on being spent as on the 9 days so far: 9.67 USD a day, all 30 days of the period."
     )
     early = standing(budget, now=datetime(2026, 6, 3, tzinfo=UTC))
     assert burn_missing(forecast(early).burn, early) == (
-        "Too early to say: it needs three days of data or a tenth of the window. "
+        "Too early to say: it needs three days of data or a tenth of the period. "
         "There is enough from 4 June 2026, 00:00 on."
     )
 

@@ -103,7 +103,7 @@ def test_a_forecast_shows_three_ways_with_their_assumptions(season, account, own
     # 75.50 in 30 days of 365; 40 are promised for the event's day.
     assert "918.58 <small>CAD</small>" in html
     assert "9,081.42 CAD would be left." in html
-    assert "Money goes on being spent as on the 30 days so far: 2.52 CAD a day, all 365 days of the window." in html
+    assert "Money goes on being spent as on the 30 days so far: 2.52 CAD a day, all 365 days of the period." in html
     assert "115.50 <small>CAD</small>" in html
     assert "By open promises of 1 event" in html
     assert "A type of event needs three finished ones in the budget's currency." in html
@@ -117,7 +117,7 @@ def test_too_early_is_said_in_words(account, owner):
     budget = make_scoped_budget(account, owner, period="annual", start_date=today)
     client = sign_in(owner, account)
     html = text_of(client, f"/company-budgets/{budget.pk}/forecast")
-    assert "Too early to say: it needs three days of data or a tenth of the window." in html
+    assert "Too early to say: it needs three days of data or a tenth of the period." in html
     later = make_scoped_budget(account, owner, start_date=today + timedelta(days=9))
     assert "nothing can be foreseen before" in text_of(client, f"/company-budgets/{later.pk}/forecast")
 

@@ -20,7 +20,7 @@ from budgets.selectors.scoped_status import Standing
 from budgets.services.windows import today
 from budgets.views.scoped_page import scoped_context, scoped_page_or_404
 from budgetsite.pages.access import PageRequest, page
-from budgetsite.pages.amounts import format_amount, format_usage
+from budgetsite.pages.amounts import format_amount, format_usage_total
 from budgetsite.pages.course_chart import CourseChart, course_chart
 from budgetsite.pages.figures import AMOUNT, COUNT, DAY, PERCENTAGE, USAGE, Cell, Column, Table
 
@@ -105,7 +105,7 @@ def _verdict(standing: Standing, total: Decimal | None) -> str:
     if total is None:
         return ""
     left = standing.budget.amount - total
-    words = f"{format_usage(abs(left), standing.budget.currency)} {standing.budget.currency}"
+    words = f"{format_usage_total(abs(left), standing.budget.currency)} {standing.budget.currency}"
     if left < 0:
         return f"{words} over the limit."
     return f"{words} would be left." if left else "Exactly the limit."
@@ -160,9 +160,9 @@ def _month_after(first: date) -> date:
 
 def _chart_words(found: Forecast, ways: list[Way]) -> str:
     currency = found.standing.budget.currency
-    spent = f"{format_usage(found.standing.figures.actual, currency)} {currency} are spent so far."
+    spent = f"{format_usage_total(found.standing.figures.actual, currency)} {currency} are spent so far."
     foreseen = [
-        f"{way.title}: {format_usage(way.total, currency)} at the end." for way in ways if way.total is not None
+        f"{way.title}: {format_usage_total(way.total, currency)} at the end." for way in ways if way.total is not None
     ]
     return " ".join([spent, *foreseen])
 

@@ -21,7 +21,7 @@ from budgets.services.report_export import ReportTable, export_report
 from budgets.views.scoped_page import ScopedPage, scoped_context, scoped_page_or_404
 from budgetsite.money.ratios import HUNDRED
 from budgetsite.pages.access import PageRequest, page
-from budgetsite.pages.amounts import format_usage
+from budgetsite.pages.amounts import format_usage_total
 from budgetsite.pages.downloads import download
 from budgetsite.pages.figures import COUNT, PERCENTAGE, USAGE, Cell, Column, Table
 from budgetsite.pages.keyset import keyset_page
@@ -256,7 +256,7 @@ def _chart(report: ScopedReport) -> dict[str, Any] | None:
         return None
     pattern = "M" if report.grouping.name == GroupBy.MONTH else "j M"
     highest = max(report.groups, key=lambda group: group.actual)
-    most = f"{format_usage(highest.actual, report.budget.currency)} {report.budget.currency}"
+    most = f"{format_usage_total(highest.actual, report.budget.currency)} {report.budget.currency}"
     return {
         "columns": [
             (date_format(group.first_day or report.range.first_day, pattern), group.actual) for group in report.groups

@@ -24,11 +24,14 @@ def format_money(value: Decimal, currency: str) -> str:
 
 def format_usage(value: Decimal, currency: str) -> str:
     """Return an amount of usage: as `format_amount`, with up to six decimals where the currency's do not say it all."""
-    if amounts.quantize(value, currency) == value:
-        return format_amount(value, currency)
-    return _with_real_minus(
-        format_decimal(value, format="#,##0.######", locale=amounts.babel_locale(_reader_language()))
-    )
+    return _with_real_minus(amounts.format_usage(value, currency, _reader_language()))
+
+
+def format_usage_total(value: Decimal, currency: str) -> str:
+    """Return a sum of usage as `format_amount`, so that sums stand under each other; the fractions of a coin alone that
+    would be nothing otherwise, as `format_usage`. The rows behind it and the files have all decimals.
+    """
+    return format_amount(value, currency) if amounts.quantize(value, currency) else format_usage(value, currency)
 
 
 def format_percentage(value: Decimal | None) -> str:

@@ -10,15 +10,15 @@ from budgets.selectors.forecast.history import LEAST_EVENTS, Basis, HistoryForec
 from budgets.selectors.forecast.promises import PromiseKind, PromisesForecast
 from budgets.selectors.scoped_status import Standing
 from budgets.services.windows import zone_of
-from budgetsite.money.amounts import amount_to_json
+from budgetsite.money.amounts import format_amount
 from events.models import EventType
 
 
 def burn_assumption(standing: Standing) -> str:
     currency = standing.budget.currency
-    rate = f"{amount_to_json(standing.burn_rate, currency)} {currency}"
+    rate = f"{format_amount(standing.burn_rate, currency, 'en')} {currency}"
     days = _count(standing.days_elapsed, "day")
-    return f"Money goes on being spent as on the {days} so far: {rate} a day, all {standing.days} days of the window."
+    return f"Money goes on being spent as on the {days} so far: {rate} a day, all {standing.days} days of the period."
 
 
 def burn_data(standing: Standing) -> str:
@@ -32,10 +32,10 @@ def burn_missing(burn: BurnForecast, standing: Standing) -> str:
     if burn.is_enough_data:
         return ""
     if burn.is_over:
-        return "The window is over: what was spent is what it came to."
+        return "The period is over: what was spent is what it came to."
     from_when = burn.enough_from.astimezone(zone_of(standing.budget))
     return (
-        f"Too early to say: it needs {_NUMBERS[LEAST_DAYS]} days of data or a tenth of the window. "
+        f"Too early to say: it needs {_NUMBERS[LEAST_DAYS]} days of data or a tenth of the period. "
         f"There is enough from {date_format(from_when, 'j F Y, H:i')} on."
     )
 
@@ -72,7 +72,7 @@ def promises_missing(promises: PromisesForecast) -> str:
 
 def history_assumption() -> str:
     return (
-        "Events still to come in this window cost what finished events of their type did: in proportion to what these "
+        "Events still to come in this period cost what finished events of their type did: in proportion to what these "
         "had promised and spent as many days before, once that was half of their cost; until then, in proportion to "
         "their plan. Nothing else is spent."
     )
@@ -89,7 +89,7 @@ def history_data(history: HistoryForecast) -> str:
 
 def history_missing(history: HistoryForecast) -> str:
     if not history.events:
-        return "No event that this budget pays for is still to come in this window."
+        return "No event that this budget pays for is still to come in this period."
     if not history.unknown_types:
         return ""
     known = {one.event_type: one.count for one in history.types}

@@ -33,6 +33,12 @@ def usage(value: Decimal | None, currency: str) -> str:
 
 
 @register.filter
+def usage_total(value: Decimal | None, currency: str) -> str:
+    """`{{ report.actual|usage_total:currency }}`: a sum of usage, in whole coins wherever it is at least one."""
+    return amounts.NOTHING if value is None else amounts.format_usage_total(value, currency)
+
+
+@register.filter
 def signed_usage(value: Decimal, currency: str) -> str:
     """`{{ entry.actual_delta|signed_usage:currency }}`: a change by usage, whose fractions of a cent are shown."""
     text = amounts.format_usage(value, currency)

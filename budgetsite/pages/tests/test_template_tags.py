@@ -46,6 +46,13 @@ def test_an_amount_has_groups_and_the_currencys_decimals_and_no_symbol(value: st
     assert render("{{ value|amount:currency }}", value=Decimal(value), currency=currency) == text
 
 
+def test_a_sum_of_usage_has_whole_coins_unless_it_is_less_than_one() -> None:
+    sums = [
+        render("{{ value|usage_total:'EUR' }}", value=Decimal(value)) for value in ("56.318215", "-2.5", "0.004", "0")
+    ]
+    assert sums == ["56.32", "\N{MINUS SIGN}2.50", "0.004", "0.00"]
+
+
 def test_an_amount_follows_the_readers_language() -> None:
     with translation.override("de"):
         assert render("{{ value|amount:'EUR' }}", value=Decimal("-1234567.5")) == "\N{MINUS SIGN}1.234.567,50"
