@@ -35,7 +35,8 @@ class UsageForm(forms.Form):
     only_if_it_fits = forms.BooleanField(
         required=False,
         label="Only if it fits",
-        help_text="Nothing is recorded when this budget or one above it has no room.",
+        help_text="Then nothing is recorded when this budget or one above it has no room. Else it is recorded whatever "
+        "it overruns, because it has happened.",
     )
     key = forms.UUIDField(widget=forms.HiddenInput)
 

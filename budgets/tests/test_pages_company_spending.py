@@ -78,7 +78,7 @@ def test_what_is_wrong_is_said_at_its_field_and_nothing_is_recorded(account, own
     }
     # What does not fit is refused by the budget above that has no room, where it was asked.
     assert errors(amount="1000.01", only_if_it_fits="on") == {
-        "amount": ["“Season” has 1000.00 USD left, and 1000.01 USD do not fit."]
+        "amount": ["“Season” has 1,000.00 USD left, and 1,000.01 USD do not fit."]
     }
     assert not LedgerEntry.objects.exists()
     assert used(season) == 0
@@ -90,7 +90,7 @@ def test_an_entry_is_taken_back_once_with_a_reason(account, owner, staff, season
     client = browser(staff, account)
     address = at("company_take_back", bar.pk, entry.pk)
 
-    assert "in “Bar”, “Season” there is so much more left" in words(client.get(address))
+    assert "in “Bar” there is so much more left, and above it in “Season”." in words(client.get(address))
     without = client.post(address, {"reason": ""})
     assert (without.status_code, used(season)) == (422, Decimal("12.345678"))
     done = client.post(address, {"reason": "Billed twice"}, follow=True)

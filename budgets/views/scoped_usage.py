@@ -1,6 +1,7 @@
 """What was spent from a scoped budget: recorded by hand, taken back, listed; what is held there, released."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -124,7 +125,8 @@ def company_reservation_release(request: PageRequest, budget_id: UUID, reservati
             raise Http404 from problem
         messages.error(request, str(problem))
     else:
-        amount = format_usage(reservation.amount, reservation.currency)
+        # Of what was settled in part only the rest was still held.
+        amount = format_usage(max(reservation.amount - reservation.settled_amount, Decimal(0)), reservation.currency)
         messages.success(request, f"{amount} {reservation.currency} are no longer reserved.")
     return redirect("budgets:company_budget", _back(request) or budget_id)
 

@@ -27,8 +27,8 @@ ACTION_WORDS = {
     ThresholdAction.BLOCK_ALL: "everything is blocked",
 }
 ENFORCEMENT_WORDS = {
-    Enforcement.STOP: "What does not fit is refused.",
-    Enforcement.WARN: "What does not fit passes with a warning.",
+    Enforcement.STOP: "Promises that do not fit are refused.",
+    Enforcement.WARN: "Promises that do not fit pass with a warning.",
     Enforcement.IGNORE: "Nothing is refused here: it only counts.",
 }
 PERIOD_WORDS = {
