@@ -16,6 +16,8 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.smtp import EmailBackend
 from django.core.mail.message import sanitize_address
 
+# How the failure begins that is nobody's mail's own.
+UNREACHABLE = "no server"
 _LOST = (smtplib.SMTPServerDisconnected, OSError)
 # What an enhanced status code (RFC 3463) says of a refused recipient: the mailbox, or its address. The others are about
 # the server, the network or its policy, and would be said of everybody.
@@ -148,7 +150,7 @@ def _connected() -> Any:
     try:
         backend.open()
     except (smtplib.SMTPException, OSError) as error:
-        raise Unreachable(f"connection: {type(error).__name__}") from error
+        raise Unreachable(f"{UNREACHABLE}: {type(error).__name__}") from error
     return backend
 
 

@@ -21,6 +21,7 @@ from django.db import connections, transaction
 from django.utils import timezone
 
 from budgetsite.notifications.handing_over import (
+    UNREACHABLE,
     AddressRefused,
     Handover,
     MailServer,
@@ -65,6 +66,11 @@ _FREE = """
     UPDATE notifications_mail SET status = 'waiting', claimed_at = NULL, failure = 'worker died before sending'
     WHERE status = 'sending' AND handed_at IS NULL AND claimed_at < %(before)s
 """
+# What waits because of the server alone does not wait for its own next attempt.
+_HASTEN = """
+    UPDATE notifications_mail SET due_at = now()
+    WHERE status = 'waiting' AND due_at > now() AND failure LIKE %s
+"""
 _DOUBT = """
     UPDATE notifications_mail SET status = 'uncertain', closed_at = %(now)s, failure = 'worker died while sending'
     WHERE status = 'sending' AND handed_at < %(before)s
@@ -84,11 +90,11 @@ class Outgoing:
 def send_due(*, seconds: float) -> bool:
     """Send what is due, of all accounts, and begin nothing new after `seconds`; return whether more may be due.
 
-    While the mail server is away nothing more is begun: every mail would only wait for it in turn. Commits step by
-    step: call it outside any transaction.
+    While the mail server is away nothing more is begun: every mail would only wait for it in turn. Once it is back, all
+    that waited for it is due. Commits step by step: call it outside any transaction.
     """
     until = time.monotonic() + seconds
-    is_away = False
+    is_away = is_back = False
     beginning: dict[Future[Any], Outgoing] = {}
     finishing: dict[Future[Any], Outgoing] = {}
     with MailServer() as server, ThreadPoolExecutor(SENDERS) as pool:
@@ -111,7 +117,10 @@ def send_due(*, seconds: float) -> bool:
                     if handover is not None:
                         finishing[pool.submit(handover.finish)] = outgoing
                 else:
-                    _finished(finishing.pop(future), future)
+                    went_well = _finished(finishing.pop(future), future)
+                    if went_well and not is_back:
+                        is_back = True
+                        _hasten()
 
 
 def free_claims(*, now: datetime) -> None:
@@ -119,6 +128,11 @@ def free_claims(*, now: datetime) -> None:
     with connections["service"].cursor() as cursor:
         cursor.execute(_FREE, {"before": now - CLAIM_LASTS})
         cursor.execute(_DOUBT, {"before": now - IN_DOUBT_AFTER, "now": now})
+
+
+def _hasten() -> None:
+    with connections["service"].cursor() as cursor:
+        cursor.execute(_HASTEN, [f"{UNREACHABLE}:%"])
 
 
 def claim_due(*, room: int) -> Iterator[Outgoing]:
@@ -195,7 +209,8 @@ def _begun(outgoing: Outgoing, future: Future[Handover]) -> tuple[Handover | Non
     return handover, False
 
 
-def _finished(outgoing: Outgoing, future: Future[None]) -> None:
+def _finished(outgoing: Outgoing, future: Future[None]) -> bool:
+    """Write down what became of it; return whether the server has it."""
     try:
         future.result()
     except NotTaken as problem:
@@ -207,6 +222,8 @@ def _finished(outgoing: Outgoing, future: Future[None]) -> None:
         _close(outgoing, MailStatus.UNCERTAIN, failure=f"sending: {type(error).__name__}")
     else:
         _close(outgoing, MailStatus.SENT, failure="")
+        return True
+    return False
 
 
 def mark_handed(outgoing: Outgoing) -> bool:
