@@ -8,11 +8,14 @@ class AlertsConfig(AppConfig):
         from alerts import receivers, tasks  # noqa: F401  (connects the signals, and registers what they start)
         from alerts.personal_data import register
         from alerts.selectors import alerts_open
+        from alerts.services.mail_answer import acknowledgement_path
         from alerts.services.routing.receiving import receive
+        from budgetsite.notifications.actions import MailAction, register_mail_action
         from budgetsite.outbox.consumers import Consumer, register_consumer
         from budgetsite.pages.navigation import register_counter
 
         register()
+        register_mail_action("alert", MailAction("Acknowledge it", acknowledgement_path))
         register_consumer(Consumer("notifications", receive))
 
         register_counter("alerts_open", alerts_open)

@@ -1,11 +1,12 @@
 from django.urls import include, path
 
-from alerts import views
+from alerts.views import alert, mail_answer
 
 alert_patterns = [
-    path("alerts/", views.alert_list, name="list"),
-    path("alerts/<uuid:alert_id>/acknowledge", views.alert_acknowledge, name="acknowledge"),
-    path("alerts/<uuid:alert_id>/resolve", views.alert_resolve, name="resolve"),
+    path("alerts/", alert.alert_list, name="list"),
+    path("alerts/<uuid:alert_id>/acknowledge", alert.alert_acknowledge, name="acknowledge"),
+    path("alerts/<uuid:alert_id>/resolve", alert.alert_resolve, name="resolve"),
+    path("alerts/answer/<str:token>", mail_answer.acknowledge_by_mail, name="acknowledge_by_mail"),
 ]
 
 urlpatterns = [path("", include((alert_patterns, "alerts")))]

@@ -28,7 +28,7 @@ def check_outside_issuer(app_configs: Sequence[Any] | None = None, **kwargs: Any
 @register(Tags.security)
 def check_rates(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> list[CheckMessage]:
     problems: list[CheckMessage] = []
-    for name in ("THROTTLE_USER", "THROTTLE_API_KEY", "THROTTLE_SIGN_IN", "THROTTLE_CALENDAR"):
+    for name in ("THROTTLE_USER", "THROTTLE_API_KEY", "THROTTLE_SIGN_IN", "THROTTLE_CALENDAR", "THROTTLE_MAIL_LINK"):
         try:
             parse_rate(getattr(settings, name))
         except ImproperlyConfigured as error:

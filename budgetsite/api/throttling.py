@@ -136,6 +136,11 @@ def calendar_wait(request: HttpRequest) -> int | None:
     return seconds_to_wait("THROTTLE_CALENDAR", _neighbourhood(client_address(request)))
 
 
+def mail_link_wait(request: HttpRequest) -> int | None:
+    """Count one use of a signed link from a mail by this address. Returns as `seconds_to_wait`."""
+    return seconds_to_wait("THROTTLE_MAIL_LINK", _neighbourhood(client_address(request)))
+
+
 class UserThrottle(BaseThrottle):
     """`THROTTLE_USER` for each person in each account, `THROTTLE_API_KEY` for each machine.
 

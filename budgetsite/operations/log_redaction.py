@@ -13,6 +13,8 @@ _SECRETS = (
     (re.compile(r"(/password-reset/)[^/\s\"?]+/(?!set-password)[^\s\"?/]+"), r"\1[hidden]"),
     # Where somebody's calendar reads what is to be paid: /calendar/<account>/<secret>.ics
     (re.compile(r"(?i)((?:/|%2F)calendar(?:/|%2F)[\w-]+(?:/|%2F))[^/\s\"?&%]+"), r"\1[hidden]"),
+    # What links in mails allow without a sign-in: /alerts/answer/<token>, /notifications/unsubscribe/<token>
+    (re.compile(r"(?i)((?:/|%2F)(?:answer|unsubscribe)(?:/|%2F))[^/\s\"?&]+"), r"\1[hidden]"),
     # Somebody's address.
     (re.compile(r"[\w.+'-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+"), "[address]"),
     # What the code on a ticket opens: /check-in/<token>. The desk's own pages hang below /events/<event>/check-in.

@@ -326,6 +326,7 @@ THROTTLE_USER = env.str("THROTTLE_USER", default="1200/min")
 THROTTLE_API_KEY = env.str("THROTTLE_API_KEY", default="6000/min")
 THROTTLE_SIGN_IN = env.str("THROTTLE_SIGN_IN", default="60/min")
 THROTTLE_CALENDAR = env.str("THROTTLE_CALENDAR", default="60/min")
+THROTTLE_MAIL_LINK = env.str("THROTTLE_MAIL_LINK", default="60/min")
 # How many proxies of our own add to X-Forwarded-For. 0: nobody's word but the connection's own is taken.
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 

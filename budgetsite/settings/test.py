@@ -23,3 +23,4 @@ STORAGES = {
 # The whole suite signs in from one address; the tests of throttling set the rates that they are about.
 THROTTLE_SIGN_IN = "100000/min"
 THROTTLE_CALENDAR = "100000/min"
+THROTTLE_MAIL_LINK = "100000/min"

@@ -15,6 +15,8 @@ EVENT = "0b6b4a52-6a0e-4c7e-9a53-0d1f6f2b9c11"
             '"POST /sign-in" "https://site.example/check-in/[hidden]"',
         ),
         ('"GET /calendar/sunrise-1/Zk3-w_9qT.ics HTTP/1.1" 200', '"GET /calendar/sunrise-1/[hidden] HTTP/1.1" 200'),
+        ('"GET /alerts/answer/WyJh:1xUn-M:BV2_3 HTTP/1.1" 200', '"GET /alerts/answer/[hidden] HTTP/1.1" 200'),
+        ("/notifications/unsubscribe/WyJh:BV2_3", "/notifications/unsubscribe/[hidden]"),
         ("/sign-in?next=/check-in/Zk3-w_9qT", "/sign-in?next=/check-in/[hidden]"),
         ("/sign-in?next=%2Fcheck-in%2FZk3-w_9qT", "/sign-in?next=%2Fcheck-in%2F[hidden]"),
     ],
