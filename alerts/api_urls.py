@@ -1,4 +1,6 @@
-from alerts.api import AlertRuleViewSet, BudgetAlertViewSet
+from alerts.api.alert import BudgetAlertViewSet
+from alerts.api.alert_rule import AlertRuleViewSet
+from alerts.api.escalation_policy import EscalationPolicyViewSet
 from budgetsite.api.routes import api_path
 
 urlpatterns = [
@@ -15,6 +17,12 @@ urlpatterns = [
         name="api-budget-alert-resolve",
     ),
     api_path("alert-rules", AlertRuleViewSet.as_view({"get": "list", "post": "create"}), name="api-alert-rules"),
+    api_path("alert-rules/preview", AlertRuleViewSet.as_view({"post": "preview"}), name="api-alert-rules-preview"),
+    api_path(
+        "escalation-policy",
+        EscalationPolicyViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
+        name="api-escalation-policy",
+    ),
     api_path(
         "alert-rules/<uuid:pk>",
         AlertRuleViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),

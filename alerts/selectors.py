@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db.models import Case, Count, Q, QuerySet, When
 
-from alerts.models import AlertLevel, BudgetAlert
+from alerts.models import AlertLevel, AlertRule, BudgetAlert
 from alerts.querysets import BudgetAlertQuerySet
 from budgetsite.accounts.models import Account
 from budgetsite.accounts.permissions import may
@@ -97,3 +97,14 @@ def alerts_to_answer(*, user_id: UUID, role: Role) -> QuerySet[BudgetAlert]:
 def alerts_open(*, account: Account, user_id: UUID, role: Role) -> QuerySet[Any] | None:
     """The alerts that wait for this person, to be counted; None for a role that sees none."""
     return alerts_to_answer(user_id=user_id, role=role) if may(role, "alerts.view") else None
+
+
+def own_rules() -> QuerySet[AlertRule]:
+    """The rules of budgets that have one of their own, by the names of their events."""
+    rules: QuerySet[AlertRule] = (
+        AlertRule.objects.exclude(budget=None)
+        .filter(budget__deleted_at=None)
+        .select_related("budget__event")
+        .order_by("budget__event__name", "pk")
+    )
+    return rules

@@ -5,6 +5,7 @@ all others in the background.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -16,6 +17,7 @@ from django.db import IntegrityError, transaction
 from alerts.models import AlertRule, AlertType
 from alerts.services.evaluation import reevaluate_budget
 from alerts.services.problems import RuleExists
+from alerts.services.replay import Replay, replay_rules
 from alerts.services.rule_values import DEFAULT_RULE, RuleValues
 from alerts.tasks import reevaluate_account_soon
 from budgets.models import EventBudget
@@ -25,6 +27,8 @@ from budgetsite.tenancy.deletion import soft_delete
 RULE_FIELDS = frozenset({"alert_types", "warning_threshold", "exceeded_thresholds", "high_variance_percentage"})
 MOST_THRESHOLDS = 10
 LARGEST_PERCENTAGE = Decimal(1000)
+# Nothing is nearly used up that is used up. Milestones may lie beyond.
+LARGEST_WARNING = Decimal(100)
 
 
 def governing_rule(budget_id: UUID | None) -> RuleValues:
@@ -78,6 +82,33 @@ def update_alert_rule(*, rule: AlertRule, acting_user: User, **fields: Any) -> A
 
 
 @transaction.atomic
+def set_alert_rule(*, budget: EventBudget | None, acting_user: User, **fields: Any) -> AlertRule:
+    """Change the account's or the budget's rule, made where there is none. Raises as the two above."""
+    rule: AlertRule | None = AlertRule.objects.filter(budget=budget).first()
+    if rule is None:
+        return create_alert_rule(budget=budget, acting_user=acting_user, **fields)
+    return update_alert_rule(rule=rule, acting_user=acting_user, **fields)
+
+
+@dataclass(frozen=True, slots=True)
+class RulePreview:
+    """What a rule would have told of in the past year, beside what the one in force would have."""
+
+    proposed: Replay
+    present: Replay
+
+
+def preview_alert_rule(*, budget_id: UUID | None, now: datetime, **fields: Any) -> RulePreview:
+    """Try a rule on the past year's movements; what `fields` leave out is as in the rule in force. Stores nothing.
+
+    Raises `ValidationError` by field.
+    """
+    present = governing_rule(budget_id)
+    proposed = RuleValues.from_mapping({**present.as_fields(), **_checked(fields)})
+    return RulePreview(*replay_rules([proposed, present], budget_id=budget_id, now=now))
+
+
+@transaction.atomic
 def delete_alert_rule(*, rule: AlertRule, acting_user: User, now: datetime) -> None:
     """Go back to the account's rule for a budget, or to the default for the account."""
     soft_delete(rule, now=now)
@@ -110,6 +141,8 @@ def _checked(fields: dict[str, Any]) -> dict[str, Any]:
                 values[name] = _types(value)
             elif name == "exceeded_thresholds":
                 values[name] = _thresholds(value)
+            elif name == "warning_threshold":
+                values[name] = _percentage(value, largest=LARGEST_WARNING)
             else:
                 values[name] = _percentage(value)
         except ValidationError as error:
@@ -135,11 +168,9 @@ def _thresholds(wanted: Sequence[Decimal]) -> list[Decimal]:
     return sorted({_percentage(threshold) for threshold in wanted})
 
 
-def _percentage(value: Decimal) -> Decimal:
-    if not value.is_finite() or not 0 < value <= LARGEST_PERCENTAGE:
-        raise ValidationError(
-            f"Give a percentage above 0 and up to {LARGEST_PERCENTAGE}, such as 80.", code="out_of_range"
-        )
+def _percentage(value: Decimal, *, largest: Decimal = LARGEST_PERCENTAGE) -> Decimal:
+    if not value.is_finite() or not 0 < value <= largest:
+        raise ValidationError(f"Give a percentage above 0 and up to {largest}, such as 80.", code="out_of_range")
     rounded = value.quantize(Decimal("0.01"))
     if rounded != value:
         raise ValidationError("Give a percentage with at most two decimals.", code="too_many_decimals")

@@ -3,13 +3,15 @@
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.urls import reverse
 
 from alerts.models import EscalationPolicy
 from alerts.services.escalation_policy import change_escalation_policy, escalation_policy
 from budgetsite.accounts.roles import Role
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.concurrency import run_at_once
-from budgetsite.testing.people import make_member
+from budgetsite.testing.people import make_member, sign_in
+from budgetsite.testing.rest import rest_client
 
 DEFAULTS = ([30, 14, 7, 1], 3, 7, 4, 24)
 
@@ -70,3 +72,65 @@ def test_two_who_change_it_first_at_once_change_one_policy(committed_db, account
     assert first == second
     with transaction.atomic():
         assert times() == ([30, 14, 7, 1], 3, 7, 1, 48)
+
+
+def test_the_policy_over_rest(account, other_account):
+    managers, staff = rest_client(account, Role.MANAGER), rest_client(account, Role.STAFF)
+    stored = {
+        "days_before": [30, 14, 7, 1],
+        "overdue_days_until_manager": 3,
+        "overdue_days_until_owner": 7,
+        "alert_hours_until_manager": 4,
+        "alert_hours_until_owner": 24,
+    }
+    assert staff.get("/escalation-policy").json == stored
+    changed = managers.patch("/escalation-policy", {"days_before": [1, 10], "alert_hours_until_owner": None})
+    assert changed.json == stored | {"days_before": [10, 1], "alert_hours_until_owner": None}
+    for wrong, field in (
+        ({"days_before": [-1]}, "days_before.0"),
+        ({"overdue_days_until_manager": 0}, "overdue_days_until_manager"),
+        ({"overdue_days_until_owner": 2}, "overdue_days_until_owner"),
+        ({"alert_hours_until_manager": "soon"}, "alert_hours_until_manager"),
+    ):
+        refused = managers.patch("/escalation-policy", wrong)
+        assert (refused.status, list(refused.fields)) == (400, [field])
+    assert staff.patch("/escalation-policy", {"days_before": []}).status == 403
+    assert staff.get("/escalation-policy").json == changed.json
+    assert rest_client(other_account, Role.OWNER).get("/escalation-policy").json == stored
+
+
+def test_the_policy_on_the_rules_page(account, manager):
+    client = sign_in(manager, account)
+    wanted = {
+        "days_before": "10, 2",
+        "overdue_days_until_manager": "2",
+        "overdue_days_until_owner": "",
+        "alert_hours_until_manager": "1",
+        "alert_hours_until_owner": "2",
+    }
+    address = reverse("alerts:escalation")
+    assert client.post(address, wanted).status_code == 302
+    assert times() == ([10, 2], 2, None, 1, 2)
+    for changed, field in (
+        ({"days_before": "10, soon"}, "days_before"),
+        ({"days_before": "400"}, "days_before"),
+        ({"overdue_days_until_manager": "x"}, "overdue_days_until_manager"),
+        ({"alert_hours_until_manager": "3"}, "alert_hours_until_owner"),
+    ):
+        page = client.post(address, wanted | changed)
+        assert (page.status_code, list(page.context["escalation_form"].errors)) == (422, [field])
+    assert times() == ([10, 2], 2, None, 1, 2)
+
+
+def test_the_policy_in_the_back_office(account, owner):
+    client = sign_in(owner, account)
+    add = reverse("admin:alerts_escalationpolicy_add")
+    assert client.post(add, {"days_before": "5, 50", "overdue_days_until_manager": "9"}).status_code == 302
+    assert times() == ([50, 5], 9, None, None, None)
+    assert client.get(add).status_code == 403
+    change = reverse("admin:alerts_escalationpolicy_change", args=[EscalationPolicy.objects.get().pk])
+    refused = client.post(
+        change, {"days_before": "5", "overdue_days_until_manager": "9", "overdue_days_until_owner": "1"}
+    )
+    assert "Managers hear first: after 9 here, and owners after 1." in refused.content.decode()
+    assert times() == ([50, 5], 9, None, None, None)

@@ -19,7 +19,7 @@ from alerts.querysets import BudgetAlertQuerySet
 from alerts.selectors import GRAVEST_FIRST, open_alerts_of, open_alerts_of_scoped
 from alerts.services.problems import AlreadyAcknowledged, AlreadyResolved
 from alerts.services.reactions import acknowledge_alert, resolve_alert
-from budgets.models import ScopedBudget
+from budgets.models import EventBudget, ScopedBudget
 from budgetsite.accounts.permissions import may
 from budgetsite.pages.access import PageRequest, page, visible
 from budgetsite.pages.keyset import keyset_page
@@ -59,6 +59,7 @@ def alert_list(request: PageRequest) -> HttpResponse:
         "gravest_first": state == "open",
         "only": event or company_budget,
         "may_answer": may(request.role, "alerts.acknowledge"),
+        "rules_url": _rules_url(event) if may(request.role, "alert_rules.view") and company_budget is None else "",
         "tabs": [{"label": label, "url": f"?state={name}{suffix}", "current": name == state} for name, label in STATES],
     }
     return render(request, "alerts/list.html", context)
@@ -141,6 +142,12 @@ def _way_back(request: PageRequest, alert: BudgetAlert) -> str:
     if alert.scoped_budget_id is not None:
         return reverse("budgets:company_budget", args=[alert.scoped_budget_id])
     return reverse("budgets:detail", args=[alert.budget_id])
+
+
+def _rules_url(event: Event | None) -> str:
+    """Return where one sees what raises these alerts: the account's rule, or that of the event's budget."""
+    budget = None if event is None else EventBudget.objects.filter(event=event).first()
+    return reverse("alerts:rules") if budget is None else reverse("alerts:budget_rule", args=[budget.pk])
 
 
 def _named(request: PageRequest, parameter: str, rows: QuerySet[Any]) -> Any:

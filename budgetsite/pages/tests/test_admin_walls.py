@@ -13,7 +13,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from alerts.models import BudgetAlert
+from alerts.models import BudgetAlert, EscalationPolicy
+from alerts.services.escalation_policy import change_escalation_policy
 from budgets.models import (
     ApprovalRule,
     BudgetComment,
@@ -124,6 +125,7 @@ def fill(account: Account, user: User) -> dict[type, Any]:
             BudgetWindow: BudgetWindow.objects.get(budget=company_budget),
             Category: category,
             CheckIn: CheckIn.objects.get(registration=registration),
+            EscalationPolicy: change_escalation_policy(acting_user=user, days_before=[11]),
             Event: event,
             EventBudget: budget,
             EventOption: option,
@@ -202,6 +204,7 @@ def test_every_registered_model_belongs_to_a_tenant_or_is_the_account():
         "BudgetWindow",
         "Category",
         "CheckIn",
+        "EscalationPolicy",
         "Event",
         "EventBudget",
         "EventOption",

@@ -1,5 +1,6 @@
 """Alerts for the staff: what is wrong with a budget, who has seen it, and that it is dealt with."""
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from budgetsite.pages.back_office.model_admin import ReadOnlyAdmin
 from budgetsite.pages.back_office.refusals import sentence
 from budgetsite.pages.back_office.requests import StaffRequest
 from budgetsite.pages.back_office.site import PANEL_ROWS, Panel, PanelRow, panel
+from budgetsite.pages.back_office.steps import StepsMixin
 
 LEVEL_TONES = {"information": "accent", "warning": "warning", "critical": "critical"}
 
@@ -65,7 +67,7 @@ class AlertStateFilter(admin.SimpleListFilter):
 
 
 @admin.register(BudgetAlert)
-class BudgetAlertAdmin(ReadOnlyAdmin):
+class BudgetAlertAdmin(StepsMixin, ReadOnlyAdmin):
     view_action = "alerts.view"
     list_display = ("level_badge", "about", "text", "use", "state", "opened")
     list_display_links = ("text",)
@@ -76,6 +78,7 @@ class BudgetAlertAdmin(ReadOnlyAdmin):
     # As the index alerts_newest has it.
     ordering = ("-created_at", "-id")
     actions = ("acknowledge_rows", "resolve_rows")
+    steps_need = "alerts.acknowledge"
     actions_detail = ("acknowledge", "resolve")
     fields = (
         ("level_badge", "kind", "state"),
@@ -89,24 +92,10 @@ class BudgetAlertAdmin(ReadOnlyAdmin):
     def get_readonly_fields(self, request: StaffRequest, obj: Any = None) -> list[str]:
         return [name for row in self.fields for name in ([row] if isinstance(row, str) else row)]
 
-    def get_actions(self, request: StaffRequest) -> dict[str, Any]:
+    def steps_offered(self, request: StaffRequest, row: BudgetAlert) -> Collection[str]:
         if not self.may(request, "alerts.acknowledge"):
-            return {}
-        return {
-            name: (function, name, description)
-            for function, name, description in self._get_base_actions()
-            if name in self.actions
-        }
-
-    def get_actions_detail(self, request: StaffRequest, object_id: Any) -> list[Any]:
-        alert = self.get_object(request, unquote(str(object_id)))
-        if alert is None or not self.may(request, "alerts.acknowledge"):
-            return []
-        offered = {
-            "alerts_budgetalert_acknowledge": not alert.is_acknowledged,
-            "alerts_budgetalert_resolve": not alert.resolved,
-        }
-        return [found for found in super().get_actions_detail(request, object_id) if offered[found.action_name]]
+            return ()
+        return [name for name, done in (("acknowledge", row.is_acknowledged), ("resolve", row.resolved)) if not done]
 
     # --- Columns ----------------------------------------------------------------------------------------------------
 

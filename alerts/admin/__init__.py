@@ -1,0 +1,6 @@
+"""The staff's admin of alerts."""
+
+from alerts.admin.alert import BudgetAlertAdmin
+from alerts.admin.escalation_policy import EscalationPolicyAdmin
+
+__all__ = ["BudgetAlertAdmin", "EscalationPolicyAdmin"]
