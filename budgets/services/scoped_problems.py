@@ -170,5 +170,6 @@ class FundingDoesNotFit(AmountDoesNotFit):
         self.refusals = list(refusals)
         self.args = (
             f"{format_amount(amount, first.currency, 'en')} {first.currency} can't be promised: "
-            + " ".join(refusal.reason for refusal in refusals),
+            + " ".join(refusal.reason for refusal in refusals)
+            + " Promise less or make room there; an owner or a manager may go beyond it with a reason.",
         )

@@ -114,6 +114,7 @@ def test_what_does_not_fit_may_be_overridden_by_who_may(account, staff, manager,
     assert b'name="override"' in client.post(address("expense_new", budget), typed).content
     without = client.post(address("expense_new", budget), {**typed, "override": "on"})
     assert list(without.context["form"].errors) == ["reason"]
+    assert 'name="reason"' in without.content.decode()
     client.post(address("expense_new", budget), {**typed, "override": "on", "reason": "The boss agreed"})
     assert figures(roses) == ("5000", "0", "-4000")
 

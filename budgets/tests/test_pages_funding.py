@@ -74,6 +74,23 @@ def test_what_does_not_fit_is_named_and_goes_with_a_reason(account, owner, budge
     assert refused.status_code == 409
     assert "“Small” is over by 50.00 CAD already, and 10.00 CAD do not fit." in words(refused)
     assert "Promise more than is available" in words(refused)
+    typed = {
+        "description": "Ice",
+        "target": f"line:{expense.line_item_id}",
+        "amount": "10",
+        "currency": "CAD",
+        "stage": "committed",
+    }
+    entered = page.post(address("expense_new", budget), typed)
+    assert entered.context["form"].errors == {
+        "amount": [
+            "10.00 CAD can't be promised: “Small” is over by 50.00 CAD already, and 10.00 CAD do not fit. "
+            "Promise less or make room there; an owner or a manager may go beyond it with a reason."
+        ]
+    }
+    assert "Promise more than is available" in words(entered)
+    page.post(address("expense_new", budget), typed | {"override": "on", "reason": "The ice melts"})
+    assert EventBudget.objects.get(pk=budget.pk).total_committed_amount == 210
 
 
 def test_a_client_is_told_nothing_of_it(account, budget, pots, manager):

@@ -12,6 +12,7 @@ from budgets.services.problems import (
     UnknownCategory,
     WrongKindOfLine,
 )
+from budgets.services.scoped_problems import FundingDoesNotFit
 from budgetsite.money.amounts import InvalidAmount
 
 FIELDS: dict[type[Exception], str] = {
@@ -35,11 +36,13 @@ FIELDS: dict[type[Exception], str] = {
     problems.RefundExceedsBilled: "amount",
     problems.PaymentExceedsBilled: "amount",
     AmountDoesNotFit: "amount",
+    FundingDoesNotFit: "amount",
 }
 # What a person may confirm beside the refusal, by the field that confirms it.
 CONFIRMED_BY: dict[type[Exception], str] = {
     problems.DuplicateInvoice: "confirm_duplicate",
     AmountDoesNotFit: "override",
+    FundingDoesNotFit: "override",
 }
 REFUSALS = (BudgetProblem, InvalidAmount, ValidationError)
 
