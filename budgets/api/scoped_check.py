@@ -73,6 +73,10 @@ class CheckViewSet(ScopedViewSet):
         responses={200: VerdictAnswer},
     )
     def one(self, request: Request, scoped_budget_id: UUID) -> Response:
+        """A question only: whoever spends after a yes may come too late, unless the amount is reserved.
+
+        A no is a 200 too: `can_proceed` is false, and `refusals` names each budget that stands against it.
+        """
         values = self.read_for(scoped_budget_id, CheckInput)
         verdict = check_constraints(budget_id=scoped_budget_id, now=timezone.now(), **values)
         return Response(verdict_answer(verdict))
@@ -84,7 +88,10 @@ class CheckViewSet(ScopedViewSet):
         responses={200: ScopesVerdictAnswer},
     )
     def scopes(self, request: Request) -> Response:
-        """Every budget in force of each of them, and all that stand above these."""
+        """Every budget in force of each of them, and all that stand above these.
+
+        A no is a 200 too: `can_proceed` is false, and `refusals` names each budget that stands against it.
+        """
         values = self.read(ScopesCheckInput)
         scopes: dict[str, str] = values["scopes"]
         reach = None if self.api_key is None or not self.api_key.budget_ids else self.within_reach()
