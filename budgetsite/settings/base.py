@@ -332,7 +332,17 @@ TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Budgetsite",
-    "DESCRIPTION": "Budgets, alerts and registrations of events.",
+    "DESCRIPTION": """Budgets, alerts and registrations of events.
+
+Send `Authorization: Bearer …` with a person's token (`POST /auth/token`) or a machine's API key (`POST /api-keys`, or
+the page “API keys”). Amounts are texts: `"12.50"`. A POST that carries an `Idempotency-Key` is done once, however often
+it is sent in two days. An error answers `{type, errors: [{code, detail, attr}]}`: `code` is for programs, `detail` for
+people, `attr` names the field.
+
+A machine that spends asks (`POST /budgets/{id}/check-constraints`), holds what it will need (`…/reservations`), and
+settles that with what it cost; or it records what was spent (`…/usage`). 409 with `refusals` says which budget has no
+room.
+""",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PUBLIC": True,
