@@ -8,7 +8,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from alerts.models import EscalationPolicy
-from alerts.services.escalation_policy import change_escalation_policy
+from alerts.services.escalation_policy import DEFAULT_DAYS_BEFORE, change_escalation_policy
 from budgetsite.pages.back_office.model_admin import StaffModelAdmin
 from budgetsite.pages.back_office.requests import StaffRequest
 
@@ -72,6 +72,10 @@ class EscalationPolicyAdmin(StaffModelAdmin):
 
     def has_add_permission(self, request: StaffRequest, obj: Any = None) -> bool:
         return super().has_add_permission(request, obj) and not EscalationPolicy.objects.exists()
+
+    def get_changeform_initial_data(self, request: StaffRequest) -> dict[str, Any]:
+        """What holds so far: whoever saves without looking changes nothing."""
+        return {"days_before": list(DEFAULT_DAYS_BEFORE)}
 
     @display(description="Policy")
     def named(self, policy: EscalationPolicy) -> str:

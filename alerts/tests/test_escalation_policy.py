@@ -125,6 +125,7 @@ def test_the_policy_on_the_rules_page(account, manager):
 def test_the_policy_in_the_back_office(account, owner):
     client = sign_in(owner, account)
     add = reverse("admin:alerts_escalationpolicy_add")
+    assert 'value="30, 14, 7, 1"' in client.get(add).content.decode()
     assert client.post(add, {"days_before": "5, 50", "overdue_days_until_manager": "9"}).status_code == 302
     assert times() == ([50, 5], 9, None, None, None)
     assert client.get(add).status_code == 403
