@@ -90,6 +90,15 @@ def available_to(event_id: UUID, *, now: datetime) -> MoneyLeft:
     return _left(budget, funding_of(budget.funded_by_id, now=now) if budget else None)
 
 
+def money_left(variance: EventVariance, *, now: datetime) -> MoneyLeft:
+    """Return what may still be promised for an event whose report was read. No statement more, three where scoped
+    budgets pay for what waits.
+    """
+    budget = variance.budget
+    asks = budget is not None and budget.funded_by_id is not None and variance.pending_exposure > 0
+    return _left(budget, funding_of(budget.funded_by_id, now=now) if budget and asks else None)
+
+
 def _left(budget: EventBudget | None, funding: Funding | None) -> MoneyLeft:
     if budget is None:
         return MoneyLeft(ZERO)

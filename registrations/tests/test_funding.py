@@ -258,6 +258,8 @@ def test_the_page_of_a_registration_says_who_has_no_room_and_lets_an_owner_go_be
         page = sign_in(owner, account)
         shown = page.get(url).content.decode()
         assert "“Catering” has 15.00 CAD left, and 20.00 CAD do not fit." in shown
+        desk = page.get(reverse("registrations:desk", args=[event.pk])).content.decode()
+        assert "20.00 CAD, of which “Catering” is <strong>short by 5.00</strong>." in " ".join(desk.split())
         assert 'name="override"' in shown
         page.post(decide, {"status": "APPROVED", "next": url})
         page.post(decide, {"status": "APPROVED", "next": url, "override": "on"})

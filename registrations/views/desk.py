@@ -1,5 +1,6 @@
 """The organizer's desk: who asks, what is left, what approving them all would cost; and one registration."""
 
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from budgetsite.pages.keyset import address, keyset_page
 from events.models import Event
 from registrations.forms.registration import AssignSlotForm, DeskFilterForm, OverridingReasonForm, ReasonForm
 from registrations.models import LIVE_STATUSES, CheckIn, RegistrationStatus
-from registrations.selectors.batch_preview import matching_count
+from registrations.selectors.batch_preview import matching_count, money_left
 from registrations.selectors.desk_page import desk_rows
 from registrations.selectors.slots import slots_of
 from registrations.selectors.variance import EventVariance, variance_of
@@ -114,7 +115,15 @@ def registration_page(request: PageRequest, event_id: UUID, registration_id: UUI
 
 def figures(event: Event, variance: EventVariance | None = None) -> dict[str, Any]:
     """What stands above the rows; from counters, however many rows there are."""
-    return {"event": event, "currency": event.currency, "variance": variance or variance_of(event.pk)}
+    variance = variance or variance_of(event.pk)
+    left = money_left(variance, now=timezone.now())
+    return {
+        "event": event,
+        "currency": event.currency,
+        "variance": variance,
+        "left": left,
+        "short_by": max(Decimal(0), variance.pending_exposure - left.amount),
+    }
 
 
 def _with_alternatives(problem: RegistrationProblem) -> str:
