@@ -47,8 +47,11 @@ def signed_usage(value: Decimal, currency: str) -> str:
 
 @register.filter
 def absolute_amount(value: Decimal, currency: str) -> str:
-    """`{{ delta|absolute_amount:currency }}`: without its sign, where the sentence says which way it went."""
-    return amounts.format_amount(abs(value), currency)
+    """`{{ delta|absolute_amount:currency }}`: without its sign, where the sentence says which way it went.
+
+    Of usage that is over by a fraction of a coin, that fraction: nothing is over by 0.00.
+    """
+    return amounts.format_usage_total(abs(value), currency)
 
 
 @register.filter

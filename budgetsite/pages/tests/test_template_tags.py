@@ -50,6 +50,7 @@ def test_a_sum_of_usage_has_whole_coins_unless_it_is_less_than_one() -> None:
     sums = [
         render("{{ value|usage_total:'EUR' }}", value=Decimal(value)) for value in ("56.318215", "-2.5", "0.004", "0")
     ]
+    assert render("{{ value|absolute_amount:'EUR' }}", value=Decimal("-0.000274")) == "0.000274"
     assert sums == ["56.32", "\N{MINUS SIGN}2.50", "0.004", "0.00"]
 
 
