@@ -282,9 +282,10 @@ def _read_kept(text: str) -> dict[str, list[str]]:
         kept = json.loads(text) if text else {}
         actions = [ThresholdAction(action).value for action in kept.get("actions", [])]
         channels = [str(channel) for channel in kept.get("channels", [])]
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         return {"actions": [], "channels": []}
-    return {"actions": actions, "channels": channels}
+    # Nothing else can be stored: JSON spells NUL and halves of characters.
+    return {"actions": actions, "channels": [channel for channel in channels if channel.isprintable()]}
 
 
 def _values(stored: ScopedBudget) -> dict[str, Any]:

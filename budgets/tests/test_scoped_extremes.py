@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 
+from budgets.forms.scoped_budget import PREFIX, thresholds_formset
 from budgets.models import LedgerEntry, Reservation, ScopedBudget
 from budgets.services.ledger_proof import rebuild_totals, verify_ledger
 from budgets.services.window_refresh import refresh_windows
@@ -87,3 +88,21 @@ def test_the_head_of_a_chain_without_usage_is_mended_too(account, owner):
     assert [wrong.subject for wrong in verify_ledger()] == ["scoped budget"]
     assert rebuild_totals().changed == 1
     assert verify_ledger() == []
+
+
+@pytest.mark.parametrize(
+    ("kept", "channels"),
+    [
+        ('{"channels": ["\\u0000", "\\ud800", "mail"]}', ["mail"]),
+        ("[" * 5000, []),
+        ('{"channels": 5, "actions": ["shout"]}', []),
+    ],
+)
+def test_what_a_page_sends_back_in_another_form_than_it_got_is_nothing(kept, channels):
+    row = {"percentage": "80", "action": "notify", "message": "", "kept": kept}
+    data = {f"{PREFIX}-0-{name}": value for name, value in row.items()}
+    formset = thresholds_formset(data={f"{PREFIX}-TOTAL_FORMS": "1", f"{PREFIX}-INITIAL_FORMS": "0", **data})
+    assert formset.is_valid(), formset.errors
+    assert formset.thresholds() == [
+        {"threshold": Decimal(80), "actions": ["notify"], "channels": channels, "message": ""}
+    ]
