@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import environ
 from celery.schedules import crontab
@@ -141,8 +142,8 @@ CELERY_TASK_QUEUES = [Queue("celery"), Queue("outbox"), Queue("webhooks"), Queue
 CELERY_TASK_ROUTES = {
     "budgetsite.outbox.tasks.*": {"queue": "outbox"},
     "budgetsite.webhooks.tasks.*": {"queue": "webhooks"},
-    "budgetsite.notifications.tasks.*": {"queue": "mail"},
     "budgetsite.ably.tasks.*": {"queue": "webhooks"},
+    "budgetsite.notifications.tasks.*": {"queue": "mail"},
 }
 CELERY_BEAT_SCHEDULE = {
     "relay what no commit has started": {
@@ -240,13 +241,13 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout"
 # What everybody has been told goes after so many days.
 OUTBOX_RETENTION_DAYS = env.int("OUTBOX_RETENTION_DAYS", default=30)
 
+# What people were told, in their inbox and by mail, goes after so many days.
+NOTIFICATION_RETENTION_DAYS = env.int("NOTIFICATION_RETENTION_DAYS", default=365)
+
 # With a key, what webhooks tell is published by Ably's REST interface too, on a channel for each account.
 ABLY_KEY = env.str("ABLY_KEY", default="")
 ABLY_URL = env.str("ABLY_URL", default="https://main.realtime.ably.net")
 ABLY_CHANNEL_PREFIX = env.str("ABLY_CHANNEL_PREFIX", default="budgetsite:")
-
-# What people were told, in their inbox and by mail, goes after so many days.
-NOTIFICATION_RETENTION_DAYS = env.int("NOTIFICATION_RETENTION_DAYS", default=365)
 
 # Networks that are not on the public internet and that accounts may have webhooks sent to, without TLS too.
 WEBHOOK_ALLOWED_NETWORKS = env.list("WEBHOOK_ALLOWED_NETWORKS", default=[])
@@ -468,7 +469,7 @@ METRICS_REMEMBERED_SECONDS = env.float("METRICS_REMEMBERED_SECONDS", default=10)
 # An oldest event that waits longer makes /readyz say 503.
 READY_OUTBOX_LAG_SECONDS = env.float("READY_OUTBOX_LAG_SECONDS", default=900)
 
-LOGGING = {
+LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {
