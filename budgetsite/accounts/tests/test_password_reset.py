@@ -15,8 +15,8 @@ from budgetsite.accounts.services import add_member
 from budgetsite.accounts.sign_in import Standing
 from budgetsite.accounts.tasks import mail_password_reset
 from budgetsite.accounts.tokens import issue_refresh_token
-from budgetsite.operations.log_redaction import SecretsHidden, hide_secrets
 from budgetsite.celery import app
+from budgetsite.operations.log_redaction import SecretsHidden, hide_secrets
 from budgetsite.testing.mail import Mailbox, text_of
 from budgetsite.testing.people import PASSWORD, sign_in
 
