@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from budgets.models.projected import ProjectedModel
 from budgets.querysets import ScopedBudgetManager
 from budgetsite.accounts.timezones import validate_timezone
+from budgetsite.money.amounts import MAX_AMOUNT
 from budgetsite.money.model_fields import AmountField, CurrencyField
 from budgetsite.tenancy.history import TenantHistory
 from budgetsite.tenancy.models import TenantForeignKey
@@ -119,7 +120,10 @@ class ScopedBudget(ProjectedModel):
         # As its pages call it.
         verbose_name = "company budget"
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.CheckConstraint(condition=Q(amount__gt=0), name="budgets_scopedbudget_amount_positive"),
+            # Whatever is not below a bound is too large, or not a number.
+            models.CheckConstraint(
+                condition=Q(amount__gt=0, amount__lte=MAX_AMOUNT), name="budgets_scopedbudget_amount_positive"
+            ),
             models.CheckConstraint(
                 condition=Q(end_date__isnull=True) | Q(end_date__gt=F("start_date")),
                 name="budgets_scopedbudget_ends_after_start",
@@ -147,6 +151,7 @@ class ScopedBudget(ProjectedModel):
                 when=pgtrigger.Before,
                 condition=pgtrigger.Q(old__currency__df=pgtrigger.F("new__currency"))
                 | pgtrigger.Q(old__parent__df=pgtrigger.F("new__parent"))
+                | pgtrigger.Q(old__path__df=pgtrigger.F("new__path"))
                 | pgtrigger.Q(old__scope_type__df=pgtrigger.F("new__scope_type"))
                 | pgtrigger.Q(old__scope_id__df=pgtrigger.F("new__scope_id")),
                 func="RAISE EXCEPTION 'a scoped budget keeps its scope, its parent and its currency'"

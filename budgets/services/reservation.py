@@ -147,8 +147,8 @@ def free_expired_of(budget_id: UUID, *, now: datetime) -> None:
 
 
 def expire_reservations(*, now: datetime) -> int:
-    """Free what has expired in the current account, each in a transaction of its own where the caller has none; return
-    how many. Safe to run twice at once.
+    """Free what has expired in the current account, each in a transaction of its own; return how many. Safe to run
+    twice at once, and only outside a transaction: several chains freed in one would be locked in no order.
     """
     due = Reservation.objects.filter(status=ReservationStatus.HELD, expires_at__lte=now).order_by("expires_at", "id")
     # Outside a transaction no row of a tenant shows.

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, connection, transaction
 
 from budgets.models import BudgetWindow, LedgerEntry, Reservation, ScopedBudget
 from budgets.selectors.constraint_check import check_constraints, check_scopes
@@ -259,6 +259,17 @@ def test_place_is_fixed_and_parents_share_the_currency(account, owner):
         update_scoped_budget(budget_id=top.pk, acting_user=owner, scope_id="them")
     with pytest.raises(ValidationError):
         make_scoped_budget(account, owner, end_date=date(2026, 6, 1))
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("amount", "'NaN'"), ("amount", "0"), ("path", "ARRAY[id]"), ("currency", "'EUR'"), ("scope_id", "'them'")],
+)
+def test_sql_by_hand_sets_no_impossible_amount_and_moves_no_budget(account, owner, column, value):
+    budget = make_scoped_budget(account, owner)
+    with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"UPDATE budgets_scopedbudget SET {column} = {value} WHERE id = %s", [budget.pk])
+    assert verify_ledger() == []
 
 
 @pytest.mark.parametrize(("enforce", "recorded"), [(True, 20), (False, 40)])
