@@ -107,6 +107,14 @@ class Progress:
     is_unfinished: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """How many events a worker had in its hands, and how many of them every consumer took."""
+
+    claimed: int
+    relayed: int
+
+
 class _ConsumerFailed(Exception):
     """A consumer raised something: `__cause__`."""
 
@@ -122,15 +130,17 @@ def relay_pending(*, seconds: float) -> Progress:
     until = time.monotonic() + seconds
     relayed = 0
     while True:
-        moved = 0
+        moved = False
         tenants = waiting_tenants()
         # Workers that began together don't follow each other from account to account.
         random.shuffle(tenants)
         for tenant_id in tenants:
-            moved += relay_batch(tenant_id)
+            batch = relay_batch(tenant_id)
+            relayed += batch.relayed
+            moved = moved or batch.claimed > 0
             if time.monotonic() >= until:
-                return Progress(relayed + moved, is_unfinished=True)
-        relayed += moved
+                return Progress(relayed, is_unfinished=True)
+        # A batch that only failed was put off, and there may be others behind it.
         if not moved:
             return Progress(relayed, is_unfinished=False)
 
@@ -142,12 +152,12 @@ def waiting_tenants() -> list[UUID]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def relay_batch(tenant_id: UUID) -> int:
-    """Relay up to `BATCH` events of an account, as the request role under the account's policies; return how many."""
+def relay_batch(tenant_id: UUID) -> Batch:
+    """Relay up to `BATCH` events of an account, as the request role under the account's policies."""
     with tenant_scope(tenant_id), transaction.atomic():
-        events = _claim()
+        claimed = events = _claim()
         if not events:
-            return 0
+            return Batch(0, 0)
         try:
             with transaction.atomic():
                 _hand_out(events)
@@ -155,7 +165,7 @@ def relay_batch(tenant_id: UUID) -> int:
             # Somewhere among them is one that fails: those of other subjects are not to wait for it.
             events = _hand_out_one_by_one(events)
         _mark(events)
-        return len(events)
+        return Batch(claimed=len(claimed), relayed=len(events))
 
 
 def _claim() -> list[OutboxEvent]:
