@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from playwright.sync_api import expect
 
 from budgets.models import BudgetDecision, BudgetLineItem, EventBudget
 from budgets.services.categories import ensure_categories
@@ -164,4 +165,4 @@ def test_a_line_is_edited_by_keyboard_alone(
     page.keyboard.press("Enter")
     page.locator("#budget-summary", has_text="7,595.50").wait_for()
     # Focus is back where it was, so that the next line is one Tab away.
-    page.wait_for_function("document.activeElement.id.startsWith('line-')")
+    expect(page.locator("[id^='line-']:focus")).to_be_visible()

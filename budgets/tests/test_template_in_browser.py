@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from playwright.sync_api import expect
 
 from budgets.models import BudgetTemplate, EventBudget
 from budgets.services.template_use import template_lines
@@ -73,7 +74,7 @@ def test_a_template_is_made_by_keyboard_and_used(open_page: Callable[..., Any], 
     press(page, "Tab")
     assert focused(page) == "Line 2 up"
     press_and_wait(page, "Enter")
-    page.wait_for_function("document.activeElement.value === 'down-0'")
+    expect(page.locator("[value='down-0']")).to_be_focused()
     assert page.locator("#id_lines-0-name").input_value() == "Dinner"
     # Enter in a field saves.
     page.locator("#id_lines-0-value").focus()

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from django.db import connections, transaction
+from playwright.sync_api import expect
 
 from budgetsite.accounts.roles import Role
 from budgetsite.notifications.models import Notification
@@ -65,7 +66,7 @@ def test_a_mail_leads_into_the_inbox_to_ones_choices_and_out(open_page, site, ac
     assert page.locator(".notification--unread").count() == 2
     assert fits(page)
     page.locator(".notification--unread").get_by_role("button", name="Mark as read").first.click()
-    page.wait_for_function("document.querySelectorAll('.notification--unread').length === 1")
+    expect(page.locator(".notification--unread")).to_have_count(1)
     page.get_by_role("button", name="Mark all as read").click()
     page.get_by_text("You have read everything.").wait_for()
 
