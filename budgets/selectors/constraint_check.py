@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from budgets.models import ScopedBudget, ThresholdAction
 from budgets.selectors.scoped_status import Standing, chain_standings
-from budgets.services.constraints import Judgement, judge
+from budgets.services.constraints import Judgement, judge, refusal_by
 from budgets.services.problems import BudgetProblem
 from budgets.services.scoped_problems import Refusal, ScopedBudgetNotFound
 from budgetsite.money.amounts import parse_usage
@@ -129,13 +129,5 @@ def _verdict(chains: Sequence[Standing], estimate: Decimal, currency: str | None
 def _other_currency(judgement: Judgement, spoken: str | None) -> Refusal:
     budget = judgement.budget
     asked = f"an estimate in {spoken} can't be judged there" if spoken else "say in which currency the estimate is"
-    return Refusal(
-        budget_id=budget.id,
-        name=budget.name,
-        scope_type=budget.scope_type,
-        scope_id=budget.scope_id,
-        reason=f"“{budget.name}” is kept in {budget.currency}: {asked}.",
-        action=ThresholdAction.BLOCK_ALL.value,
-        remaining=judgement.before.remaining,
-        currency=budget.currency,
-    )
+    reason = f"“{budget.name}” is kept in {budget.currency}: {asked}."
+    return refusal_by(budget, judgement.before, reason)

@@ -1,5 +1,6 @@
 """Whether money may be spent from a scoped budget: one judgement for checks, reservations and postings."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -46,11 +47,14 @@ def judge(budget: ChainBudget, before: WindowFigures, estimate: Decimal, *, at: 
         reason = _blocked(budget, before, after, actions[0])
     elif budget.enforcement == Enforcement.WARN and not fits:
         caution = f"“{budget.name}” would be over by {_money(-after.remaining, budget)}."
-    refusal = _refusal(budget, before, reason, actions) if reason else None
+    refusal = refusal_by(budget, before, reason, actions) if reason else None
     return Judgement(budget=budget, before=before, figures=after, actions=actions, refusal=refusal, caution=caution)
 
 
-def _refusal(budget: ChainBudget, before: WindowFigures, reason: str, actions: tuple[ThresholdAction, ...]) -> Refusal:
+def refusal_by(
+    budget: ChainBudget, before: WindowFigures, reason: str, actions: Sequence[ThresholdAction] = ()
+) -> Refusal:
+    """Return a budget's refusal; without thresholds that were reached it is one of everything."""
     return Refusal(
         budget_id=budget.id,
         name=budget.name,

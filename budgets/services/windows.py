@@ -128,13 +128,9 @@ def zone_of(calendar: HasCalendar) -> ZoneInfo:
     return ZoneInfo(calendar.timezone)
 
 
+@lru_cache(maxsize=4096)
 def first_moment(day: date, timezone: str) -> datetime:
     """Return the moment (UTC) at which a day begins; where a change of clocks skips its midnight, right after that."""
-    return _first_moment(day, timezone)
-
-
-@lru_cache(maxsize=4096)
-def _first_moment(day: date, timezone: str) -> datetime:
     return datetime.combine(day, time(), ZoneInfo(timezone)).astimezone(UTC)
 
 
@@ -143,8 +139,8 @@ def _window(calendar: HasCalendar, number: int) -> Window:
         first_day, day_after = _boundary(calendar, number), _boundary(calendar, number + 1)
         return Window(
             number=number,
-            start=_first_moment(first_day, calendar.timezone),
-            end=_first_moment(day_after, calendar.timezone),
+            start=first_moment(first_day, calendar.timezone),
+            end=first_moment(day_after, calendar.timezone),
             first_day=first_day,
             day_after=day_after,
         )
