@@ -6,10 +6,11 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.db.models.lookups import Exact
 
 from alerts.querysets import AlertRuleManager, BudgetAlertManager
 from budgets.models import BudgetLineItem, EventBudget, ScopedBudget
-from budgetsite.money.model_fields import PercentageField, UsageTotalField
+from budgetsite.money.model_fields import AmountField, PercentageField, UsageTotalField
 from budgetsite.tenancy.history import TenantHistory
 from budgetsite.tenancy.models import TenantForeignKey, TenantModel
 from events.models import Event
@@ -22,6 +23,8 @@ class AlertType(models.TextChoices):
     VARIANCE_HIGH = "variance_high", "Far above the plan"
     LINE_ITEM_OVERRUN = "line_item_overrun", "Line overspent"
     FORECAST_OVERRUN = "forecast_overrun", "Heading over budget"
+    PAYMENT_DUE = "payment_due", "Payment due soon"
+    PAYMENT_OVERDUE = "payment_overdue", "Payment overdue"
 
 
 class AlertLevel(models.TextChoices):
@@ -33,6 +36,32 @@ class AlertLevel(models.TextChoices):
     def rank(self) -> int:
         """0 for information, rising with the urgency."""
         return list(AlertLevel).index(self)
+
+
+class Basis(models.TextChoices):
+    """What is compared with a threshold."""
+
+    ACTUAL = "actual", "Spent"
+    COMMITTED_AND_ACTUAL = "committed_and_actual", "Spent or promised"
+    FORECAST = "forecast", "Forecast"
+
+
+class Measure(models.TextChoices):
+    PERCENTAGE = "percentage", "Percent of the budget"
+    AMOUNT = "amount", "Amount"
+
+
+class Audience(models.TextChoices):
+    """Who can be told of an alert."""
+
+    ORGANIZER = "organizer", "Who runs the event"
+    MANAGER = "manager", "Managers"
+    OWNER = "owner", "Owners"
+    STAFF = "staff", "Staff"
+
+
+def _is_json(column: str, kind: str) -> Exact:
+    return Exact(models.Func(F(column), function="jsonb_typeof", output_field=models.TextField()), kind)
 
 
 class AlertRule(TenantModel):
@@ -54,6 +83,17 @@ class AlertRule(TenantModel):
     high_variance_percentage = PercentageField(
         help_text="How far spending may go above the plan, in percent of it, before it is far above."
     )
+    basis = models.CharField(
+        max_length=30,
+        choices=[choice for choice in Basis.choices if choice[0] != Basis.FORECAST],
+        default=Basis.COMMITTED_AND_ACTUAL,
+        help_text="What the warning and the milestones look at.",
+    )
+    # [{measure, at, basis, level, currency}]: `at` is a decimal as text, `currency` null for a percentage. Written and
+    # read by `alerts.services.own_thresholds` alone.
+    thresholds = models.JSONField(default=list, blank=True, help_text="Further thresholds, each with a level.")
+    # {level: [who]}; a level that is left out is told as everywhere.
+    audience = models.JSONField(default=dict, blank=True, help_text="Who is told, by the level of the alert.")
 
     objects: ClassVar[AlertRuleManager] = AlertRuleManager()
     history = TenantHistory()
@@ -70,6 +110,14 @@ class AlertRule(TenantModel):
             models.CheckConstraint(
                 condition=Q(warning_threshold__gt=0, high_variance_percentage__gt=0),
                 name="alerts_alertrule_percentages_positive",
+            ),
+            models.CheckConstraint(
+                condition=Q(_is_json("thresholds", "array")) & Q(_is_json("audience", "object")),
+                name="alerts_alertrule_json_shapes",
+            ),
+            models.CheckConstraint(
+                condition=Q(basis__in=[Basis.ACTUAL, Basis.COMMITTED_AND_ACTUAL]),
+                name="alerts_alertrule_basis_known",
             ),
         ]
 
@@ -153,6 +201,8 @@ class BudgetAlert(TenantModel):
     # The percentage that was reached or passed: of use; of variance for variance_high, of what the window is foreseen
     # to come to for forecast_overrun.
     threshold = PercentageField()
+    # Where the step is an amount: it, in the budget's currency; `threshold` is then its share of the budget.
+    threshold_amount = AmountField(null=True)
     # The budget's, or for a line's alert the line's.
     utilization = PercentageField()
     # With six decimals, as usage has them. For forecast_overrun what is foreseen.
