@@ -11,18 +11,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from alerts.filters import AlertRuleFilter
-from alerts.models import AlertRule, AlertType
+from alerts.models import AlertLevel, AlertRule, AlertType, Audience, Basis, Measure
 from alerts.services.problems import RuleExists
 from alerts.services.replay import Replay
+from alerts.services.rule_checks import LARGEST_PERCENTAGE, LARGEST_WARNING, MOST_THRESHOLDS
 from alerts.services.rules import (
-    LARGEST_PERCENTAGE,
-    LARGEST_WARNING,
-    MOST_THRESHOLDS,
     RulePreview,
     create_alert_rule,
     delete_alert_rule,
     preview_alert_rule,
     update_alert_rule,
+    values_of,
 )
 from budgets.models import EventBudget
 from budgetsite.api.errors import conflict, translate_problems
@@ -39,6 +38,46 @@ def _percentage(*, largest: Decimal = LARGEST_PERCENTAGE, **kwargs: Any) -> seri
     )
 
 
+def _who(**kwargs: Any) -> serializers.ListField:
+    return serializers.ListField(child=serializers.ChoiceField(choices=Audience.choices), **kwargs)
+
+
+class OwnThresholdRequest(serializers.Serializer):
+    """A threshold beside the milestones."""
+
+    measure = serializers.ChoiceField(choices=Measure.choices)
+    at = serializers.DecimalField(
+        max_digits=15,
+        decimal_places=3,
+        help_text="A percentage of the budget, above 0 and up to 1000, or an amount above 0. Reaching it is enough.",
+    )
+    basis = serializers.ChoiceField(
+        choices=Basis.choices,
+        required=False,
+        help_text="What is compared with it; committed_and_actual unless it says otherwise. The forecast is made anew "
+        "some moments after each change.",
+    )
+    level = serializers.ChoiceField(
+        choices=AlertLevel.choices, required=False, help_text="Warning unless it says otherwise."
+    )
+    currency = serializers.CharField(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        max_length=3,
+        help_text="Of an amount; the threshold holds for budgets in it alone. Left out in a budget's rule it is the "
+        "budget's.",
+    )
+
+
+class AudienceRequest(serializers.Serializer):
+    """A level that is left out stays as it is."""
+
+    information = _who(required=False)
+    warning = _who(required=False)
+    critical = _who(required=False, help_text="At least one.")
+
+
 class RuleRequest(serializers.Serializer):
     """What is left out stays as it is; in a new rule it is what holds so far."""
 
@@ -49,6 +88,32 @@ class RuleRequest(serializers.Serializer):
     warning_threshold = _percentage(largest=LARGEST_WARNING, required=False)
     exceeded_thresholds = serializers.ListField(child=_percentage(), required=False, max_length=MOST_THRESHOLDS)
     high_variance_percentage = _percentage(required=False)
+    basis = serializers.ChoiceField(
+        choices=[choice for choice in Basis.choices if choice[0] != Basis.FORECAST],
+        required=False,
+        help_text="What warning_threshold and exceeded_thresholds look at.",
+    )
+    thresholds = serializers.ListField(
+        child=OwnThresholdRequest(),
+        required=False,
+        max_length=MOST_THRESHOLDS,
+        help_text="Further thresholds. They open threshold_exceeded, those on the forecast forecast_overrun.",
+    )
+    audience = AudienceRequest(required=False, help_text="Who is told, by the level of the alert.")
+
+
+class OwnThresholdAnswer(serializers.Serializer):
+    measure = serializers.ChoiceField(choices=Measure.choices)
+    at = serializers.CharField(help_text="A percentage, or an amount in the currency's decimals.")
+    basis = serializers.ChoiceField(choices=Basis.choices)
+    level = serializers.ChoiceField(choices=AlertLevel.choices)
+    currency = serializers.CharField(allow_null=True)
+
+
+class AudienceAnswer(serializers.Serializer):
+    information = _who()
+    warning = _who()
+    critical = _who()
 
 
 class AlertRuleAnswer(serializers.Serializer):
@@ -58,6 +123,9 @@ class AlertRuleAnswer(serializers.Serializer):
     warning_threshold = PercentageField()
     exceeded_thresholds = serializers.ListField(child=PercentageField())
     high_variance_percentage = PercentageField()
+    basis = serializers.ChoiceField(choices=[choice for choice in Basis.choices if choice[0] != Basis.FORECAST])
+    thresholds = OwnThresholdAnswer(many=True)
+    audience = AudienceAnswer()
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
 
@@ -84,9 +152,12 @@ class RulePreviewAnswer(ReplayAnswer):
 class AlertRuleViewSet(ContractViewSet):
     """What raises an alert: the account's own rule, and those that replace it for a budget.
 
-    An account that has changed nothing has none: then the warning is at 80 %, milestones are at 50, 75 and 90 %, and
-    spending is far above the plan beyond 20 %. Scoped budgets have thresholds of their own: of the account's rule they
-    heed which kinds are switched on.
+    An account that has changed nothing has none: then the warning is at 80 %, milestones are at 50, 75 and 90 % of what
+    is spent and promised, and spending is far above the plan beyond 20 %. `thresholds` adds others, by percentage or
+    amount, on what is spent, spent and promised, or foreseen, each with its level. Of several that are reached one
+    alert tells: at the highest one, as grave as the gravest. `audience` says who is told of which level: who runs the
+    event, managers, owners, staff. Scoped budgets have thresholds of their own: of the account's rule they heed which
+    kinds are switched on.
     """
 
     model = AlertRule
@@ -138,7 +209,7 @@ class AlertRuleViewSet(ContractViewSet):
         """
         asked = self.read(RuleRequest, may_be_empty=True)
         budget = self._budget(asked.pop("budget_id", None))
-        preview = preview_alert_rule(budget_id=None if budget is None else budget.pk, now=timezone.now(), **asked)
+        preview = preview_alert_rule(budget=budget, now=timezone.now(), **asked)
         return Response(_preview_answer(preview))
 
     @extend_schema(
@@ -171,7 +242,16 @@ class AlertRuleViewSet(ContractViewSet):
 
 
 def _rule_answer(rule: AlertRule) -> dict[str, Any]:
-    return AlertRuleAnswer(rule).data
+    values = values_of(rule).as_fields()
+    return AlertRuleAnswer(
+        {
+            "id": rule.pk,
+            "budget_id": rule.budget_id,
+            **values,
+            "created_at": rule.created_at,
+            "updated_at": rule.updated_at,
+        }
+    ).data
 
 
 def _replay_answer(replay: Replay) -> dict[str, Any]:

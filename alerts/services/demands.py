@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from alerts.models import AlertLevel, AlertType
+from alerts.models import AlertLevel, AlertType, Basis
 from alerts.services.rule_values import RuleValues
+from alerts.services.steps import HUNDRED, ZERO, Step, amount_on, highest, milestones, share_on, short
 from budgets.models import LineKind
 from budgets.services.figures import BudgetFigures, LineFigures
 from budgetsite.money import ratios
 from budgetsite.money.amounts import format_amount
 
-ZERO = Decimal(0)
-HUNDRED = Decimal("100.00")
 # Alerts are stored as they are written, and the site speaks English.
 _LOCALE = "en"
 
@@ -25,8 +24,9 @@ Key = tuple[str, UUID | None]
 class Demand:
     """An alert that should be open, as it should read.
 
-    `threshold` is the step that was reached. `overrun` is in the budget's currency, 0 for the alerts about use; where
-    it is foreseen, more of it is no news by itself.
+    `threshold` is the step that was reached, in percent; where an amount was set, `threshold_amount`, it is the share
+    of the budget that this is. `overrun` is in the budget's currency, 0 for the alerts about use; where it is foreseen,
+    more of it is no news by itself.
     """
 
     alert_type: AlertType
@@ -36,6 +36,7 @@ class Demand:
     utilization: Decimal
     overrun: Decimal
     message: str
+    threshold_amount: Decimal | None = None
 
     @property
     def key(self) -> Key:
@@ -45,11 +46,19 @@ class Demand:
     def tells_of_spending(self) -> bool:
         return self.alert_type != AlertType.FORECAST_OVERRUN
 
+    def is_a_step_above(self, other: "Demand") -> bool:
+        """Whether it is about a higher threshold. An amount stays the same step when a changed plan moves its share."""
+        if self.threshold_amount is not None and other.threshold_amount is not None:
+            return self.threshold_amount > other.threshold_amount
+        return self.threshold > other.threshold
+
 
 def demanded_alerts(budget: BudgetFigures, lines: Sequence[LineFigures], rule: RuleValues) -> dict[Key, Demand]:
     """Return the alerts that the figures demand.
 
-    Thresholds of use (committed and actual) are inclusive: 80.00 % is a warning at 80. Overspend is strict: 100 % is
+    Thresholds of use are inclusive: 80.00 % is a warning at 80. What counts as use the rule's basis says, committed and
+    actual unless it was changed; its own thresholds say it one by one, and those on the forecast are left to whoever
+    makes one (`alerts.services.steps.steps_of_forecast`). Overspend is strict: 100 % is
     not over budget, and 20 % above the plan is not yet far above it at 20. A line that nothing is planned for is one
     to know about as soon as something is promised on it. Where nothing is budgeted there is no
     percentage of the plan: over_budget and line_item_overrun say all there is to say.
@@ -61,27 +70,13 @@ def demanded_alerts(budget: BudgetFigures, lines: Sequence[LineFigures], rule: R
 def _of_budget(budget: BudgetFigures, rule: RuleValues) -> Iterator[Demand]:
     used = budget.utilization_percentage
     overrun = ratios.overrun(budget.budgeted, budget.actual)
-    if used >= rule.warning_threshold:
-        yield Demand(
-            alert_type=AlertType.THRESHOLD_WARNING,
-            line_item_id=None,
-            level=AlertLevel.WARNING,
-            threshold=rule.warning_threshold,
-            utilization=used,
-            overrun=ZERO,
-            message=_use(budget, "Nearly used up (warning at {mark}%)", rule.warning_threshold),
-        )
-    reached = [threshold for threshold in rule.exceeded_thresholds if used >= threshold]
-    if reached:
-        yield Demand(
-            alert_type=AlertType.THRESHOLD_EXCEEDED,
-            line_item_id=None,
-            level=_level_of_threshold(max(reached), rule),
-            threshold=max(reached),
-            utilization=used,
-            overrun=ZERO,
-            message=_use(budget, "The {mark}% milestone is reached", max(reached)),
-        )
+    if share_on(rule.basis, budget) >= rule.warning_threshold:
+        warning = Step(rule.warning_threshold, AlertLevel.WARNING, rule.basis, amount_on(rule.basis, budget))
+        yield _of_use(AlertType.THRESHOLD_WARNING, "Nearly used up (warning at {mark})", warning, budget)
+    reached = highest(milestones(budget, rule))
+    if reached is not None:
+        news = "The {mark} milestone is reached" if reached.amount is None else "The {mark} mark is reached"
+        yield _of_use(AlertType.THRESHOLD_EXCEEDED, news, reached, budget)
     if overrun:
         yield Demand(
             alert_type=AlertType.OVER_BUDGET,
@@ -102,7 +97,7 @@ def _of_budget(budget: BudgetFigures, rule: RuleValues) -> Iterator[Demand]:
             threshold=limit,
             utilization=used,
             overrun=overrun,
-            message=f"Spending is {excess}% above the plan (the limit is {_short(limit)}%): {_spent(budget)}",
+            message=f"Spending is {excess}% above the plan (the limit is {short(limit)}%): {_spent(budget)}",
         )
 
 
@@ -136,33 +131,46 @@ def _of_line(line: LineFigures, currency: str, rule: RuleValues) -> Demand | Non
     )
 
 
-def _level_of_threshold(threshold: Decimal, rule: RuleValues) -> AlertLevel:
-    """A milestone below the warning is for information; one at 100 % or more is critical."""
-    if threshold >= HUNDRED:
-        return AlertLevel.CRITICAL
-    return AlertLevel.WARNING if threshold >= rule.warning_threshold else AlertLevel.INFORMATION
-
-
 def _excess(budgeted: Decimal, actual: Decimal) -> Decimal | None:
     """Return by how many percent of the plan spending is above it (negative below), None without a plan."""
     variance = ratios.variance_percentage(budgeted, actual)
     return None if variance is None else -variance
 
 
-def _use(budget: BudgetFigures, news: str, threshold: Decimal) -> str:
-    """Word a step of use by the state of the budget; `news` (with `{mark}`) holds while something is left of it."""
-    used = budget.committed + budget.actual
-    share, mark, currency = budget.utilization_percentage, _short(threshold), budget.currency
+def _of_use(alert_type: AlertType, news: str, step: Step, budget: BudgetFigures) -> Demand:
+    return Demand(
+        alert_type=alert_type,
+        line_item_id=None,
+        level=step.level,
+        threshold=step.threshold,
+        utilization=budget.utilization_percentage,
+        overrun=ZERO,
+        message=_use(budget, news.format(mark=step.mark(budget.currency)), step),
+        threshold_amount=step.amount,
+    )
+
+
+def _use(budget: BudgetFigures, news: str, step: Step) -> str:
+    """Word a step of use by the state of the budget; `news` holds while something is left of it."""
+    mark, currency = step.mark(budget.currency), budget.currency
     if not budget.budgeted:
-        return f"{_amount(used, budget)} {currency} spent or promised, nothing budgeted."
-    if budget.available > 0:
+        told = f"{_amount(budget.committed + budget.actual, budget)} {currency} spent or promised, nothing budgeted."
+        return told if step.amount is None else f"{news}: {told}"
+    counted = "spent" if step.basis == Basis.ACTUAL else "spent or promised"
+    share = ratios.utilization_percentage(budget.budgeted, ZERO, step.reached)
+    more = f"{_amount(-budget.available, budget)} {currency} more than there is" if budget.available else "nothing left"
+    if step.reached < budget.budgeted:
+        promised = ""
+        if step.basis == Basis.ACTUAL and budget.committed:
+            promised = f", {_amount(budget.committed, budget)} more promised"
+        rest = f"{_amount(budget.available, budget)} left" if budget.available > 0 else more
         return (
-            f"{news.format(mark=mark)}: {_amount(used, budget)} of {_amount(budget.budgeted, budget)} {currency} "
-            f"spent or promised ({share}%), {_amount(budget.available, budget)} left."
+            f"{news}: {_amount(step.reached, budget)} of {_amount(budget.budgeted, budget)} {currency} {counted} "
+            f"({share}%){promised}, {rest}."
         )
-    place = "past" if share > threshold else "at"
-    rest = f"{_amount(-budget.available, budget)} {currency} more than there is" if budget.available else "nothing left"
-    return f"{share}% of the budget is used, {place} the {mark}% mark: {rest}."
+    is_past = share > step.threshold if step.amount is None else step.reached > step.amount
+    place, verb = "past" if is_past else "at", "spent" if step.basis == Basis.ACTUAL else "used"
+    return f"{share}% of the budget is {verb}, {place} the {mark} mark: {more}."
 
 
 def _spent(budget: BudgetFigures) -> str:
@@ -174,8 +182,3 @@ def _spent(budget: BudgetFigures) -> str:
 
 def _amount(amount: Decimal, budget: BudgetFigures) -> str:
     return format_amount(amount, budget.currency, _LOCALE)
-
-
-def _short(percentage: Decimal) -> str:
-    """Write 80.00 as 80 and 82.50 as 82.5."""
-    return format(percentage, "f").rstrip("0").rstrip(".") if "." in str(percentage) else str(percentage)

@@ -31,7 +31,8 @@ _READ = f"""
     )
     SELECT
         (SELECT jsonb_agg(to_jsonb(r)) FROM (
-            SELECT r.budget_id, r.alert_types, r.warning_threshold, r.exceeded_thresholds, r.high_variance_percentage
+            SELECT r.budget_id, r.alert_types, r.warning_threshold, r.exceeded_thresholds, r.high_variance_percentage,
+                   r.basis, r.thresholds, r.audience
             FROM alerts_alertrule r
             WHERE r.tenant_id = %(tenant)s AND r.deleted_at IS NULL
                 AND (r.budget_id IS NULL OR r.budget_id = %(budget)s)) r),

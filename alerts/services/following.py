@@ -23,7 +23,7 @@ from budgetsite.tenancy.scope import current_scope, require_tenant_id
 # What `held_alert` reads, of `alerts_budgetalert a`.
 HELD_COLUMNS = (
     "a.id, a.scoped_budget_id, a.window_start, a.window_end, a.line_item_id, a.alert_type, a.level, a.threshold, "
-    "a.utilization, a.overrun_amount, a.message, a.is_acknowledged, a.resolved"
+    "a.threshold_amount, a.utilization, a.overrun_amount, a.message, a.is_acknowledged, a.resolved"
 )
 
 # What an event tells of the alert `a`, which is its subject.
@@ -41,6 +41,7 @@ _WRITE = f"""
         UPDATE alerts_budgetalert a SET
             level = c.level,
             threshold = c.threshold,
+            threshold_amount = c.threshold_amount,
             utilization = c.utilization,
             overrun_amount = c.overrun,
             message = c.message,
@@ -52,19 +53,21 @@ _WRITE = f"""
             resolved = a.resolved OR NOT c.holds,
             resolved_at = CASE WHEN c.holds THEN a.resolved_at ELSE coalesce(a.resolved_at, statement_timestamp()) END,
             state_holds = c.holds
-        FROM jsonb_to_recordset(%(changed)s::jsonb) AS c(id uuid, level text, threshold numeric, utilization numeric,
-            overrun numeric, message text, raised boolean, asks_again boolean, holds boolean)
+        FROM jsonb_to_recordset(%(changed)s::jsonb) AS c(id uuid, level text, threshold numeric,
+            threshold_amount numeric, utilization numeric, overrun numeric, message text, raised boolean,
+            asks_again boolean, holds boolean)
         WHERE a.tenant_id = %(tenant)s AND a.id = c.id
         RETURNING {", ".join(f"a.{column}" for column in _EVENT_COLUMNS.split(", "))}
     ), opened AS (
         INSERT INTO alerts_budgetalert (tenant_id, budget_id, scoped_budget_id, window_start, window_end, id,
-            line_item_id, alert_type, level, threshold, utilization, overrun_amount, message, times_raised,
-            is_acknowledged, acknowledged_comment, resolved, resolved_comment, state_holds)
+            line_item_id, alert_type, level, threshold, threshold_amount, utilization, overrun_amount, message,
+            times_raised, is_acknowledged, acknowledged_comment, resolved, resolved_comment, state_holds)
         SELECT %(tenant)s, o.budget_id, o.scoped_budget_id, o.window_start, o.window_end, o.id, o.line_item_id,
-            o.alert_type, o.level, o.threshold, o.utilization, o.overrun, o.message, 0, false, '', false, '', true
+            o.alert_type, o.level, o.threshold, o.threshold_amount, o.utilization, o.overrun, o.message, 0, false, '',
+            false, '', true
         FROM jsonb_to_recordset(%(opened)s::jsonb) AS o(id uuid, budget_id uuid, scoped_budget_id uuid,
             window_start timestamptz, window_end timestamptz, line_item_id uuid, alert_type text, level text,
-            threshold numeric, utilization numeric, overrun numeric, message text)
+            threshold numeric, threshold_amount numeric, utilization numeric, overrun numeric, message text)
         WHERE (SELECT count(*) FROM changed) >= 0
         ON CONFLICT DO NOTHING
         RETURNING {_EVENT_COLUMNS}
@@ -113,7 +116,7 @@ class Held:
 
     def is_below(self, demand: Demand) -> bool:
         """Whether `demand` is a higher step: a threshold or level that whoever acknowledged this had not seen."""
-        return demand.threshold > self.demand.threshold or demand.level.rank > self.demand.level.rank
+        return demand.is_a_step_above(self.demand) or demand.level.rank > self.demand.level.rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +238,7 @@ def held_alert(row: Mapping[str, Any]) -> Held:
             utilization=row["utilization"],
             overrun=row["overrun_amount"],
             message=row["message"],
+            threshold_amount=row["threshold_amount"],
         ),
         is_acknowledged=row["is_acknowledged"],
         resolved=row["resolved"],
@@ -281,6 +285,7 @@ def _as_json(demand: Demand) -> dict[str, Any]:
         "line_item_id": str(demand.line_item_id) if demand.line_item_id else None,
         "level": str(demand.level),
         "threshold": str(demand.threshold),
+        "threshold_amount": None if demand.threshold_amount is None else str(demand.threshold_amount),
         "utilization": str(demand.utilization),
         "overrun": str(demand.overrun),
         "message": demand.message,

@@ -90,6 +90,7 @@ def test_an_alert_answers_all_fields_of_the_contract(client, alert, budget):
         "alert_type": "over_budget",
         "level": "critical",
         "threshold": "100.00",
+        "threshold_amount": None,
         "utilization": "120.00",
         "overrun_amount": "2000.00",
         "currency": "CAD",
@@ -292,6 +293,8 @@ def test_an_accounts_rule_is_made_changed_and_deleted(managers_client):
         "variance_high",
         "line_item_overrun",
         "forecast_overrun",
+        "payment_due",
+        "payment_overdue",
     ]
     path = f"{RULES}/{made['id']}"
     changed = patch(managers_client, path, {"exceeded_thresholds": ["95.5", "10"], "budget_id": None})

@@ -40,8 +40,8 @@ def budget(account, owner):
     return budget
 
 
-def tried(budget_id=None, **fields):
-    return preview_alert_rule(budget_id=budget_id, now=timezone.now(), **fields)
+def tried(budget=None, **fields):
+    return preview_alert_rule(budget=budget, now=timezone.now(), **fields)
 
 
 def told():
@@ -85,9 +85,9 @@ def test_one_budget_by_its_own_rule_and_only_what_moved_in_the_year(account, own
     other = make_budget(account, owner, total="100")
     spend(other, 150)
     create_alert_rule(budget=other, acting_user=owner, alert_types=["over_budget"])
-    preview = tried(other.pk)
+    preview = tried(other)
     assert (preview.present.by_type, preview.present.budgets) == ({"over_budget": 1}, 1)
-    later = preview_alert_rule(budget_id=None, now=timezone.now() + timedelta(days=366))
+    later = preview_alert_rule(budget=None, now=timezone.now() + timedelta(days=366))
     assert (later.proposed.budgets, later.proposed.fired) == (0, 0)
     with django_assert_num_queries(1):
         replay.replay_rules([DEFAULT_RULE] * 2, budget_id=None, now=timezone.now())

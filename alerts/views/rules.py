@@ -45,7 +45,7 @@ def alert_rules(request: PageRequest, budget_id: UUID | None = None) -> HttpResp
     if form.is_bound and form.is_valid():
         try:
             if wanted == "preview":
-                preview = preview_alert_rule(budget_id=budget_id, now=timezone.now(), **form.cleaned_data)
+                preview = preview_alert_rule(budget=budget, now=timezone.now(), **form.cleaned_data)
             else:
                 demand(request.role, "alert_rules.change")
                 set_alert_rule(budget=budget, acting_user=request.user, **form.cleaned_data)
