@@ -8,6 +8,7 @@ class AlertsConfig(AppConfig):
         from alerts import receivers, tasks  # noqa: F401  (connects the signals, and registers what they start)
         from alerts.personal_data import register
         from alerts.selectors import alerts_open
+        from alerts.services import outlook_news
         from alerts.services.mail_answer import acknowledgement_path
         from alerts.services.routing.receiving import receive
         from budgetsite.notifications.actions import MailAction, register_mail_action
@@ -17,5 +18,6 @@ class AlertsConfig(AppConfig):
         register()
         register_mail_action("alert", MailAction("Acknowledge it", acknowledgement_path))
         register_consumer(Consumer("notifications", receive))
+        register_consumer(Consumer("outlook of budgets", outlook_news.receive))
 
         register_counter("alerts_open", alerts_open)

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from alerts.services.evaluation import reevaluate_budget
 from alerts.services.evaluation_request import has_begun
+from alerts.services.outlook import follow_all_event_budgets, follow_event_budgets
 from alerts.services.routing.alert_escalation import escalate_alerts
 from alerts.services.routing.payment_reminders import remind_of_payments
 from alerts.services.scoped_evaluation import follow_all_scoped_budgets, follow_scoped_budgets
@@ -47,7 +48,7 @@ def reevaluate_account_soon(*, after: UUID | None = None) -> None:
 @shared_task(typing=False)
 def reevaluate_account(after: str | None = None) -> int:
     """Evaluate the tenant's open budgets anew, a batch in each transaction, by id; return how many this batch had. The
-    scoped ones follow the last.
+    scoped ones follow the last, and what is ahead of all of them.
 
     Queued when the account's rule has changed. Budgets that have a rule of their own come out as they were.
     """
@@ -60,7 +61,7 @@ def reevaluate_account(after: str | None = None) -> int:
     if len(batch) == BATCH_SIZE:
         reevaluate_account_soon(after=batch[-1])
     else:
-        _follow_scoped_budgets_soon()
+        _follow_soon()
     return len(batch)
 
 
@@ -85,6 +86,28 @@ def follow_scoped_budgets_of_account() -> None:
     followed = follow_all_scoped_budgets(now=timezone.now())
     if followed.alerts:
         logger.info("account %s: %d alert(s) of scoped budgets written", require_tenant_id(), followed.alerts)
+
+
+@shared_task(base=SteppedTask)
+def evaluate_outlook_of_budgets(budget_ids: Sequence[str]) -> None:
+    """Evaluate what is ahead of budgets of events after a change. Asked for by `alerts.services.outlook_news`."""
+    wanted = [UUID(budget_id) for budget_id in budget_ids]
+    has_begun(wanted)
+    follow_event_budgets(wanted, now=timezone.now())
+
+
+@shared_task
+def follow_event_budgets_everywhere() -> None:
+    """Bring the alerts about what is ahead of events' budgets in line: days pass by themselves. Safe to run twice."""
+    for account in all_accounts():
+        follow_event_budgets_of_account.apply_async(kwargs={"tenant_id": str(account.pk)})
+
+
+@shared_task(base=SteppedTask)
+def follow_event_budgets_of_account() -> None:
+    followed = follow_all_event_budgets(now=timezone.now())
+    if followed.alerts:
+        logger.info("account %s: %d alert(s) of payments and forecasts written", require_tenant_id(), followed.alerts)
 
 
 @shared_task
@@ -115,6 +138,11 @@ def escalate_alerts_of_account() -> None:
         logger.info("account %s: %d person(s) told of alerts that wait", require_tenant_id(), told)
 
 
-def _follow_scoped_budgets_soon() -> None:
+def _follow_soon() -> None:
     kwargs = {"tenant_id": str(require_tenant_id())}
-    transaction.on_commit(lambda: follow_scoped_budgets_of_account.apply_async(kwargs=kwargs) and None, robust=True)
+
+    def queue() -> None:
+        follow_scoped_budgets_of_account.apply_async(kwargs=kwargs)
+        follow_event_budgets_of_account.apply_async(kwargs=kwargs)
+
+    transaction.on_commit(queue, robust=True)

@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from alerts.models import EscalationPolicy
+from alerts.services.outlook_news import evaluate_account_after_commit
 from budgetsite.accounts.models import Account, User
 from budgetsite.tenancy.scope import require_tenant_id
 
@@ -46,6 +47,8 @@ def change_escalation_policy(*, acting_user: User, **fields: Any) -> EscalationP
     for name, value in _checked(fields, policy).items():
         setattr(policy, name, value)
     policy.save()
+    if "days_before" in fields or "overdue_days_until_owner" in fields:
+        evaluate_account_after_commit()
     stored: EscalationPolicy = EscalationPolicy.objects.get(pk=policy.pk)
     return stored
 

@@ -12,11 +12,14 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from alerts.services.demands import demanded_alerts
+from alerts.services.evaluators import BY_FIGURES
 from alerts.services.following import HELD_COLUMNS, Comparison, Held, Subject, follow, held_alert, json_rows
 from alerts.services.rule_values import DEFAULT_RULE, RuleValues
 from budgets.models import LOCKED_STATUSES
 from budgets.services.figures import BUDGET_COLUMNS, LINE_IN_FORCE, BudgetFigures, LineFigures
 from budgetsite.tenancy.scope import require_tenant_id
+
+_TYPES = [str(kind) for kind in BY_FIGURES]
 
 # Rules, alerts whose state holds, and (when any line may have changed) the overspent lines: each as one JSON array, so
 # that a posting pays for one statement.
@@ -25,6 +28,7 @@ _READ = f"""
         SELECT {HELD_COLUMNS}
         FROM alerts_budgetalert a
         WHERE a.tenant_id = %(tenant)s AND a.budget_id = %(budget)s AND a.state_holds AND a.deleted_at IS NULL
+            AND a.alert_type = ANY (%(types)s)
             AND (%(any_line)s OR a.line_item_id IS NULL OR a.line_item_id = ANY (%(lines)s))
         ORDER BY a.id
         FOR NO KEY UPDATE
@@ -53,7 +57,7 @@ _LOCK_BUDGET = f"""
 
 
 def evaluate_budget(figures: BudgetFigures, lines: Sequence[LineFigures] | None) -> None:
-    """Open, raise and resolve the budget's alerts as its figures demand: see `follow`.
+    """Open, raise and resolve the budget's alerts `BY_FIGURES` as these demand: see `follow`.
 
     `lines` are those that may have changed, None any. The caller holds the budget's lock. Budgets that are finalized or
     archived keep the alerts they have.
@@ -89,6 +93,7 @@ def _read(budget_id: UUID, lines: Sequence[LineFigures] | None) -> tuple[RuleVal
             {
                 "tenant": require_tenant_id(),
                 "budget": budget_id,
+                "types": _TYPES,
                 "any_line": lines is None,
                 "lines": [line.line_item_id for line in lines or ()],
             },

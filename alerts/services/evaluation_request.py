@@ -1,6 +1,6 @@
-"""Asking for an evaluation of scoped budgets after the commit: one task for a burst of postings, however many.
+"""Asking for an evaluation of budgets after the commit: one task for a burst of changes, however many.
 
-Nothing depends on it: where Valkey is away, or a message is lost, the job that looks at all of them follows some
+Nothing depends on it: where Valkey is away, or a message is lost, the jobs that look at all of them follow some
 minutes later. After a failure Valkey is left alone for a while, so that no posting waits in vain.
 """
 
@@ -21,7 +21,8 @@ from budgetsite.tenancy.scope import require_tenant_id
 
 logger = logging.getLogger(__name__)
 
-TASK_NAME = "alerts.tasks.evaluate_scoped_budgets"
+SCOPED_BUDGETS = "alerts.tasks.evaluate_scoped_budgets"
+OUTLOOK = "alerts.tasks.evaluate_outlook_of_budgets"
 # A burst is evaluated so long after its first posting: what comes meanwhile is covered by the same task.
 DELAY_SECONDS = 0.5
 # A message that was lost keeps others away for so long.
@@ -35,9 +36,9 @@ class _Absence:
     until = 0.0
 
 
-def evaluate_after_commit(budget_ids: Collection[UUID]) -> None:
+def evaluate_after_commit(budget_ids: Collection[UUID], *, task_name: str = SCOPED_BUDGETS) -> None:
     """Let a worker evaluate these budgets soon after the present transaction is committed. No statement."""
-    request = _Request(require_tenant_id(), frozenset(budget_ids))
+    request = _Request(task_name, require_tenant_id(), frozenset(budget_ids))
     waiting = transaction.get_connection().run_on_commit
     if not any(getattr(callback, "__self__", None) == request for _, callback, _ in waiting):
         transaction.on_commit(request.ask, robust=True)
@@ -55,6 +56,7 @@ def has_begun(budget_ids: Collection[UUID]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
+    task_name: str
     tenant_id: UUID
     budget_ids: frozenset[UUID]
 
@@ -64,12 +66,12 @@ class _Request:
         try:
             asked = self._not_asked_for_yet()
             if asked:
-                task: Task[..., object] = current_app.tasks[TASK_NAME]
+                task: Task[..., object] = current_app.tasks[self.task_name]
                 kwargs = {"tenant_id": str(self.tenant_id), "budget_ids": [str(pk) for pk in asked]}
                 task.apply_async(kwargs=kwargs, countdown=DELAY_SECONDS, retry=False)
         except (redis.RedisError, OperationalError) as error:
             _Absence.until = time.monotonic() + AWAY_FOR_SECONDS
-            logger.warning("Alerts of soft budgets wait for their job: %s", type(error).__name__)
+            logger.warning("Alerts of budgets wait for their job: %s", type(error).__name__)
 
     def _not_asked_for_yet(self) -> list[UUID]:
         """Take note of what is asked for, and return what nobody has asked for before. One round trip."""

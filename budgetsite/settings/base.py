@@ -198,6 +198,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "alerts.tasks.follow_scoped_budgets_everywhere",
         "schedule": timedelta(minutes=5),
     },
+    # A day begins in some time zone every half hour or less.
+    "bring the alerts of payments and forecasts in line": {
+        "task": "alerts.tasks.follow_event_budgets_everywhere",
+        "schedule": timedelta(minutes=10),
+    },
     # Their morning comes to all events within the hour.
     "remind of payments": {
         "task": "alerts.tasks.remind_of_payments_everywhere",

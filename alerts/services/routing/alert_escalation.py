@@ -9,6 +9,7 @@ from django.db import connection, transaction
 
 from alerts.models import AlertLevel, BudgetAlert, EscalationPolicy
 from alerts.services.escalation_policy import escalation_policy
+from alerts.services.evaluators import OF_PAYMENTS
 from alerts.services.routing.about_alerts import alert_message
 from alerts.services.routing.members import Members
 from budgetsite.accounts.roles import Role
@@ -55,6 +56,8 @@ def _waiting_too_long(policy: EscalationPolicy, *, now: datetime, after: UUID) -
     late = BudgetAlert.objects.waiting().filter(
         level=AlertLevel.CRITICAL, waits_since__lte=now - timedelta(hours=min(hours)), pk__gt=after
     )
+    # Overdue payments go up by their own steps.
+    late = late.exclude(alert_type__in=OF_PAYMENTS)
     return list(late.with_budgets().order_by("pk")[:BATCH_SIZE])
 
 
