@@ -16,6 +16,15 @@ from budgetsite.local.processes import free_port
 
 START_SECONDS = 30
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+# Of several lists of features that are off Chromium takes the last, so this one repeats Playwright's. Ours are panels
+# beneath the address bar: nobody sees them, and each new window would load both, for half a second of computing.
+_PLAYWRIGHTS_OWN = (
+    "AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades",
+    "HttpsFirstBalancedModeAutoEnable", "LensOverlay", "MediaRouter", "PaintHolding", "ThirdPartyStoragePartitioning",
+    "AvoidCorsURLLoaderRestartOnRedirect", "OptimizationHints", "NetworkTimeServiceQuerying", "AimEnabled",
+    "PreconnectToSearch",
+)  # fmt: skip
+_OURS = ("WebUIOmniboxPopup", "WebUIOmniboxAimPopup")
 # Chromium's own services would look for hosts of the outside world at every start.
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -25,6 +34,7 @@ CHROMIUM_ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    f"--disable-features={','.join((*_PLAYWRIGHTS_OWN, *_OURS))}",
 ]
 
 
