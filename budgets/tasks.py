@@ -29,15 +29,22 @@ def verify_ledgers() -> None:
         verify_ledger_of_account.apply_async(kwargs={"tenant_id": str(account.pk)})
 
 
+class LedgerDiffers(RuntimeError):
+    """An account's books don't add up: the task has failed, and the page “Operations” says for whom."""
+
+
 # `tenant_id` is TenantTask's to take; Celery would miss it among the function's own arguments.
 @shared_task(typing=False)
 def verify_ledger_of_account() -> None:
-    """Log an error that names the first entry or total that differs; `manage.py verify_ledger` lists them all."""
+    """Log an error that names the first entry or total that differs; `manage.py verify_ledger` lists them all.
+
+    Raises `LedgerDiffers`.
+    """
     audit = audit_ledger()
     if audit.discrepancies:
         logger.error("ledger of account %s: %s", require_tenant_id(), audit.verdict)
-    else:
-        logger.info("ledger of account %s: %s", require_tenant_id(), audit.verdict)
+        raise LedgerDiffers(f"{len(audit.discrepancies)} discrepancies")
+    logger.info("ledger of account %s: %s", require_tenant_id(), audit.verdict)
 
 
 @shared_task
@@ -47,7 +54,8 @@ def activate_due_budgets() -> None:
         activate_due_budgets_of_account.apply_async(kwargs={"tenant_id": str(account.pk)})
 
 
-@shared_task(typing=False)
+# Each budget becomes active by itself: one that can't takes no other back.
+@shared_task(base=SteppedTask)
 def activate_due_budgets_of_account() -> None:
     activated = activate_due(now=timezone.now())
     if activated:
@@ -103,7 +111,8 @@ def sweep_receipts() -> None:
         sweep_receipts_of_account.apply_async(kwargs={"tenant_id": str(account.pk)})
 
 
-@shared_task(typing=False)
+# Looking through a store may take long: no transaction is kept open for it.
+@shared_task(base=SteppedTask)
 def sweep_receipts_of_account() -> None:
     swept = sweep_orphans(now=timezone.now())
     if swept:

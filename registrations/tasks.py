@@ -44,12 +44,19 @@ def verify_all_registrations() -> None:
         verify_registrations_of_account.apply_async(kwargs={"tenant_id": str(account.pk)})
 
 
+class RegistrationsDiffer(RuntimeError):
+    """An account's counters don't add up: the task has failed, and the page “Operations” says for whom."""
+
+
 @shared_task(typing=False)
 def verify_registrations_of_account() -> None:
-    """Log an error that names the first counter that differs; `manage.py verify_registrations` lists them all."""
+    """Log an error that names the first counter that differs; `manage.py verify_registrations` lists them all.
+
+    Raises `RegistrationsDiffer`.
+    """
     discrepancies = verify_registrations()
     if discrepancies:
         first, more = discrepancies[0], len(discrepancies) - 1
         logger.error("registrations of account %s: %s (and %d more)", require_tenant_id(), first, more)
-    else:
-        logger.info("registrations of account %s: all right", require_tenant_id())
+        raise RegistrationsDiffer(f"{len(discrepancies)} discrepancies")
+    logger.info("registrations of account %s: all right", require_tenant_id())

@@ -6,6 +6,7 @@ is whatever time alone changes: forecasts, and windows that are over. That evalu
 figures as they are, and then reads them: alerts never follow figures that are older than those of somebody else.
 """
 
+import logging
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,7 +37,10 @@ from budgets.services.counting import Counted
 from budgets.services.hierarchy import ChainBudget, hold_hierarchy, read_chain
 from budgets.services.scoped_figures import WindowFigures
 from budgets.services.windows import OutsideCalendar, Window, current_window
+from budgetsite.operations.piecework import Piecework
 from budgetsite.tenancy.scope import require_tenant_id
+
+logger = logging.getLogger(__name__)
 
 # So many budgets are looked at together.
 BATCH_SIZE = 500
@@ -151,25 +155,39 @@ class Followed:
 
 
 def follow_scoped_budgets(budget_ids: Collection[UUID], *, now: datetime) -> Followed:
-    """Look at several budgets, and evaluate those whose alerts are not in line: each in a transaction of its own."""
+    """Look at several budgets, and evaluate those whose alerts are not in line: each in a transaction of its own.
+
+    One failing stops no other: `SomeFailed` is raised at the end.
+    """
+    with _piecework() as work:
+        return _follow_each(budget_ids, work, now=now)
+
+
+def _piecework() -> Piecework:
+    return Piecework(logger, "the alerts of scoped budget %s could not be brought in line; the next run tries again")
+
+
+def _follow_each(budget_ids: Collection[UUID], work: Piecework, *, now: datetime) -> Followed:
     followed = Followed(budgets=len(budget_ids))
     for budget_id in _out_of_line(budget_ids, now=now):
-        followed.alerts += evaluate_scoped_budget(budget_id, now=now)
+        with work.piece(budget_id):
+            followed.alerts += evaluate_scoped_budget(budget_id, now=now)
     return followed
 
 
 def follow_all_scoped_budgets(*, now: datetime) -> Followed:
     """Look at all budgets of the account, some at a time: for what only time changes, and what a lost task left.
 
-    Safe to run twice, and in parallel.
+    Safe to run twice, and in parallel. Raises what `follow_scoped_budgets` does.
     """
     followed = Followed()
     after: UUID | None = None
-    while batch := _next_batch(after):
-        part = follow_scoped_budgets(batch, now=now)
-        followed.budgets += part.budgets
-        followed.alerts += part.alerts
-        after = batch[-1]
+    with _piecework() as work:
+        while batch := _next_batch(after):
+            part = _follow_each(batch, work, now=now)
+            followed.budgets += part.budgets
+            followed.alerts += part.alerts
+            after = batch[-1]
     return followed
 
 

@@ -1,11 +1,13 @@
 """Reservations: an estimate is kept free for a while, then settled with the real amount, released, or let expire."""
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from budgets.models import EntryKind, EntrySource, Reservation, ReservationStatus
 from budgets.services.counting import Movement, count
@@ -15,11 +17,14 @@ from budgets.services.scoped_problems import ReservationClosed, ReservationNotFo
 from budgets.services.usage import ZERO, Recorded, post_usage
 from budgetsite.accounts.models import User
 from budgetsite.money.amounts import MAX_AMOUNT, InvalidAmount, parse_usage
+from budgetsite.operations.piecework import Piecework
+
+logger = logging.getLogger(__name__)
 
 SHORTEST_SECONDS, LONGEST_SECONDS = 1, 30 * 24 * 3600
 SMALLEST = Decimal("0.000001")
-# A run of the job frees so many at most: the next one, a minute later, goes on.
-AT_ONCE = 500
+# So many are looked up at once.
+BATCH_SIZE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +154,28 @@ def free_expired_of(budget_id: UUID, *, now: datetime) -> None:
 def expire_reservations(*, now: datetime) -> int:
     """Free what has expired in the current account, each in a transaction of its own; return how many. Safe to run
     twice at once, and only outside a transaction: several chains freed in one would be locked in no order.
+
+    One failing stops no other: `SomeFailed` is raised at the end.
     """
-    due = Reservation.objects.filter(status=ReservationStatus.HELD, expires_at__lte=now).order_by("expires_at", "id")
-    # Outside a transaction no row of a tenant shows.
-    with transaction.atomic():
-        reservation_ids = list(due.values_list("pk", flat=True)[:AT_ONCE])
-    return sum(_expire(pk, now) for pk in reservation_ids)
+    freed = 0
+    beyond: tuple[datetime, UUID] | None = None
+    with Piecework(logger, "reservation %s could not be freed; the next run tries again") as work:
+        while expired := _expired(now, beyond):
+            for _, reservation_id in expired:
+                with work.piece(reservation_id):
+                    freed += _expire(reservation_id, now)
+            beyond = expired[-1]
+    return freed
+
+
+# Outside a transaction no row of a tenant shows.
+@transaction.atomic
+def _expired(now: datetime, beyond: tuple[datetime, UUID] | None) -> list[tuple[datetime, UUID]]:
+    due = Reservation.objects.filter(status=ReservationStatus.HELD, expires_at__lte=now)
+    if beyond is not None:
+        expires_at, reservation_id = beyond
+        due = due.filter(Q(expires_at__gt=expires_at) | Q(expires_at=expires_at, pk__gt=reservation_id))
+    return list(due.order_by("expires_at", "pk").values_list("expires_at", "pk")[:BATCH_SIZE])
 
 
 @transaction.atomic

@@ -13,6 +13,7 @@ from budgets.services.event_budget import delete_event_budget
 from budgets.services.workflow import NotItsDay, activate_on_its_day
 from budgets.tasks import activate_due_budgets, remind_of_waiting_approvals
 from budgetsite.accounts.roles import Role
+from budgetsite.operations.piecework import SomeFailed
 from budgetsite.outbox.models import OutboxEvent
 from budgetsite.tenancy.deletion import soft_delete
 from budgetsite.tenancy.scope import tenant_scope
@@ -107,14 +108,17 @@ def test_one_that_fails_is_told_and_stops_no_other(account, owner, manager, monk
 
     monkeypatch.setattr(activation, "activate_on_its_day", fails_for_one)
 
-    with caplog.at_level(logging.ERROR):
-        assert activate_due(now=BEGINS) == [budget.pk for budget in others]
+    monkeypatch.setattr(activation, "BATCH_SIZE", 1)
+    with caplog.at_level(logging.ERROR), pytest.raises(SomeFailed) as told:
+        activate_due(now=BEGINS)
 
+    assert (told.value.first_by_account, told.value.failed) == ({account.pk: "RuntimeError"}, 1)
     assert [record.getMessage() for record in caplog.records] == [
         f"budget {broken.pk} could not be activated; the next run tries again"
     ]
     assert "out of paper" in caplog.text
     assert EventBudget.objects.get(pk=broken.pk).status == "approved"
+    assert set(EventBudget.objects.filter(status="active")) == set(others)
     assert BudgetDecision.objects.filter(action="activate").count() == 2
 
 

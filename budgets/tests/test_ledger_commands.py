@@ -2,11 +2,12 @@ import logging
 from io import StringIO
 
 import pytest
+from celery import signals
 from django.core.management import CommandError, call_command
 from django.db import connections, transaction
 
 from budgets.models import EventBudget, LedgerEntry
-from budgets.tasks import verify_ledger_of_account, verify_ledgers
+from budgets.tasks import LedgerDiffers, verify_ledger_of_account, verify_ledgers
 from budgetsite.celery import app
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.budgets import make_budget, make_line
@@ -108,6 +109,12 @@ def test_an_unknown_account_is_said_to_be_so(committed_db, command):
 
 def test_the_nightly_task_logs_what_differs_account_by_account(accounts, eager_tasks, caplog):
     entry_id = alter_an_entry(accounts[0])
+    failed = []
+
+    def fails(sender, kwargs, exception, **rest):
+        failed.append((sender.name, kwargs, type(exception)))
+
+    signals.task_failure.connect(fails)
     with caplog.at_level(logging.INFO, logger="budgets.tasks"):
         verify_ledgers.delay()
     logged = {record.getMessage().partition(": ")[0]: record for record in caplog.records}
@@ -115,6 +122,8 @@ def test_the_nightly_task_logs_what_differs_account_by_account(accounts, eager_t
     assert wrong.levelname == "ERROR"
     assert f"ledger entry {entry_id}" in wrong.getMessage()
     assert logged[f"ledger of account {accounts[1].pk}"].levelname == "INFO"
+    # So the page “Operations” says for whom.
+    assert failed == [(verify_ledger_of_account.name, {"tenant_id": str(accounts[0].pk)}, LedgerDiffers)]
 
 
 def test_a_message_names_the_tenant_of_its_verification(accounts, caplog):

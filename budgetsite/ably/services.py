@@ -8,6 +8,7 @@ ids would have to be numbered). A message that was not taken holds up those of i
 import base64
 import json
 import logging
+import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from django.conf import settings
 from django.db import connections, transaction
 
 from budgetsite.ably.models import AblyMessage
+from budgetsite.operations.piecework import Piecework
 from budgetsite.outbox.models import OutboxEvent
 from budgetsite.outbox.wakeup import WakeUp
 from budgetsite.webhooks.catalogue import kind_called
@@ -29,7 +31,6 @@ logger = logging.getLogger(__name__)
 PUBLISHING = WakeUp("budgetsite.ably.tasks.publish_to_ably")
 # Of one account's turn, which is over well before somebody else may take its messages.
 BATCH = 50
-_TURN_SECONDS = 30
 _LEASE_SECONDS = 60
 _LONGEST_WAIT_SECONDS = 600
 _WAITING_TENANTS = """
@@ -90,18 +91,34 @@ def receive(events: Sequence[OutboxEvent]) -> None:
         PUBLISHING.after_commit()
 
 
+class _Away(Exception):
+    """Ably itself does not answer: nobody's messages would be taken."""
+
+
 def publish_due(*, seconds: float) -> int:
     """Publish what waits, of all accounts, for about so many seconds; return how many messages Ably has taken.
 
-    Commits step by step: call it outside any transaction.
+    While Ably does not answer, one account's message finds that out, and those of the others wait for the next turn.
+    Commits step by step: call it outside any transaction. Raises `SomeFailed` at the end.
     """
     until = time.monotonic() + seconds
     published = 0
-    while settings.ABLY_KEY and time.monotonic() < until:
-        taken = sum(_publish(tenant_id) for tenant_id in _waiting_tenants())
-        published += taken
-        if not taken:
-            break
+    with Piecework(logger, "the messages of account %s could not be published") as work:
+        while settings.ABLY_KEY:
+            taken = 0
+            tenants = [tenant_id for tenant_id in _waiting_tenants() if tenant_id not in work.failed]
+            random.shuffle(tenants)
+            for tenant_id in tenants:
+                if time.monotonic() >= until:
+                    return published + taken
+                with work.piece(tenant_id, tenant_id=tenant_id):
+                    try:
+                        taken += _publish(tenant_id, until=until)
+                    except _Away:
+                        return published + taken
+            if not taken:
+                break
+            published += taken
     return published
 
 
@@ -115,26 +132,29 @@ def _waiting_tenants() -> list[UUID]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def _publish(tenant_id: UUID) -> int:
-    """Publish an account's oldest messages one after the other, up to the first that is not taken."""
-    until = time.monotonic() + _TURN_SECONDS
+def _publish(tenant_id: UUID, *, until: float) -> int:
+    """Publish an account's oldest messages one after the other, up to the first that is not taken. Raises `_Away`."""
     taken: list[UUID] = []
     wait = 0
+    is_away = False
     messages = _claim(tenant_id)
     for message in messages:
-        if time.monotonic() >= until:
-            break
         answer = _post(tenant_id, message)
         if answer.status_code is None or not 200 <= answer.status_code < 300:
             wait = min(2 ** min(message.attempts, 20), _LONGEST_WAIT_SECONDS)
             logger.warning("Ably took nothing (%s); again in %d s", answer.status_code or answer.problem, wait)
+            is_away = answer.status_code is None
             break
         taken.append(message.id)
+        if time.monotonic() >= until:
+            break
     if messages:
         left = [message.id for message in messages[len(taken) :]]
         with transaction.atomic(using="service"), connections["service"].cursor() as cursor:
             cursor.execute(_REMOVE, {"tenant": tenant_id, "ids": taken})
             cursor.execute(_PUT_OFF, {"tenant": tenant_id, "ids": left, "wait": wait})
+    if is_away:
+        raise _Away
     return len(taken)
 
 

@@ -28,6 +28,7 @@ _TONES = {
     JobState.FAILED: "critical",
     JobState.LATE: "warning",
 }
+ACCOUNTS_NAMED = 5
 _AWAY = "The broker can't be reached: tasks neither come in nor are done. See whether Valkey runs."
 
 
@@ -41,7 +42,7 @@ def operations(request: StaffRequest) -> HttpResponse:
         "title": "Operations",
         "panels": [_needs(), _queues()] if everywhere else [],
         "asks_workers": everywhere,
-        "panels_below": [_failures(request), _jobs()],
+        "panels_below": [_failures(request), _jobs(request)],
     }
     return TemplateResponse(request, "admin/operations.html", context)
 
@@ -56,15 +57,22 @@ def answering_workers(request: StaffRequest) -> HttpResponse:
     return TemplateResponse(request, template, {**context, "panel": context["panels"][0], "number": "workers"})
 
 
-def _jobs() -> Panel:
+def _jobs(request: StaffRequest) -> Panel:
+    everywhere = request.user.is_superuser
+    tenant_id = None if everywhere else request.account.pk
     rows = [
-        PanelRow(title=capfirst(job.name), note=_of_job(job), badge=capfirst(job.state), tone=_TONES[job.state])
-        for job in scheduled_jobs(now=timezone.now())
+        PanelRow(
+            title=capfirst(job.name),
+            note=_of_job(job, everywhere=everywhere),
+            badge=capfirst(job.state),
+            tone=_TONES[job.state],
+        )
+        for job in scheduled_jobs(now=timezone.now(), tenant_id=tenant_id)
     ]
     return Panel(title="What runs by itself", rows=rows, empty="Nothing is scheduled.")
 
 
-def _of_job(job: ScheduledJob) -> str:
+def _of_job(job: ScheduledJob, *, everywhere: bool) -> str:
     words = [capfirst(job.every)]
     run = job.run
     if run is None:
@@ -72,11 +80,21 @@ def _of_job(job: ScheduledJob) -> str:
     words.append(f"last started {moment(run.started_at)}")
     if run.outcome != "running" and run.duration_seconds is not None:
         words.append(f"took {took(run.duration_seconds)}")
-    if run.error_type:
+    if run.error_type and not job.failed_for:
         words.append(run.error_type)
+    if job.failed_for:
+        words.append(_for_whom(job.failed_for, everywhere=everywhere))
     if job.state == JobState.LATE:
         words.append(f"was due {moment(job.due_at)}: see whether beat and a worker run")
     return ", ".join(words)
+
+
+def _for_whom(failed: Sequence[tuple[str, str]], *, everywhere: bool) -> str:
+    if not everywhere:
+        return f"failed for this account: {', '.join(error for _, error in failed)}"
+    named = "; ".join(f"{account} ({error})" for account, error in failed[:ACCOUNTS_NAMED])
+    more = f" and {len(failed) - ACCOUNTS_NAMED} more" if len(failed) > ACCOUNTS_NAMED else ""
+    return f"failed for {named}{more}, done for all others"
 
 
 def took(seconds: float) -> str:

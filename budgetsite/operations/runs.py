@@ -11,6 +11,7 @@ from django.db import connections
 from django.utils import timezone
 
 from budgetsite.operations.models import JobRun, Outcome, TaskFailure
+from budgetsite.operations.pruning import remove_in_batches
 
 ROLE = "service"
 # A crontab comes round after a minute at the earliest.
@@ -75,5 +76,4 @@ def record_failure(*, task: str, task_id: str, request_id: str, tenant_id: UUID 
 
 
 def prune_failures(*, before: datetime) -> int:
-    removed, _ = TaskFailure.objects.using(ROLE).filter(failed_at__lt=before).delete()
-    return removed
+    return remove_in_batches(TaskFailure.objects.using(ROLE).filter(failed_at__lt=before))

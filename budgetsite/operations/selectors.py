@@ -1,6 +1,7 @@
 """What the page “Operations” shows: scheduled jobs with their last runs, and what failed lately."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -31,7 +32,10 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ScheduledJob:
-    """A job of beat's; `name` says what it does, `every` how often. `due_at` is when it should have started again."""
+    """A job of beat's; `name` says what it does, `every` how often. `due_at` is when it should have started again.
+
+    `failed_for` has the accounts for which its last run failed, with the kinds of error. It is done for all others.
+    """
 
     name: str
     task: str
@@ -39,6 +43,7 @@ class ScheduledJob:
     run: JobRun | None
     due_at: datetime | None
     state: JobState
+    failed_for: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +58,43 @@ class Failures:
     request_id: str
 
 
-def scheduled_jobs(*, now: datetime) -> list[ScheduledJob]:
-    """Return all jobs, what needs a look first, then by name. One statement."""
+def scheduled_jobs(*, now: datetime, tenant_id: UUID | None = None) -> list[ScheduledJob]:
+    """Return all jobs, what needs a look first, then by name, with what failed for one account, or for all where none
+    is named. A constant number of statements.
+    """
     runs = JobRun.objects.using(ROLE).in_bulk()
+    failed = _failed_in(runs.values(), now=now, tenant_id=tenant_id)
     entries: Iterable[tuple[str, dict[str, Any]]] = settings.CELERY_BEAT_SCHEDULE.items()
-    jobs = [_job(name, entry, runs.get(entry["task"]), now) for name, entry in entries]
+    jobs = [_job(name, entry, runs.get(entry["task"]), failed, now) for name, entry in entries]
     return sorted(jobs, key=lambda job: (job.state not in (JobState.FAILED, JobState.LATE), job.name))
 
 
-def _job(name: str, entry: dict[str, Any], run: JobRun | None, now: datetime) -> ScheduledJob:
+def _job(
+    name: str, entry: dict[str, Any], run: JobRun | None, failed: Mapping[str, list[tuple[str, str]]], now: datetime
+) -> ScheduledJob:
     every = entry["schedule"]
     due_at = _next(every, run.scheduled_at) if run is not None else None
-    return ScheduledJob(name, entry["task"], in_words(every), run, due_at, _state(run, due_at, now))
+    failed_for = failed.get(run.task_id, ()) if run is not None else ()
+    state = _state(run, due_at, now)
+    if failed_for and state in (JobState.SUCCEEDED, JobState.RUNNING):
+        state = JobState.FAILED
+    return ScheduledJob(name, entry["task"], in_words(every), run, due_at, state, failed_for)
+
+
+def _failed_in(runs: Iterable[JobRun], *, now: datetime, tenant_id: UUID | None) -> dict[str, list[tuple[str, str]]]:
+    """Return run → accounts and errors. All tasks that a run starts carry its id as that of their request."""
+    rows = TaskFailure.objects.using(ROLE).filter(
+        failed_at__gt=now - SHOWN_FOR, request_id__in=[run.task_id for run in runs], tenant_id__isnull=False
+    )
+    if tenant_id is not None:
+        rows = rows.filter(tenant_id=tenant_id)
+    alike = list(rows.order_by().values_list("request_id", "tenant_id", "error_type").distinct())
+    accounts = Account.objects.using(ROLE).filter(pk__in={account for _, account, _ in alike})
+    names: dict[UUID | None, str] = dict(accounts.values_list("pk", "name"))
+    failed: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for run, account, error_type in alike:
+        failed[run].append((names.get(account) or str(account), error_type))
+    return {run: sorted(of_run) for run, of_run in failed.items()}
 
 
 def _state(run: JobRun | None, due_at: datetime | None, now: datetime) -> JobState:

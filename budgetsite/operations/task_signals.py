@@ -19,6 +19,7 @@ from prometheus_client import Counter, Histogram
 
 from budgetsite.operations.figures_folder import open_folder
 from budgetsite.operations.log_lines import current_task, type_of
+from budgetsite.operations.piecework import SomeFailed
 from budgetsite.operations.request_id import NONE, current_request_id, enter_request, leave_request
 from budgetsite.operations.runs import ROLE, claim_run, end_run, record_failure
 from budgetsite.operations.worker_figures import serve_figures
@@ -94,12 +95,13 @@ def task_starts(task_id: str, task: Any, **kwargs: Any) -> None:
 
 def task_fails(sender: Any, task_id: str, exception: BaseException, kwargs: dict[str, Any], **rest: Any) -> None:
     """Called in the worker's process; and in its parent, when the process was killed or took too long."""
-    error_type, tenant_id = type_of(exception), (kwargs or {}).get("tenant_id")
+    tenant_id = (kwargs or {}).get("tenant_id")
+    failures = _failures(exception, UUID(tenant_id) if tenant_id else None)
     at_work = _at_work.get(task_id)
     if at_work is None:
         TASKS.labels(sender.name, "lost").inc()
     else:
-        at_work.error_type = error_type
+        at_work.error_type = failures[0][1]
     facts = {"task": sender.name, "task_id": task_id, "outcome": "failed", "tenant_id": tenant_id}
     logger.error(
         "task %s failed",
@@ -108,16 +110,24 @@ def task_fails(sender: Any, task_id: str, exception: BaseException, kwargs: dict
         extra={"facts": facts},
     )
     if not sender.request.is_eager:
-        record_failure(
-            task=sender.name,
-            task_id=task_id,
-            request_id=getattr(sender.request, REQUEST_ID, None) or task_id,
-            tenant_id=UUID(tenant_id) if tenant_id else None,
-            error_type=error_type,
-        )
+        for account, error_type in failures:
+            record_failure(
+                task=sender.name,
+                task_id=task_id,
+                request_id=getattr(sender.request, REQUEST_ID, None) or task_id,
+                tenant_id=account,
+                error_type=error_type,
+            )
         if at_work is None:
             # The parent makes further processes, which must not find a connection of its.
             connections[ROLE].close()
+
+
+def _failures(exception: BaseException, tenant_id: UUID | None) -> list[tuple[UUID | None, str]]:
+    """Return whose work failed and how: of one account each, where a task works for several."""
+    if isinstance(exception, SomeFailed):
+        return [(account or tenant_id, error_type) for account, error_type in exception.first_by_account.items()]
+    return [(tenant_id, type_of(exception))]
 
 
 def task_ends(task_id: str, task: Any, state: str, kwargs: dict[str, Any], **rest: Any) -> None:

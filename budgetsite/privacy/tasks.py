@@ -8,6 +8,7 @@ from django.utils import timezone
 from budgetsite.accounts.selectors import all_accounts
 from budgetsite.privacy.services.retention import apply_retention
 from budgetsite.tenancy.scope import require_tenant_id
+from budgetsite.tenancy.tasks import SteppedTask
 
 logger = logging.getLogger(__name__)
 
@@ -19,8 +20,8 @@ def apply_retention_everywhere() -> None:
         apply_retention_of_account.apply_async(kwargs={"tenant_id": str(account.pk)})
 
 
-# `tenant_id` is TenantTask's to take; Celery would miss it among the function's own arguments.
-@shared_task(typing=False)
+# Each rule is a transaction of its own.
+@shared_task(base=SteppedTask)
 def apply_retention_of_account() -> None:
     for applied in apply_retention(now=timezone.now()):
         if applied.forgotten:

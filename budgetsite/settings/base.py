@@ -11,6 +11,7 @@ from kombu import Queue
 
 from budgetsite.encryption.keys import parse_keys
 from budgetsite.settings.databases import database_settings
+from budgetsite.settings.schedule import dropped_when_next_is_due
 from budgetsite.settings.staff_admin import *  # noqa: F403  (the admin's settings are settings)
 from budgetsite.settings.storages import receipt_storage
 
@@ -137,19 +138,37 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# A worker takes from all of them unless it is told which (`-Q`): what waits for others can have its own.
-CELERY_TASK_QUEUES = [Queue("celery"), Queue("outbox"), Queue("webhooks"), Queue("mail")]
+# A worker takes from all of them unless it is told which (`-Q`). What waits for others' servers has queues of its own,
+# and so has what takes long: nothing else stands behind either.
+CELERY_TASK_QUEUES = [Queue(name) for name in ("celery", "outbox", "webhooks", "mail", "nightly")]
 CELERY_TASK_ROUTES = {
+    **{
+        task: {"queue": "nightly"}
+        for task in (
+            "budgets.tasks.verify_ledgers",
+            "budgets.tasks.verify_ledger_of_account",
+            "budgets.tasks.sweep_receipts",
+            "budgets.tasks.sweep_receipts_of_account",
+            "budgetsite.accounts.tasks.clear_expired_sign_ins",
+            "budgetsite.api.tasks.prune_kept_answers",
+            "budgetsite.notifications.tasks.prune_notifications",
+            "budgetsite.outbox.tasks.prune_outbox",
+            "budgetsite.privacy.tasks.*",
+            "budgetsite.webhooks.tasks.prune_webhooks",
+            "registrations.tasks.verify_all_registrations",
+            "registrations.tasks.verify_registrations_of_account",
+        )
+    },
+    "budgetsite.accounts.tasks.mail_password_reset": {"queue": "mail"},
     "budgetsite.outbox.tasks.*": {"queue": "outbox"},
     "budgetsite.webhooks.tasks.*": {"queue": "webhooks"},
     "budgetsite.ably.tasks.*": {"queue": "webhooks"},
     "budgetsite.notifications.tasks.*": {"queue": "mail"},
 }
-CELERY_BEAT_SCHEDULE = {
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "relay what no commit has started": {
         "task": "budgetsite.outbox.tasks.relay_events",
         "schedule": timedelta(seconds=5),
-        "options": {"expires": 5},
     },
     "remove what was relayed long ago": {
         "task": "budgetsite.outbox.tasks.prune_outbox",
@@ -158,12 +177,10 @@ CELERY_BEAT_SCHEDULE = {
     "send webhooks again, and those that nothing has started": {
         "task": "budgetsite.webhooks.tasks.send_webhooks",
         "schedule": timedelta(seconds=5),
-        "options": {"expires": 5},
     },
     "publish on Ably what nothing has started": {
         "task": "budgetsite.ably.tasks.publish_to_ably",
         "schedule": timedelta(seconds=15),
-        "options": {"expires": 15},
     },
     "remove old deliveries of webhooks": {
         "task": "budgetsite.webhooks.tasks.prune_webhooks",
@@ -172,7 +189,6 @@ CELERY_BEAT_SCHEDULE = {
     "send the mails that are due": {
         "task": "budgetsite.notifications.tasks.send_mails",
         "schedule": timedelta(seconds=10),
-        "options": {"expires": 10},
     },
     "remove what people were told long ago": {
         "task": "budgetsite.notifications.tasks.prune_notifications",
@@ -242,6 +258,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour=4, minute=30),
     },
 }
+CELERY_BEAT_SCHEDULE = dropped_when_next_is_due(CELERY_BEAT_SCHEDULE)
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 5}
 # What everybody has been told goes after so many days.
 OUTBOX_RETENTION_DAYS = env.int("OUTBOX_RETENTION_DAYS", default=30)

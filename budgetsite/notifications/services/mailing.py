@@ -33,6 +33,7 @@ from budgetsite.notifications.models import OPEN_MAIL, Mail, MailStatus
 from budgetsite.notifications.services.bouncing import record_bounce
 from budgetsite.notifications.services.sorting import Sorted, sort_out
 from budgetsite.notifications.services.wording import Contents, compose
+from budgetsite.operations.piecework import Piecework
 from budgetsite.tenancy.scope import require_tenant_id, tenant_scope
 
 logger = logging.getLogger(__name__)
@@ -91,18 +92,23 @@ def send_due(*, seconds: float) -> bool:
     """Send what is due, of all accounts, and begin nothing new after `seconds`; return whether more may be due.
 
     While the mail server is away nothing more is begun: every mail would only wait for it in turn. Once it is back, all
-    that waited for it is due. Commits step by step: call it outside any transaction.
+    that waited for it is due. Commits step by step: call it outside any transaction. An account whose mails can't be
+    read keeps those of no other waiting; raises `SomeFailed` at the end.
     """
     until = time.monotonic() + seconds
     is_away = is_back = False
     beginning: dict[Future[Any], Outgoing] = {}
     finishing: dict[Future[Any], Outgoing] = {}
-    with MailServer() as server, ThreadPoolExecutor(SENDERS) as pool:
+    with (
+        Piecework(logger, "the mails of account %s could not be read") as work,
+        MailServer() as server,
+        ThreadPoolExecutor(SENDERS) as pool,
+    ):
         while True:
             flying = len(beginning) + len(finishing)
             goes_on = not is_away and time.monotonic() < until
             if goes_on and flying <= SENDERS // 2:
-                for outgoing in claim_due(room=SENDERS - flying):
+                for outgoing in claim_due(room=SENDERS - flying, work=work):
                     message = _composed(outgoing)
                     if message is not None:
                         beginning[pool.submit(server.begin, message)] = outgoing
@@ -135,16 +141,17 @@ def _hasten() -> None:
         cursor.execute(_HASTEN, [f"{UNREACHABLE}:%"])
 
 
-def claim_due(*, room: int) -> Iterator[Outgoing]:
-    """Claim up to `room` mails; accounts in any order, each with its share."""
+def claim_due(*, room: int, work: Piecework) -> Iterator[Outgoing]:
+    """Claim up to `room` mails; accounts in any order, each with its share, without those that failed before."""
     with connections["service"].cursor() as cursor:
         cursor.execute(_DUE_TENANTS)
-        tenants = [row[0] for row in cursor.fetchall()]
+        tenants = [row[0] for row in cursor.fetchall() if row[0] not in work.failed]
     random.shuffle(tenants)
     for tenant_id in tenants:
         if room <= 0:
             return
-        with tenant_scope(tenant_id), transaction.atomic():
+        claimed: list[Outgoing] = []
+        with work.piece(tenant_id, tenant_id=tenant_id), tenant_scope(tenant_id), transaction.atomic():
             claimed = _claim(max(1, room // len(tenants)))
         room -= len(claimed)
         yield from claimed

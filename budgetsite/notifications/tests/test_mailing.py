@@ -30,6 +30,7 @@ from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.mail import CLOSE, HANG, text_of
 from budgetsite.testing.other_process import environment
 from budgetsite.testing.people import make_member
+from budgetsite.testing.piecework import piecework
 from budgetsite.testing.web_process import eventually
 
 pytestmark = pytest.mark.usefixtures("committed_db")
@@ -418,7 +419,7 @@ def test_a_killed_sender_leaves_a_claim_that_is_freed_or_a_doubt_that_stays(
 def test_who_comes_late_changes_nothing(account, person, mailbox):
     told((person.pk, message()))
     due()
-    (late,) = claim_due(room=5)
+    (late,) = claim_due(room=5, work=piecework())
     free_claims(now=timezone.now() + timedelta(minutes=6))
     due()
     send_due(seconds=5)
@@ -453,7 +454,7 @@ def test_claiming_takes_as_many_statements_for_eight_mails_as_for_one(account, p
     told(*[(each.pk, message(str(number))) for each in (person, *others) for number in range(3)])
     due()
     with django_assert_max_num_queries(15):
-        assert len(list(claim_due(room=8))) == 8
+        assert len(list(claim_due(room=8, work=piecework()))) == 8
 
 
 def test_what_people_were_told_long_ago_goes(account, person, mailbox):

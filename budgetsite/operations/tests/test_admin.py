@@ -98,6 +98,27 @@ def test_managers_see_the_jobs_and_their_own_failures_alone(accounts, queue):
     assert client.get(WORKERS).status_code == 403
 
 
+def test_a_job_that_failed_for_one_account_says_so_and_that_it_is_done_for_the_others(accounts, platform):
+    """Of the last run alone: the one before has failed for the first account."""
+    mine, other = accounts
+    now = timezone.now()
+    failed = {"task": "registrations.tasks.mind_one_waitlist", "error_type": "LockNotAvailable"}
+    record_failure(task_id="x", request_id="before", tenant_id=mine.pk, **failed)
+    claim_run(job=WAITLISTS, task_id="last", scheduled_at=now, now=now)
+    end_run(job=WAITLISTS, task_id="last", seconds=0.2)
+    for number in range(3):
+        record_failure(task_id=str(number), request_id="last", tenant_id=other.pk, **failed)
+
+    told = r"offers leave Failed Every minute, [^C]*took 200 ms, failed for {}"
+    assert re.search(told.format(r"Rival Events \(LockNotAvailable\), done for all others"), words(platform))
+    # Their own managers learn of it, those of others don't.
+    theirs = words(sign_in(make_member(other, Role.MANAGER).user, other))
+    assert re.search(told.format("this account: LockNotAvailable"), theirs)
+    ours = words(sign_in(make_member(mine, Role.MANAGER).user, mine))
+    assert re.search(r"offers leave Succeeded Every minute", ours)
+    assert "Rival" not in ours
+
+
 def test_others_are_turned_away(accounts):
     for role in (Role.STAFF, Role.ORGANIZER, Role.CLIENT):
         client = sign_in(make_member(accounts[0], role).user, accounts[0])

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from billiard.exceptions import TimeLimitExceeded
@@ -20,9 +20,11 @@ from prometheus_client import REGISTRY
 from budgetsite.celery import app
 from budgetsite.operations.log_lines import current_task
 from budgetsite.operations.models import JobRun, TaskFailure
+from budgetsite.operations.piecework import Piecework
 from budgetsite.operations.request_id import current_request_id, enter_request, leave_request
 from budgetsite.operations.runs import claim_run, gap_of, record_failure
 from budgetsite.operations.tasks import FAILURES_KEPT_FOR, tidy_operations
+from budgetsite.settings.schedule import time_between_runs
 from budgetsite.tenancy.tasks import SteppedTask
 from budgetsite.testing.concurrency import run_at_once
 from budgetsite.testing.people import make_account
@@ -50,6 +52,16 @@ def break_down(text: str) -> None:
 @shared_task(base=SteppedTask)
 def run_beside() -> None:
     seen.append("beside")
+
+
+@shared_task(base=SteppedTask)
+def piece_by_piece(pieces: list[tuple[str, bool]]) -> None:
+    with Piecework(logging.getLogger("tests"), "account %s failed") as work:
+        for account, fails in pieces:
+            with work.piece(account, tenant_id=UUID(account)):
+                if fails:
+                    raise ValueError(account)
+                seen.append(account)
 
 
 @pytest.fixture
@@ -100,6 +112,17 @@ def test_of_a_failure_the_type_is_kept_and_nothing_that_it_says(queue, caplog):
     ]
     assert line.getMessage() == f"task {break_down.name} failed"
     assert not any("Ana" in record.getMessage() for record in caplog.records)
+
+
+def test_of_work_in_pieces_each_account_that_it_failed_for_is_kept_and_the_others_are_done(queue):
+    account, other = make_account(), make_account("Rival Events")
+    pieces = [(str(account.pk), True), (str(other.pk), False), (str(account.pk), True), (str(other.pk), False)]
+
+    await_end(piece_by_piece, "failed", lambda: piece_by_piece.apply_async(kwargs={"pieces": pieces}, queue=queue))
+
+    assert seen == [str(other.pk)] * 2
+    kept = TaskFailure.objects.using("service").values_list("task", "tenant_id", "error_type")
+    assert list(kept) == [(piece_by_piece.name, account.pk, "ValueError")]
 
 
 def test_a_task_whose_process_was_ended_is_a_failure_too(committed_db):
@@ -171,6 +194,10 @@ def test_every_scheduled_job_is_a_task_that_runs_once_or_may_run_beside_itself()
         assert getattr(task, "runs_once", False) or isinstance(task, SteppedTask), name
         # A day that is counted from the scheduler's start may never end.
         assert isinstance(entry["schedule"], crontab) or entry["schedule"] <= timedelta(hours=1), name
+        # A worker that was away does a job once, not once for each time that it missed.
+        seconds = entry["options"]["expires"]
+        assert seconds == time_between_runs(entry["schedule"]).total_seconds(), name
+        assert 5 <= seconds <= 86_400, name
 
 
 def test_old_failures_are_forgotten(committed_db):

@@ -1,5 +1,6 @@
 """Retention rules: what the account decided not to keep for ever, and letting go of it every night."""
 
+import logging
 from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,10 +12,13 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connections, transaction
 
 from budgetsite.accounts.models import User
+from budgetsite.operations.piecework import Piecework
 from budgetsite.privacy.models import RetentionRule
 from budgetsite.privacy.registry import ERASER, Outdated, RetentionKind, erasable_rows, retention_kinds
 from budgetsite.tenancy.deletion import soft_delete
 from budgetsite.tenancy.scope import require_tenant_id
+
+logger = logging.getLogger(__name__)
 
 RULE_FIELDS = frozenset({"kind", "months", "is_active"})
 
@@ -82,9 +86,15 @@ def outdated_data(*, now: datetime) -> Iterator[tuple[RetentionKind, list[Outdat
 def apply_retention(*, now: datetime) -> list[Applied]:
     """Let go of what the current account's rules no longer keep. Safe to repeat, and on two machines at once.
 
-    Each rule is a transaction of its own: what was interrupted goes on the next time.
+    Each rule is a transaction of its own: what was interrupted goes on the next time. One failing stops no other:
+    `SomeFailed` is raised at the end.
     """
-    return [_apply(kind, before) for kind, before in _rules_in_force(now)]
+    applied = []
+    with Piecework(logger, "the retention rule for %s could not be applied") as work:
+        for kind, before in _rules_in_force(now):
+            with work.piece(kind.name):
+                applied.append(_apply(kind, before))
+    return applied
 
 
 def _apply(kind: RetentionKind, before: datetime) -> Applied:

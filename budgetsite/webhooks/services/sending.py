@@ -4,9 +4,10 @@ A delivery is claimed with a lease in one short transaction, sent without any, a
 third. A worker that dies between leaves a lease that runs out; the message then is sent again with the same id. Claims
 go by endpoint, whose row is locked meanwhile, so that no endpoint has more in flight than its share; one that fails has
 one at a time, and is left alone between them. So a receiver that hangs costs one thread of many for some seconds, and
-then nothing for minutes.
+then nothing for minutes. A worker that has to wait for it goes on with those that are well.
 """
 
+import logging
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -20,9 +21,10 @@ from django.db import connections, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from budgetsite.operations.piecework import Piecework
 from budgetsite.outbox.services import record_event
 from budgetsite.tenancy.scope import tenant_scope
-from budgetsite.webhooks.connections import Answer, post
+from budgetsite.webhooks.connections import WHOLE_SECONDS, Answer, post
 from budgetsite.webhooks.models import (
     DeliveryStatus,
     PauseReason,
@@ -33,6 +35,8 @@ from budgetsite.webhooks.models import (
 )
 from budgetsite.webhooks.services.endpoint import store_health
 from budgetsite.webhooks.signing import signed_headers
+
+logger = logging.getLogger(__name__)
 
 SENDERS = 16
 OF_ONE_ENDPOINT = 8
@@ -50,7 +54,7 @@ LONGEST_REST = timedelta(minutes=5)
 ANSWER_CHARACTERS = 1_000
 _DUE = """
     SELECT e.tenant_id, e.id FROM webhooks_webhookendpoint e
-    WHERE e.deleted_at IS NULL AND e.paused_at IS NULL
+    WHERE e.deleted_at IS NULL AND e.paused_at IS NULL AND (e.failures = 0 OR NOT %(only_well)s)
       AND (e.resting_until IS NULL OR e.resting_until <= statement_timestamp())
       AND EXISTS (
           SELECT FROM webhooks_webhookdelivery d
@@ -89,40 +93,52 @@ class Attempted:
 def send_due(*, seconds: float) -> bool:
     """Send what is due, of all accounts, and begin nothing new after `seconds`; return whether more may be due.
 
-    Commits step by step: call it outside any transaction.
+    While slow receivers keep it longer, what is due to those that are well goes on being sent. An endpoint whose
+    messages can't be read keeps those of no other waiting; raises `SomeFailed` at the end. Commits step by step: call
+    it outside any transaction.
     """
     until = time.monotonic() + seconds
+    # By then those that were begun in time are done, and so it ends even if others hang one after the other.
+    at_last = until + WHOLE_SECONDS
     flying: dict[Future[Attempted], Outgoing] = {}
-    with ThreadPoolExecutor(SENDERS) as pool:
+    with (
+        Piecework(logger, "the messages of webhook %s could not be sent") as work,
+        ThreadPoolExecutor(SENDERS) as pool,
+    ):
         while True:
-            goes_on = time.monotonic() < until
-            if goes_on and len(flying) < SENDERS:
-                for outgoing in claim_due(room=SENDERS - len(flying)):
+            now = time.monotonic()
+            goes_on = now < until
+            if (goes_on or (flying and now < at_last)) and len(flying) < SENDERS:
+                for outgoing in claim_due(room=SENDERS - len(flying), work=work, only_well=not goes_on):
                     flying[pool.submit(attempt, outgoing)] = outgoing
             if not flying:
                 return not goes_on
             wait(flying, timeout=0.5, return_when=FIRST_COMPLETED)
             # Whoever ends in the same moment is recorded together.
             done, _ = wait(flying, timeout=_TOGETHER_SECONDS)
-            record_all([(flying.pop(future), future.result()) for future in done])
+            record_all([(flying.pop(future), future.result()) for future in done], work=work)
 
 
-def claim_due(*, room: int) -> Iterator[Outgoing]:
-    """Claim up to `room` deliveries, of endpoints in any order."""
-    endpoints = _due_endpoints()
+def claim_due(*, room: int, work: Piecework, only_well: bool = False) -> Iterator[Outgoing]:
+    """Claim up to `room` deliveries, of endpoints in any order, without those that failed before in this work.
+
+    With `only_well` endpoints that are known to fail are passed over.
+    """
+    endpoints = [each for each in _due_endpoints(only_well=only_well) if each[1] not in work.failed]
     random.shuffle(endpoints)
     for tenant_id, endpoint_id in endpoints:
         if room <= 0:
             return
-        with tenant_scope(tenant_id), transaction.atomic():
+        claimed: list[Outgoing] = []
+        with work.piece(endpoint_id, tenant_id=tenant_id), tenant_scope(tenant_id), transaction.atomic():
             claimed = _claim(endpoint_id, room)
         room -= len(claimed)
         yield from claimed
 
 
-def _due_endpoints() -> list[tuple[UUID, UUID]]:
+def _due_endpoints(*, only_well: bool) -> list[tuple[UUID, UUID]]:
     with connections["service"].cursor() as cursor:
-        cursor.execute(_DUE)
+        cursor.execute(_DUE, {"only_well": only_well})
         return list(cursor.fetchall())
 
 
@@ -163,10 +179,18 @@ def _claim(endpoint_id: UUID, room: int) -> list[Outgoing]:
 def attempt(outgoing: Outgoing) -> Attempted:
     """Send one message. Called in a thread: it touches no database."""
     started_at, began = timezone.now(), time.monotonic()
-    headers = signed_headers(
-        message_id=str(outgoing.event_id), body=outgoing.body, texts=outgoing.secrets, now=started_at
-    )
-    answer = post(
+    try:
+        answer = _post(outgoing, started_at)
+    except Exception:
+        # Not the receiver's doing. It is tried again like all that fails, and everybody else's is recorded.
+        logger.exception("delivery %s could not be sent", outgoing.delivery_id)
+        answer = Answer(problem="not_sent")
+    return Attempted(started_at, int((time.monotonic() - began) * 1000), answer)
+
+
+def _post(outgoing: Outgoing, now: datetime) -> Answer:
+    headers = signed_headers(message_id=str(outgoing.event_id), body=outgoing.body, texts=outgoing.secrets, now=now)
+    return post(
         outgoing.url,
         body=outgoing.body.encode(),
         headers={
@@ -176,16 +200,15 @@ def attempt(outgoing: Outgoing) -> Attempted:
             "Accept-Encoding": "identity",
         },
     )
-    return Attempted(started_at, int((time.monotonic() - began) * 1000), answer)
 
 
-def record_all(finished: Sequence[tuple[Outgoing, Attempted]]) -> None:
+def record_all(finished: Sequence[tuple[Outgoing, Attempted]], *, work: Piecework) -> None:
     """Keep what came of attempts, those of one endpoint in one transaction."""
     by_endpoint: dict[tuple[UUID, UUID], list[tuple[Outgoing, Attempted]]] = {}
     for outgoing, attempted in finished:
         by_endpoint.setdefault((outgoing.tenant_id, outgoing.endpoint_id), []).append((outgoing, attempted))
     for (tenant_id, endpoint_id), attempts in by_endpoint.items():
-        with tenant_scope(tenant_id), transaction.atomic():
+        with work.piece(endpoint_id, tenant_id=tenant_id), tenant_scope(tenant_id), transaction.atomic():
             _record(endpoint_id, attempts)
 
 

@@ -23,6 +23,7 @@ from budgetsite.outbox.services import record_event
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.other_process import environment
 from budgetsite.testing.people import make_member
+from budgetsite.testing.piecework import piecework
 from budgetsite.testing.receivers import receiving, status
 from budgetsite.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookSecret
 from budgetsite.webhooks.services import sending
@@ -341,10 +342,10 @@ def test_something_delivered_is_sent_again_on_request_with_the_same_id(account, 
     with transaction.atomic():
         delivery = WebhookDelivery.objects.get()
     redeliver(endpoint_id=made.endpoint.pk, delivery_id=delivery.pk, acting_user=owner, now=timezone.now())
-    (claimed,) = claim_due(room=5)
+    (claimed,) = claim_due(room=5, work=piecework())
     with pytest.raises(DeliveryUnderWay):
         redeliver(endpoint_id=made.endpoint.pk, delivery_id=delivery.pk, acting_user=owner, now=timezone.now())
-    record_all([(claimed, sending.attempt(claimed))])
+    record_all([(claimed, sending.attempt(claimed))], work=piecework())
     assert [message.headers["webhook-id"] for message in receiver.heard] == [str(delivery.event_id)] * 2
     assert states() == [("budget.transferred", "delivered", 1)]
     with transaction.atomic():
@@ -423,11 +424,11 @@ def test_who_comes_late_changes_nothing(account, receiver):
     """The lease was over and somebody else has sent it: the late answer is logged, and no more."""
     make_endpoint(account, receiver.url)
     happen()
-    (late,) = claim_due(room=5)
+    (late,) = claim_due(room=5, work=piecework())
     with connections["owner"].cursor() as cursor:
         cursor.execute("UPDATE webhooks_webhookdelivery SET leased_until = now()")
     send_due(seconds=5)
-    record_all([(late, sending.Attempted(timezone.now(), 5, sending.Answer(status_code=500)))])
+    record_all([(late, sending.Attempted(timezone.now(), 5, sending.Answer(status_code=500)))], work=piecework())
     assert states() == [("budget.transferred", "delivered", 1)]
     assert the_endpoint().failures == 0
 
