@@ -333,6 +333,13 @@ class BudgetAlert(TenantModel):
         return about
 
     @property
+    def headline(self) -> str:
+        """What kind of alert it is, in words. A forecast that stays within the budget has reached a threshold alone."""
+        if self.alert_type == AlertType.FORECAST_OVERRUN and not self.overrun_amount:
+            return "Heading for a threshold"
+        return self.get_alert_type_display()
+
+    @property
     def about_name(self) -> str:
         return str(self.about)
 

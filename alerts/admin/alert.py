@@ -107,7 +107,7 @@ class BudgetAlertAdmin(StepsMixin, ReadOnlyAdmin):
     def kind(self, alert: BudgetAlert) -> str:
         if alert.alert_type == AlertType.THRESHOLD_WARNING and alert.utilization >= 100:
             return "Used up"
-        return alert.get_alert_type_display()
+        return alert.headline
 
     @display(description="Budget")
     def about(self, alert: BudgetAlert) -> SafeString:

@@ -55,7 +55,7 @@ class OwnThresholdRequest(serializers.Serializer):
         choices=Basis.choices,
         required=False,
         help_text="What is compared with it; committed_and_actual unless it says otherwise. The forecast is made anew "
-        "some moments after each change.",
+        "some moments after most changes, and every ten minutes.",
     )
     level = serializers.ChoiceField(
         choices=AlertLevel.choices, required=False, help_text="Warning unless it says otherwise."

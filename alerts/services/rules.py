@@ -1,7 +1,7 @@
 """Changing what raises an alert: the account's rule, and the ones that replace it for a budget.
 
 A change is in force at once: a budget's own rule evaluates that budget in the same transaction, the account's evaluates
-all others in the background.
+all others in the background. Alerts about payments and forecasts follow after the commit.
 """
 
 from dataclasses import dataclass, replace
@@ -14,6 +14,7 @@ from django.db.models import Q
 
 from alerts.models import AlertRule
 from alerts.services.evaluation import reevaluate_budget
+from alerts.services.evaluation_request import OUTLOOK, evaluate_after_commit
 from alerts.services.problems import RuleExists
 from alerts.services.replay import Replay, replay_rules
 from alerts.services.rule_checks import RULE_FIELDS, checked_fields
@@ -117,6 +118,7 @@ def _apply(budget_id: UUID | None) -> None:
         reevaluate_account_soon()
     else:
         reevaluate_budget(budget_id)
+        evaluate_after_commit({budget_id}, task_name=OUTLOOK)
 
 
 def _stored(rule: AlertRule) -> AlertRule:

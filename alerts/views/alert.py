@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_safe
 
-from alerts.forms import ReactionForm
+from alerts.forms.alert import ReactionForm
 from alerts.models import BudgetAlert
 from alerts.querysets import BudgetAlertQuerySet
 from alerts.selectors import GRAVEST_FIRST, open_alerts_of, open_alerts_of_scoped

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from alerts.forms import ReactionForm
+from alerts.forms.alert import ReactionForm
 from alerts.services.mail_answer import BadLink, LinkExpired, NotYoursToAnswer, acknowledge_by_link, look_by_link
 from alerts.services.problems import AlertProblem
 from budgetsite.api.throttling import mail_link_wait

@@ -11,7 +11,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from alerts.forms import AlertRuleForm, EscalationForm
+from alerts.forms.alert_rule import AlertRuleForm
+from alerts.forms.escalation_policy import EscalationForm
 from alerts.models import AlertRule, AlertType
 from alerts.selectors import own_rules
 from alerts.services.escalation_policy import change_escalation_policy, escalation_policy
@@ -40,19 +41,26 @@ def alert_rules(request: PageRequest, budget_id: UUID | None = None) -> HttpResp
     wanted = request.POST.get("do") if request.method == "POST" else None
     if wanted == "remove":
         return _remove(request, own, budget)
-    form = AlertRuleForm(request.POST if wanted else None, rule=governing_rule(budget_id))
+    step = request.POST.get("step", "")
+    form = _form(request, budget, data=request.POST if wanted or step else None)
+    if step:
+        # Nothing is judged yet.
+        form.change_rows(step)
+        if request.htmx:
+            return render(request, "alerts/parts/own_thresholds.html", {"form": form, "budget": budget})
+        return _show(request, budget, own=own, form=form)
     preview = None
     if form.is_bound and form.is_valid():
         try:
             if wanted == "preview":
-                preview = preview_alert_rule(budget=budget, now=timezone.now(), **form.cleaned_data)
+                preview = preview_alert_rule(budget=budget, now=timezone.now(), **form.rule_fields())
             else:
                 demand(request.role, "alert_rules.change")
-                set_alert_rule(budget=budget, acting_user=request.user, **form.cleaned_data)
+                set_alert_rule(budget=budget, acting_user=request.user, **form.rule_fields())
                 messages.success(request, "Saved: it holds from now on.")
                 return redirect(_address(budget))
         except ValidationError as problem:
-            form.add_error(None, problem)
+            form.place(problem)
         except RuleExists:
             form.add_error(None, "Somebody else has made a rule meanwhile. Save again to replace what it says.")
     return _show(request, budget, own=own, form=form, preview=preview)
@@ -71,7 +79,7 @@ def escalation(request: PageRequest) -> HttpResponse:
             messages.success(request, "Saved: it holds from now on.")
             return redirect(f"{reverse('alerts:rules')}#escalation")
     own = AlertRule.objects.of_account().first()
-    return _show(request, None, own=own, form=AlertRuleForm(rule=governing_rule(None)), escalation_form=form)
+    return _show(request, None, own=own, form=_form(request, None), escalation_form=form)
 
 
 def _remove(request: PageRequest, own: AlertRule | None, budget: EventBudget | None) -> HttpResponse:
@@ -82,6 +90,15 @@ def _remove(request: PageRequest, own: AlertRule | None, budget: EventBudget | N
         request, "The account's rule holds again." if budget else "What every new account has holds again."
     )
     return redirect(_address(budget))
+
+
+def _form(request: PageRequest, budget: EventBudget | None, *, data: Any = None) -> AlertRuleForm:
+    return AlertRuleForm(
+        data,
+        rule=governing_rule(None if budget is None else budget.pk),
+        budget_currency=None if budget is None else budget.currency,
+        account_currency=request.account.currency,
+    )
 
 
 def _show(
@@ -105,7 +122,7 @@ def _show(
         "escalation_form": escalation_form or EscalationForm(policy=policy),
         "others": list(own_rules()[:RULES_LISTED]) if budget is None else [],
     }
-    is_wrong = bool(form.errors or (escalation_form and escalation_form.errors))
+    is_wrong = form.is_wrong or bool(escalation_form and escalation_form.errors)
     return render(request, "alerts/rules.html", context, status=422 if is_wrong else 200)
 
 
