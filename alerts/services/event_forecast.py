@@ -26,10 +26,13 @@ from budgetsite.tenancy.scope import require_tenant_id
 
 # The site speaks English.
 _LOCALE = "en"
+# Where the plan is nearly used up, in percent.
+_MOST = 80
 
-# A line is done once something is spent on it, nothing is promised and no expense waits to be billed. Every other one
-# comes to its plan at least: to more where what is used, with the expenses that are planned, is more. An expense that
-# waits for approval keeps its line open, and adds nothing.
+# A line is done once most of its plan is billed, nothing on it is promised and no expense waits for its bill: what is
+# left of it has been saved. A first part of it is not taken for the whole. Every other line comes to its plan at least:
+# to more where what is used, with the expenses that are planned, is more. An expense that waits for approval keeps its
+# line open, and adds nothing.
 _FORECASTS = f"""
     WITH open_expense AS (
         SELECT e.line_item_id,
@@ -43,7 +46,8 @@ _FORECASTS = f"""
     line AS (
         SELECT l.id, l.budget_id, l.name, {LINE_IN_FORCE} AS budgeted, l.committed_amount AS committed,
                l.actual_amount AS actual, coalesce(x.planned, 0) AS planned,
-               l.actual_amount <> 0 AND l.committed_amount = 0 AND x.line_item_id IS NULL AS is_done
+               l.actual_amount > 0 AND l.actual_amount * 100 >= {LINE_IN_FORCE} * {_MOST}
+                   AND l.committed_amount = 0 AND x.line_item_id IS NULL AS is_done
         FROM budgets_budgetlineitem l LEFT JOIN open_expense x ON x.line_item_id = l.id
         WHERE l.tenant_id = %(tenant)s AND l.budget_id = ANY (%(budgets)s) AND l.deleted_at IS NULL
             AND l.kind = 'cost'

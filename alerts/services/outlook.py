@@ -6,13 +6,14 @@ for an evaluation, one for all that is changed together. The evaluation locks th
 expenses and payments as they are, and then reads: alerts never follow figures that are older than somebody else's.
 """
 
+import logging
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from alerts.services.due_payments import due_payments, payment_demands
 from alerts.services.escalation_policy import escalation_policy
@@ -30,7 +31,10 @@ from alerts.services.following import (
 )
 from alerts.services.rule_values import DEFAULT_RULE, RuleValues
 from budgets.models import LOCKED_STATUSES, EventBudget
+from budgetsite.operations.piecework import Piecework
 from budgetsite.tenancy.scope import require_tenant_id
+
+logger = logging.getLogger(__name__)
 
 # So many budgets are looked at together, and so many are locked together.
 BATCH_SIZE = 500
@@ -71,34 +75,49 @@ class Followed:
 def follow_event_budgets(budget_ids: Collection[UUID], *, now: datetime) -> Followed:
     """Look at several budgets, and evaluate those whose alerts are not in line.
 
-    Begins and commits its own transactions. Budgets that somebody works on are waited for one by one, so that none of
-    the others is held meanwhile. Closed budgets keep the alerts they have.
+    Begins and commits its own transactions. Closed budgets keep the alerts they have. One failing stops no other:
+    `SomeFailed` is raised at the end.
     """
-    wanted = sorted(budget_ids)
-    followed = Followed(budgets=len(wanted))
-    out_of_line = _out_of_line(wanted, now=now)
-    for start in range(0, len(out_of_line), LOCKED_TOGETHER):
-        part = out_of_line[start : start + LOCKED_TOGETHER]
-        free, written = _evaluate_those_free(part, now=now)
-        followed.alerts += written
-        for busy in part:
-            if busy not in free:
-                followed.alerts += evaluate_outlook(busy, now=now)
-    return followed
+    with _piecework() as work:
+        return _follow_each(budget_ids, work, now=now)
 
 
 def follow_all_event_budgets(*, now: datetime) -> Followed:
     """Look at all budgets of the account, some at a time: for what only time changes, and what a lost task left.
 
-    Safe to run twice, and in parallel.
+    Safe to run twice, and in parallel. Raises what `follow_event_budgets` does.
     """
     followed = Followed()
     after: UUID | None = None
-    while batch := _next_batch(after):
-        part = follow_event_budgets(batch, now=now)
-        followed.budgets += part.budgets
-        followed.alerts += part.alerts
-        after = batch[-1]
+    with _piecework() as work:
+        while batch := _next_batch(after):
+            part = _follow_each(batch, work, now=now)
+            followed.budgets += part.budgets
+            followed.alerts += part.alerts
+            after = batch[-1]
+    return followed
+
+
+def _piecework() -> Piecework:
+    return Piecework(logger, "what is ahead of budget %s could not be evaluated; the next run tries again")
+
+
+def _follow_each(budget_ids: Collection[UUID], work: Piecework, *, now: datetime) -> Followed:
+    followed = Followed(budgets=len(budget_ids))
+    out_of_line = _out_of_line(budget_ids, now=now)
+    for start in range(0, len(out_of_line), LOCKED_TOGETHER):
+        part = out_of_line[start : start + LOCKED_TOGETHER]
+        try:
+            done, written = _evaluate_those_free(part, now=now)
+        except DatabaseError:
+            # Each by itself: the one that fails is told of, and the others are evaluated.
+            done, written = set(), 0
+        followed.alerts += written
+        # Those that somebody works on are waited for one by one, so that none of the others is held meanwhile.
+        for budget_id in part:
+            if budget_id not in done:
+                with work.piece(budget_id):
+                    followed.alerts += evaluate_outlook(budget_id, now=now)
     return followed
 
 

@@ -69,23 +69,29 @@ def test_an_overrun_that_the_rest_of_the_plan_does_not_make_up_for_is_foreseen(b
     promise(budget, 2_000, line=line(budget, "Dinner"))
     follow(budget)
     assert (alert_of(budget, "forecast_overrun").overrun_amount, total(budget)) == (Decimal(1000), Decimal(11000))
-    # It was billed for less than planned, which makes up for the hall.
+    # So it is while only a part is billed, though nothing is promised any more.
     promise(budget, -2_000, line=line(budget, "Dinner"))
-    spend(budget, 2_000, line=line(budget, "Dinner"))
+    spend(budget, "2399.99", line=line(budget, "Dinner"))
+    assert (follow(budget), total(budget)) == (1, Decimal(11000))
+    # The roses are billed with less than planned, which makes up for a half of the hall; the dinner for the rest.
+    spend(budget, 2_500, line=line(budget, "Roses"))
+    follow(budget)
+    assert alert_of(budget, "forecast_overrun").overrun_amount == Decimal(500)
+    spend(budget, "100.01", line=line(budget, "Dinner"))
     assert (follow(budget), forecasts(budget), total(budget)) == (1, [], Decimal(10000))
-    # Not for roses at more than twice the plan, which are promised.
-    promise(budget, 7_001, line=line(budget, "Roses"))
+    # Not for more roses, which are promised.
+    promise(budget, 2_001, line=line(budget, "Roses"))
     follow(budget)
     found = all_of(budget, "forecast_overrun")
     assert {(alert.resolved, alert.line_item_id is None, alert.level) for alert in found} == {
         (True, True, "warning"), (False, True, "critical"), (False, False, "warning"),
     }  # fmt: skip
     assert alert_of(budget, "forecast_overrun").message == (
-        "Heading 4,001.00 CAD over budget once all that is promised is billed: 7,000.00 spent and 7,001.00 promised "
-        "make 14,001.00 of 10,000.00 (140.01%)."
+        "Heading 2,001.00 CAD over budget once all that is promised is billed: 10,000.00 spent and 2,001.00 promised "
+        "make 12,001.00 of 10,000.00 (120.01%)."
     )
     # Once more is spent than there is, over_budget says it all, and the line's own overspend.
-    spend(budget, 7_001, line=line(budget, "Roses"))
+    spend(budget, 501, line=line(budget, "Roses"))
     follow(budget)
     assert (forecasts(budget), "over_budget" in open_types(budget)) == ([], True)
 
