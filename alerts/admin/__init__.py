@@ -1,6 +1,7 @@
 """The staff's admin of alerts."""
 
 from alerts.admin.alert import BudgetAlertAdmin
+from alerts.admin.alert_rule import AlertRuleAdmin
 from alerts.admin.escalation_policy import EscalationPolicyAdmin
 
-__all__ = ["BudgetAlertAdmin", "EscalationPolicyAdmin"]
+__all__ = ["AlertRuleAdmin", "BudgetAlertAdmin", "EscalationPolicyAdmin"]

@@ -53,9 +53,7 @@ class BudgetAlertAnswer(serializers.Serializer):
     line_item_id = serializers.UUIDField(allow_null=True, help_text="The line that it is about, if it is about one.")
     alert_type = serializers.ChoiceField(choices=AlertType.choices)
     level = serializers.ChoiceField(choices=AlertLevel.choices)
-    threshold = PercentageField(
-        help_text="The step that was reached, in percent; an amount's share of the budget."
-    )
+    threshold = PercentageField(help_text="The step that was reached, in percent; an amount's share of the budget.")
     threshold_amount = MoneyField(allow_null=True, help_text="Where the step is an amount: it.")
     utilization = PercentageField(help_text="Committed and actual in percent of budgeted; the line's for a line.")
     overrun_amount = OverrunField(

@@ -64,6 +64,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _item("Event budgets", "account_balance_wallet", "budgets_eventbudget_changelist", "budgets.view"),
                     _item("Alerts", "notifications", "alerts_budgetalert_changelist", "alerts.view"),
+                    _item("Alert rules", "tune", "alerts_alertrule_changelist", "alert_rules.view"),
                     _item("Reminders", "alarm", "alerts_escalationpolicy_changelist", "alert_rules.view"),
                     _item("Ledger", "receipt_long", "budgets_ledgerentry_changelist", "ledger.view"),
                     _item("Transfers", "swap_horiz", "budgets_budgettransfer_changelist", "ledger.view"),

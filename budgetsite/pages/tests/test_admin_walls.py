@@ -13,8 +13,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from alerts.models import BudgetAlert, EscalationPolicy
+from alerts.models import AlertRule, BudgetAlert, EscalationPolicy
 from alerts.services.escalation_policy import change_escalation_policy
+from alerts.services.rules import create_alert_rule
 from budgets.models import (
     ApprovalRule,
     BudgetComment,
@@ -103,6 +104,7 @@ def fill(account: Account, user: User) -> dict[type, Any]:
         held = {"amount": Decimal(5), "ttl_seconds": 60, "acting_user": user, "now": NOW, "description": SECRET}
         return {
             Account: account,
+            AlertRule: create_alert_rule(budget=budget, acting_user=user, warning_threshold=Decimal("81.23")),
             ApiKey: create_api_key(
                 name=SECRET, actions=["scoped_budgets.view"], acting_user=user, now=timezone.now()
             ).key,
@@ -193,6 +195,7 @@ def stored(rows: dict[type, Any], account: Account) -> list[dict[str, Any]]:
 def test_every_registered_model_belongs_to_a_tenant_or_is_the_account():
     assert {model.__name__ for model in admin.site._registry} == {
         "Account",
+        "AlertRule",
         "ApiKey",
         "ApprovalRule",
         "BudgetAlert",
