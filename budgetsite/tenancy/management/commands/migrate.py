@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.core.management.commands import migrate
 
+from budgetsite.tenancy.migration_states import keeping_classes
 from budgetsite.tenancy.roles import prepare_database, protect_migrations
 
 
@@ -23,7 +24,8 @@ class Command(migrate.Command):
         often = gc.get_threshold()
         gc.set_threshold(200_000, *often[1:])
         try:
-            super().handle(*args, **options)
+            with keeping_classes():
+                super().handle(*args, **options)
         finally:
             gc.set_threshold(*often)
         if changes_database:
