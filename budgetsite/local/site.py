@@ -52,8 +52,15 @@ def budgetsite(port: int, folder: DataFolder, *, demo: bool) -> Site:
     # The advice against a superuser is for servers; in a container on one's own machine it is noise.
     warnings = ("-W", "ignore:You're running the worker with superuser privileges")
     celery = (sys.executable, *warnings, "-m", "celery", "--quiet", "--app", "budgetsite")
+
+    def worker(name: str, queues: str, *pool: str) -> tuple[str | Path, ...]:
+        return (
+            *celery, "worker", "--hostname", f"{name}@%h", "--queues", queues, "--concurrency", "2", *pool,
+            "--loglevel", "WARNING",
+        )  # fmt: skip
+
     web = (
-        sys.executable, "-m", "gunicorn", "budgetsite.wsgi:application",
+        sys.executable, "-m", "gunicorn", "budgetsite.asgi:application",
         "--config", "python:budgetsite.operations.web_server", "--bind", f"127.0.0.1:{port}",
         "--access-logfile", folder.log("access"), "--log-level", "warning", "--no-control-socket",
     )  # fmt: skip
@@ -61,7 +68,10 @@ def budgetsite(port: int, folder: DataFolder, *, demo: bool) -> Site:
         preparations=preparations,
         programs={
             "web": web,
-            "worker": (*celery, "worker", "--concurrency", "2", "--loglevel", "WARNING"),
+            "worker": worker("worker", "celery,outbox,nightly"),
+            # They mostly wait for others: for that one process each is enough, and neither waits for the other.
+            "webhooks": worker("webhooks", "webhooks", "--pool", "threads"),
+            "mail": worker("mail", "mail", "--pool", "threads"),
             "beat": (
                 *celery, "beat", "--loglevel", "WARNING",
                 "--schedule", folder.path / "celerybeat-schedule", "--pidfile=",

@@ -1,5 +1,6 @@
 """A worker's own `/metrics`, for machines on which no web server tells what the workers there have counted."""
 
+import errno
 import logging
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -37,7 +38,14 @@ def serve_figures() -> ThreadingHTTPServer | None:
     if not settings.METRICS_WORKER_ADDRESS or not settings.METRICS_TOKEN:
         return None
     host, _, port = settings.METRICS_WORKER_ADDRESS.rpartition(":")
-    server = ThreadingHTTPServer((host, int(port)), _Answers)
+    try:
+        server = ThreadingHTTPServer((host, int(port)), _Answers)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        # Another worker of this machine tells what all of them have counted.
+        logger.info("figures of this worker's processes at port %s, by another worker", port)
+        return None
     Thread(target=server.serve_forever, name="figures", daemon=True).start()
     logger.info("figures of this worker's processes at port %d", server.server_port)
     return server

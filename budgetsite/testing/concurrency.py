@@ -16,15 +16,38 @@ def run_at_once(work: Sequence[Callable[[], Any]], *, tenant_id: UUID, user_id: 
 
     Returns what each returned, or the exception that it raised. All threads wait for each other before they begin.
     """
+
+    def inside(piece: Callable[[], Any], barrier: threading.Barrier) -> Any:
+        with tenant_scope(tenant_id, user_id=user_id), transaction.atomic():
+            # Connected before the start, so that all begin together.
+            connections["default"].ensure_connection()
+            barrier.wait()
+            return piece()
+
+    return _run(work, inside)
+
+
+def run_side_by_side(work: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Run each piece of work in a thread of its own, outside any transaction and tenant, as workers do.
+
+    Returns what each returned, or the exception that it raised. All threads wait for each other before they begin.
+    """
+
+    def outside(piece: Callable[[], Any], barrier: threading.Barrier) -> Any:
+        for alias in ("default", "service"):
+            connections[alias].ensure_connection()
+        barrier.wait()
+        return piece()
+
+    return _run(work, outside)
+
+
+def _run(work: Sequence[Callable[[], Any]], where: Callable[[Callable[[], Any], threading.Barrier], Any]) -> list[Any]:
     barrier = threading.Barrier(len(work), timeout=30)
 
     def run(piece: Callable[[], Any]) -> Any:
         try:
-            with tenant_scope(tenant_id, user_id=user_id), transaction.atomic():
-                # Connected before the start, so that all begin together.
-                connections["default"].ensure_connection()
-                barrier.wait()
-                return piece()
+            return where(piece, barrier)
         except Exception as problem:
             return problem
         finally:

@@ -14,6 +14,7 @@ from budgetsite.local.site import budgetsite, run_site, with_demo
 from budgetsite.local.tests.running import PATIENCE_SECONDS, eventually
 from budgetsite.operations import web_server
 from budgetsite.operations.access_log import AccessLog
+from budgetsite.operations.broker import queue_names
 
 pytestmark = pytest.mark.slow
 
@@ -162,7 +163,7 @@ def test_given_servers_are_used_and_none_of_our_own_started(stand_in, postgres):
     assert not stand_in.folder.postgres.exists()
 
 
-def test_the_site_is_web_worker_and_beat_and_the_demo_is_optional(folder):
+def test_the_site_is_web_workers_and_beat_and_the_demo_is_optional(folder):
     with_demo, without = budgetsite(8123, folder, demo=True), budgetsite(8123, folder, demo=False)
 
     assert [each.arguments[2] for each in with_demo.preparations] == [
@@ -171,7 +172,13 @@ def test_the_site_is_web_worker_and_beat_and_the_demo_is_optional(folder):
         "load_demo",
     ]
     assert [each.arguments[2] for each in without.preparations] == ["prepare_database", "migrate"]
-    assert list(without.programs) == ["web", "worker", "beat"]
+    assert list(without.programs) == ["web", "worker", "webhooks", "mail", "beat"]
+    queues = [
+        arguments[arguments.index("--queues") + 1] for arguments in without.programs.values() if "--queues" in arguments
+    ]
+    # Each queue has one worker, and what waits for others' servers has one for itself.
+    assert queues == ["celery,outbox,nightly", "webhooks", "mail"]
+    assert sorted(",".join(queues).split(",")) == queue_names()
     assert "127.0.0.1:8123" in without.programs["web"]
 
 
