@@ -12,9 +12,10 @@ class Consumer:
 
     `receive` is given events of one account in their order, some at a time, inside the account's scope and within the
     transaction that marks them as relayed: what it stores is stored exactly once. It only stores. Whatever may be slow
-    or fail outside (mail, HTTP) it writes down as work of its own, and starts by `transaction.on_commit`. When it
-    raises, everything is undone for all consumers; the event is tried again later, and until then those of its subject
-    wait behind it.
+    or fail outside (mail, HTTP) it writes down as work of its own, and starts by `transaction.on_commit`; that work
+    claims it in a transaction of its own before anything leaves, because this one does not wait for the disk (see
+    `budgetsite.outbox.relay`). When it raises, everything is undone for all consumers; the event is tried again later,
+    and until then those of its subject wait behind it.
     """
 
     name: str

@@ -161,6 +161,28 @@ def test_the_wait_after_a_failure_grows_up_to_ten_minutes(alone, account, caplog
         assert 0.75 * expected - 0.1 <= wait <= 1.2 * expected
 
 
+def test_only_the_relays_own_transactions_do_not_wait_for_the_disk(alone, account):
+    """What consumers stored may be lost by a crash together with the marks; what was sent never is."""
+    during = []
+
+    def look():
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW synchronous_commit")
+            return cursor.fetchone()[0]
+
+    register_consumer(Consumer("eyes", lambda events: during.append(look())))
+    record((A, "a.first"))
+    with connection.cursor() as cursor:
+        # Servers of tests wait for no disk at all.
+        cursor.execute("SET synchronous_commit TO on")
+    try:
+        assert relay_pending(seconds=5).relayed == 1
+        assert (during, look()) == (["off"], "on")
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("RESET synchronous_commit")
+
+
 def test_while_one_worker_has_a_subject_others_leave_it_alone_and_do_the_rest(heard, account):
     """The second event of a subject is never told while the first is still in somebody's hands."""
     record((A, "a.first"), (A, "a.second"), (B, "b.first"))
