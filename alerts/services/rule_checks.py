@@ -137,10 +137,10 @@ def _own_threshold(
         wrong = _wrong_currency(named, currency)
         if wrong is not None:
             errors["currency"] = wrong
-    if measure is not None and "currency" not in errors:
+    if row.get("at") is None:
+        errors["at"] = ValidationError("Say from where on.", code="required")
+    elif measure is not None and "currency" not in errors:
         try:
-            if row.get("at") is None:
-                raise ValidationError("Say from where on.", code="required")
             parts["at"] = _percentage(row["at"]) if measure == Measure.PERCENTAGE else _amount(row["at"], named)
         except ValidationError as error:
             errors["at"] = error
