@@ -115,6 +115,8 @@ class AlertRuleForm(forms.Form):
             **{f"audience_{level}": people for level, people in rule.as_fields()["audience"].items()},
         }
         super().__init__(data, initial=initial)
+        if rule.basis == Basis.ACTUAL:
+            self.fields["warning_threshold"].help_text = "So many percent of the budget spent."
         for level in AlertLevel:
             self.fields[f"audience_{level}"] = forms.MultipleChoiceField(
                 label=f"{level.label} is told to",
