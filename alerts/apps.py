@@ -5,7 +5,7 @@ class AlertsConfig(AppConfig):
     name = "alerts"
 
     def ready(self) -> None:
-        from alerts import receivers, tasks  # noqa: F401  (connects the signals, and registers what they start)
+        from alerts import receivers, sights, tasks  # noqa: F401  (connects the signals, and registers what they start)
         from alerts.personal_data import register
         from alerts.selectors import alerts_open
         from alerts.services import outlook_news
@@ -16,6 +16,7 @@ class AlertsConfig(AppConfig):
         from budgetsite.pages.navigation import register_counter
 
         register()
+        sights.register()
         register_mail_action("alert", MailAction("Acknowledge it", acknowledgement_path))
         register_consumer(Consumer("notifications", receive))
         register_consumer(Consumer("outlook of budgets", outlook_news.receive))

@@ -16,6 +16,7 @@ urlpatterns = [
     path("api/v1/", include("alerts.api_urls")),
     path("api/v1/", include("budgetsite.notifications.api_urls")),
     path("api/v1/", include("budgetsite.webhooks.api_urls")),
+    path("api/v1/", include("budgetsite.live.api_urls")),
     re_path(r"^api/schema/?$", SpectacularAPIView.as_view(), name="api-schema"),
     re_path(r"^api/docs/?$", DocsView.as_view(), name="api-docs"),
     path("admin/", admin.site.urls),

@@ -5,7 +5,8 @@ class RegistrationsConfig(AppConfig):
     name = "registrations"
 
     def ready(self) -> None:
-        from registrations import receivers  # noqa: F401  (connects them)
+        from registrations import receivers, sights  # noqa: F401  (connects them)
         from registrations.personal_data import register
 
         register()
+        sights.register()

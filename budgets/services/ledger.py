@@ -18,6 +18,7 @@ from budgets.models import (
     LedgerEntry,
     LineKind,
 )
+from budgets.services.budget_news import telling
 from budgets.services.figures import (
     BUDGET_COLUMNS,
     LINE_COLUMNS,
@@ -42,12 +43,13 @@ from budgets.services.problems import (
 from budgets.services.recalculation import lock_budget_row, tell_recalculated
 from budgetsite.money.amounts import MAX_AMOUNT, parse_amount
 from budgetsite.money.ratios import PERCENTAGE_LIMIT
+from budgetsite.outbox.services import relay_after_commit
 from budgetsite.tenancy.scope import current_scope, deleted_rows_visible, require_tenant_id
 
 ZERO = Decimal(0)
 
 # One conditional update: whatever stands in the way leaves no row changed, and the row stays locked until the end.
-_UPDATE_BUDGET = f"""
+_UPDATE_BUDGET = telling(f"""
     UPDATE budgets_eventbudget b SET
         total_committed_amount = b.total_committed_amount + %(committed)s,
         total_actual_amount = b.total_actual_amount + %(actual)s,
@@ -79,7 +81,7 @@ _UPDATE_BUDGET = f"""
                 AND abs({LINE_IN_FORCE} - l.actual_amount - %(line_actual)s) <= %(largest)s
                 AND abs(l.actual_amount + %(line_actual)s) <= %(largest)s))
     RETURNING {BUDGET_COLUMNS}
-"""
+""")
 
 _UPDATE_LINE = f"""
     UPDATE budgets_budgetlineitem l SET
@@ -234,6 +236,7 @@ def _write(cursor: Any, parameters: dict[str, Any]) -> tuple[BudgetFigures, Line
     row = cursor.fetchone()
     if row is None:
         return None
+    relay_after_commit()
     figures = BudgetFigures.from_row(row)
     if parameters["line"] is None:
         cursor.execute(_INSERT_ENTRY, parameters)

@@ -10,12 +10,14 @@ from uuid import UUID
 from django.db import connection
 
 from budgets.models import BudgetLineItem, EventBudget
+from budgets.services.budget_news import telling
 from budgets.services.figures import BUDGET_COLUMNS, BudgetFigures, LineFigures, variance_percentage_sql
 from budgets.services.problems import BudgetNotFound, LinesExceedTotal, TotalOutOfRange
 from budgets.signals import budget_recalculated
 from budgetsite.money.amounts import MAX_AMOUNT
 from budgetsite.money.ratios import PERCENTAGE_LIMIT
-from budgetsite.tenancy.scope import require_tenant_id
+from budgetsite.outbox.services import relay_after_commit
+from budgetsite.tenancy.scope import current_scope, require_tenant_id
 
 # The budgets to recompute, and whether their plans changed, while recalculation is paused; None when it is not.
 _paused: ContextVar[dict[UUID, int] | None] = ContextVar("recalculation_paused", default=None)
@@ -30,7 +32,7 @@ _LINE_SUMS = """
     WHERE tenant_id = %(tenant)s AND budget_id = %(budget)s AND deleted_at IS NULL
 """
 
-_UPDATE_TOTALS = f"""
+_UPDATE_TOTALS = telling(f"""
     WITH lines AS ({_LINE_SUMS}), totals AS (
         SELECT b.tenant_id, b.id, lines.budgeted AS lines_total,
                CASE WHEN b.total_follows_lines THEN lines.budgeted ELSE b.total_budget_amount END AS total,
@@ -57,7 +59,7 @@ _UPDATE_TOTALS = f"""
         AND greatest(t.lines_total, t.total, t.committed, abs(t.actual), abs(t.in_force - t.actual), t.projected_income,
             abs(t.income)) <= %(largest)s
     RETURNING {BUDGET_COLUMNS}
-"""
+""")
 
 
 def recalculate_budget(
@@ -78,6 +80,7 @@ def recalculate_budget(
     parameters: dict[str, Any] = {
         "tenant": require_tenant_id(),
         "budget": budget_id,
+        "actor": current_scope().user_id,
         "step": int(plan_changed),
         "percentage_limit": PERCENTAGE_LIMIT,
         "largest": MAX_AMOUNT,
@@ -87,6 +90,7 @@ def recalculate_budget(
         row = cursor.fetchone()
         if row is None:
             raise _refusal(budget_id, parameters)
+    relay_after_commit()
     figures = BudgetFigures.from_row(row)
     tell_recalculated(figures, lines)
     return figures

@@ -1,6 +1,8 @@
-"""gunicorn's settings: `gunicorn budgetsite.wsgi --config python:budgetsite.operations.web_server`."""
+"""gunicorn's settings: `gunicorn budgetsite.asgi --config python:budgetsite.operations.web_server`."""
 
 import os
+import resource
+import signal
 from typing import Any
 
 from budgetsite.operations.figures_folder import add_up_ended, open_folder
@@ -8,15 +10,34 @@ from budgetsite.operations.figures_folder import add_up_ended, open_folder
 # As `budgetsite.wsgi` has it: gunicorn asks for the form of the log before it loads that.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "budgetsite.settings.production")
 
-worker_class = "gthread"
+worker_class = "asgi"
 workers = 2
-threads = 4
+# Open pages that listen, most of all; requests are answered by WEB_THREADS threads.
+worker_connections = 10_000
 logger_class = "budgetsite.operations.access_log.AccessLog"
 
 
 def on_starting(server: Any) -> None:
     open_folder()
+    _allow_many_connections()
+
+
+def post_worker_init(worker: Any) -> None:
+    """Send who listens away as soon as the process is to end: it waits for answers that are not finished."""
+    from budgetsite.live.hub import hub
+
+    def end() -> None:
+        hub.close()
+        worker.handle_exit_signal()
+
+    worker.loop.add_signal_handler(signal.SIGTERM, end)
 
 
 def child_exit(server: Any, worker: Any) -> None:
     add_up_ended()
+
+
+def _allow_many_connections() -> None:
+    """Each takes a file; 1,024, which many systems begin with, would be few."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "budgetsite.notifications",
     "budgetsite.webhooks",
     "budgetsite.ably",
+    "budgetsite.live",
     "budgetsite.operations.apps.OperationsConfig",
     "budgetsite.api",
     "budgetsite.pages",
@@ -270,6 +271,11 @@ NOTIFICATION_RETENTION_DAYS = env.int("NOTIFICATION_RETENTION_DAYS", default=365
 ABLY_KEY = env.str("ABLY_KEY", default="")
 ABLY_URL = env.str("ABLY_URL", default="https://main.realtime.ably.net")
 ABLY_CHANNEL_PREFIX = env.str("ABLY_CHANNEL_PREFIX", default="budgetsite:")
+
+# Requests that one web process answers at the same time, each with a connection to the database.
+WEB_THREADS = env.int("WEB_THREADS", default=4)
+# Whoever listens to what happens is judged again after so long.
+LIVE_STREAM_SECONDS = env.float("LIVE_STREAM_SECONDS", default=300)
 
 # Networks that are not on the public internet and that accounts may have webhooks sent to, without TLS too.
 WEBHOOK_ALLOWED_NETWORKS = env.list("WEBHOOK_ALLOWED_NETWORKS", default=[])

@@ -29,7 +29,7 @@ def take_picture(path: Path) -> None:
             sys.executable,
             "-m",
             "gunicorn",
-            "budgetsite.wsgi:application",
+            "budgetsite.asgi:application",
             "--bind",
             f"127.0.0.1:{port}",
             "--no-control-socket",

@@ -58,8 +58,9 @@ class WebProcess:
         """Start it and don't wait."""
         self.process = spawn(
             [
-                sys.executable, "-m", "gunicorn", "budgetsite.wsgi:application", "--bind", f"127.0.0.1:{self.port}",
-                "--worker-class", "gthread", "--workers", "1", "--threads", str(THREADS), "--no-control-socket",
+                sys.executable, "-m", "gunicorn", "budgetsite.asgi:application", "--config",
+                "python:budgetsite.operations.web_server", "--bind", f"127.0.0.1:{self.port}", "--workers", "1",
+                "--no-control-socket",
             ],
             environ=self.environ,
             log=self.log,

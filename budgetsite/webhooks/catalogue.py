@@ -135,6 +135,12 @@ publish(
             budget__revised="A new revision of an approved plan was begun.",
         ),
         EventKind(
+            "budget.changed",
+            "The plan or the figures of a budget changed: something was planned, promised or spent.",
+            "event_budget",
+            {"version": _NUMBER},
+        ),
+        EventKind(
             "budget.revision_discarded",
             "A revision was dropped; the plan before it holds.",
             "event_budget",

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from budgetsite.notifications.models import Level, Notification, Rhythm
 from budgetsite.notifications.services.waking import MAILING
 from budgetsite.notifications.services.wishes import Wishes, last_written, wishes_of
+from budgetsite.notifications.signals import inboxes_changed
 from budgetsite.notifications.timing import due_at
 from budgetsite.tenancy.scope import require_tenant_id
 
@@ -65,6 +66,8 @@ def tell(messages: Iterable[tuple[UUID, Message]], *, now: datetime) -> int:
         )
     if mails:
         MAILING.after_commit()
+    if fresh:
+        inboxes_changed.send(sender=Notification, person_ids={person for person, _ in fresh})
     return len(fresh)
 
 

@@ -54,9 +54,12 @@ def _published(events: Sequence[OutboxEvent]) -> list[tuple[OutboxEvent, EventKi
     for event in events:
         kind = kind_called(event.kind)
         if kind is not None:
-            subject = subject_data(
-                subject_type=event.subject_type, subject_id=event.subject_id, sequence=event.position
-            )
-            data = {**subject, **kind.published(event.payload)}
+            data = published_data(event, kind)
             found.append((event, kind, message(event.kind, happened_at=event.created_at, data=data)))
     return found
+
+
+def published_data(event: OutboxEvent, kind: EventKind) -> dict[str, Any]:
+    """Return what is told of an event: its subject, and of its payload what the catalogue names."""
+    subject = subject_data(subject_type=event.subject_type, subject_id=event.subject_id, sequence=event.position)
+    return {**subject, **kind.published(event.payload)}

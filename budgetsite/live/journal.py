@@ -1,0 +1,141 @@
+"""The journal: what has happened last in each account, in the order in which it was told, kept in Valkey for a day.
+
+A reader's place in it is a cursor. Reading on from a cursor gives everything written after it, or says that this is not
+possible any more (the journal is another one, or too much was written meanwhile): then what the reader shows has to be
+read anew, which misses nothing either.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Self
+from uuid import UUID, uuid4
+
+import redis
+from django.conf import settings
+from django.db import connection
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+KEPT_ENTRIES = 2000
+# Whoever has missed more is told to read anew; less than is kept, so that what was trimmed is never missed unnoticed.
+MOST_ENTRIES_AT_ONCE = 500
+_KEPT_SECONDS = 2 * 24 * 3600
+# Less than journals are kept, for the same reason.
+_OLDEST_CURSOR_MS = 24 * 3600 * 1000
+_ANSWER_WITHIN_SECONDS = 0.5
+_CURSOR = re.compile(r"([0-9a-f]{8})\.([0-9]{1,19})-([0-9]{1,19})")
+
+Place = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in an account's journal. `era` changes when Valkey has lost its journals."""
+
+    era: str
+    place: Place
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Read what `str` of a cursor gave; None for anything else."""
+        found = _CURSOR.fullmatch(text)
+        return None if found is None else cls(found[1], (int(found[2]), int(found[3])))
+
+    def __str__(self) -> str:
+        return f"{self.era}.{self.place[0]}-{self.place[1]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something that has happened, as `publishing` wrote it down."""
+
+    cursor: Cursor
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What stands behind a cursor, and where to read on. `is_gap`: something may have been missed."""
+
+    entries: Sequence[Entry]
+    cursor: Cursor
+    is_gap: bool = False
+
+
+def channel() -> str:
+    """The channel on which it is told that a journal has grown, by its account's id."""
+    return _name("written")
+
+
+def append(written: Mapping[UUID, Sequence[Mapping[str, Any]]]) -> None:
+    """Write entries into the journals of accounts, and tell who listens. Raises `redis.RedisError`; what was written
+    by then is written again when the caller tries again.
+    """
+    pipeline = _valkey(settings.REDIS_URL).pipeline(transaction=False)
+    pipeline.set(_name("era"), uuid4().hex[:8], nx=True)
+    for tenant_id, entries in written.items():
+        key = _name(str(tenant_id))
+        for content in entries:
+            pipeline.xadd(key, {"content": json.dumps(content)}, maxlen=KEPT_ENTRIES, approximate=True)
+        pipeline.expire(key, _KEPT_SECONDS)
+        pipeline.publish(channel(), str(tenant_id))
+    pipeline.execute()
+
+
+def read(tenant_id: UUID, cursor: Cursor | None) -> Reading:
+    """Return what stands behind `cursor`; without one nothing, and where the journal ends now.
+
+    Raises `redis.RedisError`.
+    """
+    pipeline = _valkey(settings.REDIS_URL).pipeline(transaction=False)
+    ask(pipeline, tenant_id, cursor)
+    return understand(pipeline.execute(), cursor)
+
+
+def ask(pipeline: Any, tenant_id: UUID, cursor: Cursor | None) -> None:
+    """Put on a pipeline, of either kind of client, what `understand` reads."""
+    key = _name(str(tenant_id))
+    pipeline.set(_name("era"), uuid4().hex[:8], nx=True)
+    pipeline.get(_name("era"))
+    pipeline.time()
+    pipeline.xrevrange(key, count=1)
+    if cursor is not None:
+        pipeline.xrange(key, min=f"({cursor.place[0]}-{cursor.place[1]}", count=MOST_ENTRIES_AT_ONCE + 1)
+
+
+def understand(answers: Sequence[Any], cursor: Cursor | None) -> Reading:
+    _, era_bytes, (seconds, microseconds), newest, *found = answers
+    era, now_ms = era_bytes.decode(), seconds * 1000 + microseconds // 1000
+    # Where nothing is written yet, the moment before this one: an entry of this very millisecond comes after it.
+    end = Cursor(era, _place(newest[0][0]) if newest else (now_ms - 1, 0))
+    if cursor is None:
+        return Reading([], end)
+    (rows,) = found
+    is_gap = cursor.era != era or cursor.place[0] < now_ms - _OLDEST_CURSOR_MS or len(rows) > MOST_ENTRIES_AT_ONCE
+    if is_gap:
+        return Reading([], end, is_gap=True)
+    entries = [Entry(Cursor(era, _place(row_id)), json.loads(fields[b"content"])) for row_id, fields in rows]
+    return Reading(entries, entries[-1].cursor if entries else cursor)
+
+
+def _place(row_id: bytes) -> Place:
+    milliseconds, _, number = row_id.partition(b"-")
+    return int(milliseconds), int(number)
+
+
+def _name(what: str) -> str:
+    # Several databases may have one Valkey: those of tests do.
+    return f"budgetsite-live:{connection.settings_dict['NAME']}:{what}"
+
+
+@lru_cache(maxsize=4)
+def _valkey(url: str) -> "redis.Redis":
+    return redis.Redis.from_url(
+        url,
+        socket_connect_timeout=_ANSWER_WITHIN_SECONDS,
+        socket_timeout=_ANSWER_WITHIN_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
