@@ -1,34 +1,27 @@
 import csv
-import signal
-import subprocess
-import sys
 from collections import defaultdict
 from datetime import UTC, datetime
 from decimal import Decimal
-from io import StringIO
 
 import pytest
-from django.core.management import CommandError, call_command
-from django.db import transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.models import AlertType, BudgetAlert
+from alerts.services.evaluators import BY_OUTLOOK
+from alerts.services.outlook import follow_all_event_budgets
 from budgets.demo import mesa_y_luna, our_networks
 from budgets.demo.loading import load_demo
 from budgets.demo.our_networks import share_out
-from budgets.demo.people import PASSWORD
 from budgets.models import (
     ApprovalStage,
     BudgetDecision,
     BudgetLineItem,
     BudgetTemplate,
     BudgetTransfer,
-    BudgetWindow,
     EventBudget,
     Expense,
     LedgerEntry,
-    Reservation,
     ScopedBudget,
 )
 from budgets.selectors.scoped_status import standings_of
@@ -36,26 +29,23 @@ from budgets.services.ledger_proof import verify_ledger
 from budgets.services.line_item import update_line_item
 from budgets.services.problems import BudgetLocked
 from budgets.services.workflow import move_budget
+from budgets.tests.demo_houses import scope_of
 from budgetsite.accounts.models import Membership, User
 from budgetsite.accounts.roles import Role
-from budgetsite.accounts.selectors import all_accounts, memberships_of
-from budgetsite.accounts.services import create_account
-from budgetsite.tenancy.scope import tenant_scope
-from budgetsite.testing.other_process import environment
+from budgetsite.accounts.selectors import memberships_of
 from events.models import Event
 
 NOW = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 
 
-@pytest.fixture
-def demo(db):
+@pytest.fixture(scope="module")
+def loaded(shared_db):
     load_demo(now=NOW)
 
 
-def scope_of(house):
-    """Enter the account as its owner."""
-    user = User.objects.get(email=house.people[0].email)
-    return tenant_scope(memberships_of(user)[0].tenant_id, user_id=user.pk)
+@pytest.fixture
+def demo(loaded, db):
+    """The demo, as it was loaded."""
 
 
 @pytest.fixture
@@ -272,6 +262,16 @@ def test_the_rivals_figures_show_every_case(rival):
     assert budgets["花見の会"].total_budget_amount == 0
     assert {budget.currency for budget in budgets.values()} == {"EUR"}
     assert BudgetAlert.objects.filter(alert_type=AlertType.OVER_BUDGET, resolved=False).count() == 2
+    # What is ahead of them, of each kind.
+    follow_all_event_budgets(now=NOW)
+    ahead = BudgetAlert.objects.filter(alert_type__in=BY_OUTLOOK).order_by("alert_type", "overrun_amount")
+    assert [(alert.alert_type, alert.about_name, alert.overrun_amount) for alert in ahead.with_budgets()] == [
+        ("forecast_overrun", "Wesele Łukasza i Oli", Decimal(370)),
+        ("forecast_overrun", "Wesele Łukasza i Oli", Decimal(3850)),
+        ("payment_due", "Boda de Zoë y Mateo", Decimal("4158.5")),
+        ("payment_due", "Sommerfest der Käfer & Söhne GmbH", Decimal("9960.4")),
+        ("payment_overdue", "Boda de Zoë y Mateo", Decimal(1500)),
+    ]
 
 
 def test_the_rivals_plans_are_in_motion(rival):
@@ -317,79 +317,6 @@ def test_everybody_signs_in_with_what_is_printed(demo):
 def test_one_account_sees_nothing_of_the_other(conference):
     assert EventBudget.objects.count() == 1
     assert not Event.objects.filter(name__startswith="Boda").exists()
-
-
-def test_a_second_load_changes_nothing_and_prints_the_same(committed_db):
-    first, second = StringIO(), StringIO()
-    call_command("load_demo", stdout=first)
-    before = _everything()
-    call_command("load_demo", stdout=second)
-    assert second.getvalue() == first.getvalue()
-    assert _everything() == before
-    assert [account.slug for account in all_accounts()] == ["mesa-y-luna", "our-networks"]
-    assert f"Everybody's password is {PASSWORD}" in first.getvalue()
-    for line in ("Owner      ana.owner@our-networks.example", "Attendee   thora.attendee@mesa-y-luna.example"):
-        assert f"    {line}" in first.getvalue()
-
-
-def _everything():
-    rows = {}
-    for house in (our_networks.HOUSE, mesa_y_luna.HOUSE):
-        with scope_of(house), transaction.atomic():
-            rows[house.slug] = [
-                list(model.objects.order_by("pk").values())
-                for model in (
-                    Event,
-                    EventBudget,
-                    BudgetLineItem,
-                    LedgerEntry,
-                    BudgetDecision,
-                    BudgetAlert,
-                    Membership,
-                    ScopedBudget,
-                    BudgetWindow,
-                    Reservation,
-                )
-            ]
-    return rows
-
-
-def test_a_load_that_is_killed_is_made_up_for_by_the_next(committed_db):
-    program = """
-import os, signal
-import django
-django.setup()
-from budgets.models import LedgerEntry
-from budgets.signals import budget_recalculated
-from django.core.management import call_command
-
-def die_in_the_second_account(sender, figures, **kwargs):
-    if figures.currency == "EUR" and LedgerEntry.objects.count() == 3:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-budget_recalculated.connect(die_in_the_second_account)
-call_command("load_demo")
-"""
-    died = subprocess.run(
-        [sys.executable, "-c", program], env=environment(), capture_output=True, text=True, timeout=120
-    )
-    assert died.returncode == -signal.SIGKILL, died.stderr
-    assert [account.slug for account in all_accounts()] == ["our-networks"]
-    call_command("load_demo", stdout=StringIO())
-    assert [account.slug for account in all_accounts()] == ["mesa-y-luna", "our-networks"]
-    call_command("verify_ledger", stdout=StringIO())
-    with scope_of(mesa_y_luna.HOUSE), transaction.atomic():
-        assert EventBudget.objects.count() == 10
-
-
-def test_an_account_of_somebody_elses_is_left_alone(committed_db):
-    with transaction.atomic():
-        account = create_account(name="Ours", slug="our-networks", currency="USD", timezone="UTC")
-    with pytest.raises(CommandError, match="There is an account 'our-networks' that is not the demo's"):
-        call_command("load_demo")
-    with tenant_scope(account.pk), transaction.atomic():
-        assert not Event.objects.exists()
-        assert not Membership.objects.exists()
 
 
 @given(

@@ -1,14 +1,16 @@
 """Test databases, made and emptied by the owner; the tests themselves connect as the request's role.
 
-`db` (pytest-django's) wraps a test in a transaction that is rolled back. `committed_db` lets a test commit, for
-threads, other processes and the service role; afterwards the owner empties all tables.
+`db` (pytest-django's) wraps a test in a transaction that is rolled back. `shared_db` is such a transaction around all tests
+of a module that use it, for what they share: what a test with `db` changes is gone before the next. `committed_db` lets
+a test commit, for threads, other processes and the service role; afterwards the owner empties all tables. So a module
+has the one or the other.
 """
 
 from collections.abc import Iterator
 
 import pytest
 from django.core.management import call_command
-from django.db import connections
+from django.db import connections, transaction
 
 from budgetsite.testing.template_database import connect_to, drop_database, make_database, template_for
 
@@ -34,6 +36,18 @@ def django_db_setup(request: pytest.FixtureRequest, django_db_blocker) -> Iterat
         connect_to(original)
         drop_database(name)
         connections["owner"].close()
+
+
+@pytest.fixture(scope="module")
+def shared_db(django_db_setup: None, django_db_blocker) -> Iterator[None]:
+    with django_db_blocker.unblock():
+        around = transaction.atomic()
+        # As Django marks those around its own test cases: in them, a transaction may call itself the outermost.
+        around._from_testcase = True
+        with around:
+            yield
+            transaction.set_rollback(True)
+        connections["default"].close()
 
 
 @pytest.fixture

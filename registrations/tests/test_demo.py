@@ -16,9 +16,13 @@ from registrations.services.registration_proof import verify_registrations
 NOW = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 
 
-@pytest.fixture
-def gala(db):
+@pytest.fixture(scope="module")
+def loaded(shared_db):
     load_demo(now=NOW, sequels={mesa_y_luna.HOUSE.slug: demo.tell})
+
+
+@pytest.fixture
+def gala(loaded, db):
     owner = User.objects.get(email=mesa_y_luna.HOUSE.people[0].email)
     with tenant_scope(memberships_of(owner)[0].tenant_id, user_id=owner.pk):
         yield
