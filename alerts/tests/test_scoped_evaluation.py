@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from alerts.models import BudgetAlert
+from alerts.services import scoped_evaluation
 from alerts.services.problems import AlreadyAcknowledged
 from alerts.services.reactions import acknowledge_alert, resolve_alert
 from alerts.services.rules import create_alert_rule
@@ -16,6 +17,7 @@ from budgets.services.reservation import expire_reservations, release_reservatio
 from budgets.services.scoped_budget import delete_scoped_budget, restore_scoped_budget, update_scoped_budget
 from budgets.services.usage import reverse_usage
 from budgetsite.accounts.roles import Role
+from budgetsite.operations.piecework import SomeFailed
 from budgetsite.outbox.models import OutboxEvent
 from budgetsite.tenancy.scope import deleted_rows_visible, tenant_scope
 from budgetsite.testing.concurrency import run_at_once
@@ -186,6 +188,28 @@ def test_what_a_person_resolved_comes_back_only_when_it_is_worse(account, owner)
     assert open_of(budget) == [("forecast_overrun", "120")]
     spend(budget, owner, 60)
     assert ("threshold_warning", "95") in open_of(budget)
+
+
+def test_one_that_cannot_be_evaluated_keeps_no_other_from_it(account, owner, monkeypatch):
+    broken, other = sorted(
+        (make_scoped_budget(account, owner, scope_id=name) for name in ("one", "two")), key=lambda budget: budget.pk
+    )
+    for budget in (broken, other):
+        spend(budget, owner, 850)
+    evaluate = scoped_evaluation.evaluate_scoped_budget
+
+    def fails_for_one(budget_id, *, now):
+        if budget_id == broken.pk:
+            raise RuntimeError("out of paper")
+        return evaluate(budget_id, now=now)
+
+    monkeypatch.setattr(scoped_evaluation, "evaluate_scoped_budget", fails_for_one)
+    monkeypatch.setattr(scoped_evaluation, "BATCH_SIZE", 1)
+    with pytest.raises(SomeFailed) as told:
+        follow_all_scoped_budgets(now=NOW)
+    assert told.value.first_by_account == {account.pk: "RuntimeError"}
+    forecasts = [[kind for kind, _ in open_of(budget)].count("forecast_overrun") for budget in (broken, other)]
+    assert forecasts == [0, 1]
 
 
 def test_a_budget_that_only_counts_alerts_nobody(account, owner):

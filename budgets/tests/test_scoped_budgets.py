@@ -9,6 +9,7 @@ from django.db import IntegrityError, connection, transaction
 
 from budgets.models import BudgetWindow, LedgerEntry, Reservation, ScopedBudget
 from budgets.selectors.constraint_check import check_constraints, check_scopes
+from budgets.services import reservation
 from budgets.services.ledger_proof import rebuild_totals, verify_ledger
 from budgets.services.problems import CurrencyMismatch, IdempotencyMismatch
 from budgets.services.reservation import expire_reservations, release_reservation, reserve, settle_reservation
@@ -24,6 +25,7 @@ from budgets.services.scoped_problems import (
 )
 from budgets.services.usage import reverse_usage
 from budgetsite.accounts.roles import Role
+from budgetsite.operations.piecework import SomeFailed
 from budgetsite.testing.concurrency import run_at_once
 from budgetsite.testing.people import make_member
 from budgetsite.testing.scoped_budgets import NOW, make_scoped_budget, make_tree, spend, standing
@@ -176,6 +178,29 @@ def test_a_soft_top_warns_and_a_hard_one_refuses(account, owner):
     with pytest.raises(NoRoom):
         spend(leaf, owner, 1, enforce=True)
     assert verify_ledger() == []
+
+
+def test_a_reservation_that_cannot_be_freed_holds_up_none_behind_it(account, owner, monkeypatch):
+    budget = make_scoped_budget(account, owner)
+    broken, *others = [
+        reserve(budget_id=budget.pk, amount=Decimal(10), ttl_seconds=seconds, acting_user=owner, now=NOW)
+        for seconds in (1, 2, 2, 3)
+    ]
+    free = reservation._free
+
+    def fails_for_one(row, *arguments):
+        if row.pk == broken.pk:
+            raise RuntimeError("out of paper")
+        free(row, *arguments)
+
+    monkeypatch.setattr(reservation, "_free", fails_for_one)
+    # Of two that expire in one moment neither is passed over.
+    monkeypatch.setattr(reservation, "BATCH_SIZE", 2)
+    with pytest.raises(SomeFailed):
+        expire_reservations(now=NOW + timedelta(minutes=1))
+    assert set(Reservation.objects.filter(status="expired")) == set(others)
+    monkeypatch.undo()
+    assert expire_reservations(now=NOW + timedelta(minutes=1)) == 1
 
 
 def test_what_is_reserved_is_gone_until_it_is_settled_released_or_expired(account, owner):

@@ -30,6 +30,7 @@ from uuid import UUID, uuid4
 
 from django.db import connection, connections, transaction
 
+from budgetsite.operations.piecework import Piecework
 from budgetsite.outbox.consumers import consumers
 from budgetsite.outbox.models import OutboxEvent
 from budgetsite.tenancy.scope import require_tenant_id, tenant_scope
@@ -132,24 +133,26 @@ class _ConsumerFailed(Exception):
 
 def relay_pending(*, seconds: float) -> Progress:
     """Relay what waits, of all accounts, for about so many seconds. Commits batch by batch: call it outside any
-    transaction.
+    transaction. An account whose batch can't be relayed at all keeps no other waiting; raises `SomeFailed` at the end.
     """
     until = time.monotonic() + seconds
     relayed = 0
-    while True:
-        moved = False
-        tenants = waiting_tenants()
-        # Workers that began together don't follow each other from account to account.
-        random.shuffle(tenants)
-        for tenant_id in tenants:
-            batch = relay_batch(tenant_id)
-            relayed += batch.relayed
-            moved = moved or batch.claimed > 0
-            if time.monotonic() >= until:
-                return Progress(relayed, is_unfinished=True)
-        # A batch that only failed was put off, and there may be others behind it.
-        if not moved:
-            return Progress(relayed, is_unfinished=False)
+    with Piecework(logger, "the events of account %s could not be relayed") as work:
+        while True:
+            moved = False
+            tenants = [tenant_id for tenant_id in waiting_tenants() if tenant_id not in work.failed]
+            # Workers that began together don't follow each other from account to account.
+            random.shuffle(tenants)
+            for tenant_id in tenants:
+                with work.piece(tenant_id, tenant_id=tenant_id):
+                    batch = relay_batch(tenant_id)
+                    relayed += batch.relayed
+                    moved = moved or batch.claimed > 0
+                if time.monotonic() >= until:
+                    return Progress(relayed, is_unfinished=True)
+            # A batch that only failed was put off, and there may be others behind it.
+            if not moved:
+                return Progress(relayed, is_unfinished=False)
 
 
 def waiting_tenants() -> list[UUID]:

@@ -3,12 +3,14 @@
 import base64
 import json
 import logging
+from functools import partial
 from typing import NamedTuple
 from uuid import uuid4
 
 import pytest
 from django.db import connections, transaction
 
+from budgetsite.ably import services
 from budgetsite.ably.models import AblyMessage
 from budgetsite.ably.services import publish_due
 from budgetsite.outbox.models import OutboxEvent
@@ -102,6 +104,24 @@ def test_what_ably_does_not_take_is_published_later_in_its_order_and_once(accoun
     assert publish_due(seconds=5) == 2
     (channel,) = ably.channels.values()
     assert [name for name, _ in channel.values()] == ["registration.collected", "registration.check_in_undone"]
+
+
+def test_while_ably_does_not_answer_one_account_finds_out_for_all(account, other_account, ably, caplog, monkeypatch):
+    caplog.set_level(logging.CRITICAL)
+    takes = ably.receiver.answer
+    for tenant in (account, other_account):
+        with tenant_scope(tenant.pk):
+            happen("registration.collected")
+    monkeypatch.setattr(services, "post", partial(services.post, seconds=0.2))
+    ably.receiver.answer = lambda handler, message: ably.receiver.is_over.wait(20)
+    assert publish_due(seconds=5) == 0
+    assert (len(ably.receiver.heard), waiting()) == (1, 2)
+
+    # Back again, the other's is not put off.
+    ably.receiver.answer = takes
+    assert publish_due(seconds=5) == 1
+    let_retry()
+    assert (publish_due(seconds=5), waiting()) == (1, 0)
 
 
 def test_a_message_whose_answer_was_lost_is_left_out_by_its_id(account, ably):

@@ -100,7 +100,7 @@ JOBS: dict[str, list[Effect] | None] = {
         Effect("alerts_budgetalert", "alert_type = 'payment_due' AND NOT resolved", 1)
     ],
     "alerts.tasks.remind_of_payments_everywhere": [
-        Effect("notifications_notification", "notification_type = 'payments_due' AND starts_with(dedup_key, 'payment:')", 1)
+        Effect("notifications_notification", "starts_with(dedup_key, 'payment:')", 1)
     ],
     "alerts.tasks.escalate_alerts_everywhere": [
         Effect("notifications_notification", "starts_with(title, 'Not acknowledged: ')", 1)

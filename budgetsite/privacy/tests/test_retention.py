@@ -10,7 +10,9 @@ from django.db import connections, transaction
 from django.utils import timezone
 
 from budgetsite.accounts.roles import Role
+from budgetsite.operations.piecework import SomeFailed
 from budgetsite.privacy.models import AccessAction, PersonalDataAccess, RetentionRule
+from budgetsite.privacy.services import retention
 from budgetsite.privacy.services.access_log import record_access
 from budgetsite.privacy.services.retention import (
     RetentionRuleExists,
@@ -141,6 +143,23 @@ def test_on_two_machines_at_once_one_does_it_and_the_other_says_so(accounts):
         cursor.execute("SELECT pg_advisory_unlock_all()")
     with tenant_scope(sunrise.pk):
         assert [(each.busy, each.forgotten) for each in apply_retention(now=later)] == [(False, 2)]
+
+
+def test_a_rule_that_cannot_be_applied_keeps_no_other_from_it(accounts, monkeypatch):
+    sunrise = accounts[0]
+    rule(sunrise, "access_log", 1)
+    rule(sunrise, "registrations", 3)
+    apply_one = retention._apply
+
+    def fails_for_one(kind, before):
+        if kind.name == "access_log":
+            raise RuntimeError("out of paper")
+        return apply_one(kind, before)
+
+    monkeypatch.setattr(retention, "_apply", fails_for_one)
+    with tenant_scope(sunrise.pk), pytest.raises(SomeFailed):
+        apply_retention(now=DAY + timedelta(days=200))
+    assert texts(sunrise) == [("", ""), ("", "")]
 
 
 def test_a_rule_is_one_for_each_kind_and_known(account):

@@ -51,6 +51,9 @@ RETRY_AFTER = [
 LONGEST_WAIT = timedelta(days=1)
 # A receiver that failed is left alone: a second, doubled each time it fails again.
 LONGEST_REST = timedelta(minutes=5)
+# One that took nothing for so long was away: all that waits for it is due once it is back. One that fails with some
+# messages alone has each of these tried again in its own time.
+AWAY_AFTER = timedelta(minutes=1)
 ANSWER_CHARACTERS = 1_000
 _DUE = """
     SELECT e.tenant_id, e.id FROM webhooks_webhookendpoint e
@@ -283,7 +286,8 @@ class _Health:
     def follow(self, delivery: WebhookDelivery, attempted: Attempted) -> None:
         endpoint, now = self.endpoint, self.now
         if attempted.is_success:
-            self.is_back = self.is_back or endpoint.failures > 0
+            was_away = endpoint.failing_since is not None and endpoint.failing_since <= now - AWAY_AFTER
+            self.is_back = self.is_back or was_away
             endpoint.failures, endpoint.failing_since, endpoint.resting_until = 0, None, None
             endpoint.delivered_at = now
             self.pause_reason = None

@@ -1,6 +1,7 @@
 """From an event to its receivers: signed, once where all goes well, again where it does not, nobody held up."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -225,13 +226,65 @@ def test_a_receiver_that_hangs_holds_up_nobody_and_is_left_alone(account):
         assert len(slow.heard) == sending.OF_ONE_ENDPOINT + 1
 
 
+def test_a_worker_that_waits_for_one_that_hangs_goes_on_with_those_that_are_well(account):
+    """Its time is over, and what comes then goes out all the same; not to one that is known to fail."""
+    others_have_it = Signal()
+    with receiving() as slow, receiving() as quick, receiving() as failing:
+
+        def hang(handler, message):
+            # Longer than the worker's turn.
+            Signal().wait(0.3)
+            try:
+                with tenant_scope(account.pk):
+                    happen("registration.collected", payload={})
+            finally:
+                connections.close_all()
+            others_have_it.wait(20)
+
+        slow.answer = hang
+        quick.answer = lambda handler, message: (status(204)(handler, message), others_have_it.set())
+        make_endpoint(account, slow.url, kinds=["budget.*"])
+        make_endpoint(account, failing.url, kinds=["registration.*"])
+        with connections["owner"].cursor() as cursor:
+            cursor.execute("UPDATE webhooks_webhookendpoint SET failures = 1 WHERE url = %s", [failing.url])
+        make_endpoint(account, quick.url, kinds=["registration.*"])
+        happen()
+
+        assert send_due(seconds=0.2) is True
+        assert others_have_it.is_set()
+        assert [len(each.heard) for each in (slow, quick, failing)] == [1, 1, 0]
+
+
+def test_what_cannot_even_be_sent_holds_up_nobody_and_is_tried_again(account, monkeypatch, caplog):
+    caplog.set_level(logging.CRITICAL)
+    sign = sending.signed_headers
+
+    def signed(**given):
+        if "budget.transferred" in given["body"]:
+            raise ValueError("no such key")
+        return sign(**given)
+
+    monkeypatch.setattr(sending, "signed_headers", signed)
+    with receiving() as receiver:
+        make_endpoint(account, receiver.url)
+        happen()
+        happen("registration.collected", payload={})
+        send_due(seconds=1)
+        assert len(receiver.heard) == 1
+    # The one that works brings no other's next attempt forward: its attempts are for a day.
+    assert states() == [("budget.transferred", "waiting", 1), ("registration.collected", "delivered", 1)]
+    with transaction.atomic():
+        assert WebhookDelivery.objects.get(status="waiting").next_attempt_at > timezone.now()
+        assert set(WebhookAttempt.objects.values_list("status_code", "problem")) == {(204, ""), (None, "not_sent")}
+
+
 def test_a_receiver_that_is_back_gets_at_once_what_waited(account, receiver):
     receiver.answer = status(500)
     make_endpoint(account, receiver.url)
     for _ in range(5):
         happen("registration.collected", payload={})
     send_due(seconds=5)
-    at()
+    at(failing_since=timezone.now() - timedelta(minutes=2))
     with connections["owner"].cursor() as cursor:
         # All but one would wait for hours.
         cursor.execute(
