@@ -175,7 +175,7 @@ def _worker_rows() -> list[PanelRow]:
             title=worker.name,
             badge="Answers",
             tone="good",
-            note=f"{worker.processes} process{'' if worker.processes == 1 else 'es'}, up for {took(worker.seconds_up)}",
+            note=f"{worker.at_once} task{'' if worker.at_once == 1 else 's'} at once, up for {took(worker.seconds_up)}",
         )
         for worker in workers()
     ]

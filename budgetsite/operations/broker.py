@@ -32,7 +32,8 @@ class QueueLength:
 @dataclass(frozen=True, slots=True)
 class Worker:
     name: str
-    processes: int
+    # How many tasks it does at once, in processes or threads.
+    at_once: int
     seconds_up: float
 
 
@@ -88,4 +89,4 @@ def workers() -> list[Worker]:
         stats = current_app.control.inspect(timeout=ANSWER_SECONDS).stats() or {}
     except (OperationalError, redis.RedisError) as error:
         raise BrokerAway from error
-    return [Worker(name, len(stat["pool"]["processes"]), stat["uptime"]) for name, stat in sorted(stats.items())]
+    return [Worker(name, stat["pool"]["max-concurrency"], stat["uptime"]) for name, stat in sorted(stats.items())]

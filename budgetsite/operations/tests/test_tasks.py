@@ -18,6 +18,7 @@ from django.utils import timezone
 from prometheus_client import REGISTRY
 
 from budgetsite.celery import app
+from budgetsite.operations.broker import workers
 from budgetsite.operations.log_lines import current_task
 from budgetsite.operations.models import JobRun, TaskFailure
 from budgetsite.operations.piecework import Piecework
@@ -96,6 +97,10 @@ def test_a_task_goes_on_under_the_id_of_the_request_that_started_it(queue):
     # Nothing of it is left to the next task: what nobody asked for has its own id.
     await_end(look_up, "succeeded", lambda: look_up.apply_async(queue=queue, task_id="a-task-of-its-own"))
     assert seen[1] == ("a-task-of-its-own", (look_up.name, "a-task-of-its-own"))
+
+
+def test_a_worker_says_how_much_it_does_at_once_whatever_it_does_it_with(queue):
+    assert 1 in {worker.at_once for worker in workers()}
 
 
 def test_of_a_failure_the_type_is_kept_and_nothing_that_it_says(queue, caplog):
