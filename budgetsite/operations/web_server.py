@@ -5,6 +5,7 @@ import resource
 import signal
 from typing import Any
 
+from budgetsite.operations.ending import begin_to_end
 from budgetsite.operations.figures_folder import add_up_ended, open_folder
 
 # As `budgetsite.wsgi` has it: gunicorn asks for the form of the log before it loads that.
@@ -23,11 +24,10 @@ def on_starting(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Send who listens away as soon as the process is to end: it waits for answers that are not finished."""
-    from budgetsite.live.hub import hub
+    """End answers without an end as soon as the process is to end: it waits for those that are not finished."""
 
     def end() -> None:
-        hub.close()
+        begin_to_end()
         worker.handle_exit_signal()
 
     worker.loop.add_signal_handler(signal.SIGTERM, end)
