@@ -198,14 +198,14 @@ class BudgetAlert(TenantModel):
     line_item = TenantForeignKey(BudgetLineItem, on_delete=models.PROTECT, null=True, blank=True, related_name="alerts")
     alert_type = models.CharField(max_length=30, choices=AlertType.choices)
     level = models.CharField(max_length=20, choices=AlertLevel.choices)
-    # The percentage that was reached or passed: of use; of variance for variance_high, of what the window is foreseen
-    # to come to for forecast_overrun.
+    # The percentage that was reached or passed: of use; of variance for variance_high, of what the window or the event
+    # is foreseen to come to for forecast_overrun. 0 for payments.
     threshold = PercentageField()
     # Where the step is an amount: it, in the budget's currency; `threshold` is then its share of the budget.
     threshold_amount = AmountField(null=True)
     # The budget's, or for a line's alert the line's.
     utilization = PercentageField()
-    # With six decimals, as usage has them. For forecast_overrun what is foreseen.
+    # With six decimals, as usage has them. For forecast_overrun what is foreseen, for payments what is to be paid.
     overrun_amount = UsageTotalField(default=Decimal(0))
     message = models.TextField()
     raised_at = models.DateTimeField(null=True, editable=False)
@@ -338,6 +338,21 @@ class BudgetAlert(TenantModel):
         if self.alert_type == AlertType.FORECAST_OVERRUN and not self.overrun_amount:
             return "Heading for a threshold"
         return self.get_alert_type_display()
+
+    @property
+    def is_about_payments(self) -> bool:
+        return self.alert_type in (AlertType.PAYMENT_DUE, AlertType.PAYMENT_OVERDUE)
+
+    @property
+    def why_it_ended(self) -> str:
+        """Why it resolved itself, as a clause; nothing is meant by it of one that a person resolved."""
+        if self.ended_with_its_window:
+            return "its period is over"
+        if self.alert_type == AlertType.PAYMENT_DUE:
+            return "nothing is due soon any more"
+        if self.alert_type == AlertType.PAYMENT_OVERDUE:
+            return "nothing is overdue any more"
+        return "it is foreseen no more" if self.alert_type == AlertType.FORECAST_OVERRUN else "the figures fell back"
 
     @property
     def about_name(self) -> str:

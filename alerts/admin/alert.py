@@ -152,8 +152,7 @@ class BudgetAlertAdmin(StepsMixin, ReadOnlyAdmin):
     def resolution(self, alert: BudgetAlert) -> str:
         if not alert.resolved_at:
             return "not yet"
-        by_itself = "its period is over" if alert.ended_with_its_window else "the figures fell back"
-        return f"{alert.resolved_by or by_itself}, {moment(alert.resolved_at)}"
+        return f"{alert.resolved_by or alert.why_it_ended}, {moment(alert.resolved_at)}"
 
     @display(description="Line", empty_value="the whole budget")
     def line(self, alert: BudgetAlert) -> Any:

@@ -53,11 +53,13 @@ class BudgetAlertAnswer(serializers.Serializer):
     line_item_id = serializers.UUIDField(allow_null=True, help_text="The line that it is about, if it is about one.")
     alert_type = serializers.ChoiceField(choices=AlertType.choices)
     level = serializers.ChoiceField(choices=AlertLevel.choices)
-    threshold = PercentageField(help_text="The step that was reached, in percent; an amount's share of the budget.")
+    threshold = PercentageField(
+        help_text="The step that was reached, in percent; an amount's share of the budget. 0 for payments."
+    )
     threshold_amount = MoneyField(allow_null=True, help_text="Where the step is an amount: it.")
     utilization = PercentageField(help_text="Committed and actual in percent of budgeted; the line's for a line.")
     overrun_amount = OverrunField(
-        help_text="0 for alerts about use; for forecast_overrun what is foreseen at the window's end."
+        help_text="0 for alerts about use; for forecast_overrun what is foreseen, for payments what is to be paid."
     )
     currency = serializers.CharField()
     message = serializers.CharField()
@@ -67,7 +69,7 @@ class BudgetAlertAnswer(serializers.Serializer):
     acknowledged_comment = serializers.CharField()
     resolved = serializers.BooleanField()
     resolved_by = serializers.UUIDField(
-        source="resolved_by_id", allow_null=True, help_text="Null when the figures fell back, or the window is over."
+        source="resolved_by_id", allow_null=True, help_text="Null when it resolved itself."
     )
     resolved_at = serializers.DateTimeField(allow_null=True)
     resolved_comment = serializers.CharField()

@@ -132,10 +132,10 @@ def _sentence(part: DuePayments, currency: str, days: int) -> str:
     first = f"{part.first.day} {part.first:%B %Y}"
     if part.number == 1:
         what = f"A refund of {amount}" if part.is_refund else f"A payment of {amount}"
-        return f"{what} {'was' if part.is_overdue else 'is'} due on {first}."
+        return f"{what} is overdue: it was due on {first}." if part.is_overdue else f"{what} is due on {first}."
     what = f"{part.number} {'refunds' if part.is_refund else 'payments'} of {amount} in all"
     if part.is_overdue:
-        return f"{what} are overdue; the first was due on {first}."
+        return f"{what} are overdue: the first was due on {first}."
     if not days:
         return f"{what} are due today."
-    return f"{what} are due {f'within {days} days' if days > 1 else 'by tomorrow'}; the first on {first}."
+    return f"{what} are due {f'within {days} days' if days > 1 else 'by tomorrow'}, the first on {first}."

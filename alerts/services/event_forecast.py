@@ -5,7 +5,7 @@ spent and promised, which expenses are still planned, and what the plan has for 
 A plan that nobody has touched comes to what is planned, and so alerts nobody.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -152,42 +152,44 @@ def _of_budget(forecast: EventForecast, rule: RuleValues) -> Iterator[Demand]:
 
 
 def _message(forecast: EventForecast, overrun: Decimal, mark: str) -> str:
-    figures, total = forecast.figures, forecast.total
-    actual, committed, to_come, whole, budgeted, over = (
-        format_amount(amount, figures.currency, _LOCALE)
-        for amount in (figures.actual, figures.committed, forecast.to_come, total, figures.budgeted, overrun)
-    )
+    figures = forecast.figures
     # The type names what it is about; where the budget holds, only a threshold is reached.
-    news = f"Heading {over} {figures.currency} over budget" if overrun and figures.budgeted else f"Heading for {mark}"
-    if forecast.to_come:
-        assumed = "if what is still open costs what is planned"
-        parts = f"{actual} spent, {committed} promised and {to_come} still to come"
-    else:
-        assumed = "once all that is promised is billed"
-        parts = f"{actual} spent and {committed} promised"
-    share = ratios.share_percentage(total, figures.budgeted)
-    of_plan = f" of {budgeted} ({share}%)" if share is not None else ", nothing budgeted"
-    return f"{news} {assumed}: {parts} make {whole}{of_plan}."
+    news = f"Heading for {mark}"
+    if overrun and figures.budgeted:
+        news = f"Heading {format_amount(overrun, figures.currency, _LOCALE)} {figures.currency} over budget"
+    assumed = "if what is still open costs what is planned" if forecast.to_come else "once all promised is billed"
+    parts = ((figures.actual, "spent"), (figures.committed, "promised"), (forecast.to_come, "still to come"))
+    return f"{news} {assumed}: {_sum(parts, figures.budgeted, figures.currency)}."
 
 
 def _of_line(line: LineForecast, currency: str) -> Demand:
-    over, actual, committed, planned, budgeted = (
-        format_amount(amount, currency, _LOCALE)
-        for amount in (line.total - line.budgeted, line.actual, line.committed, line.planned, line.budgeted)
-    )
-    more = f" and {planned} in planned expenses" if line.planned else ""
+    over = line.total - line.budgeted
+    parts = ((line.actual, "spent"), (line.committed, "promised"), (line.planned, "in planned expenses"))
     return Demand(
         alert_type=AlertType.FORECAST_OVERRUN,
         line_item_id=line.line_item_id,
         level=AlertLevel.WARNING,
         threshold=HUNDRED,
         utilization=ratios.utilization_percentage(line.budgeted, line.committed, line.actual),
-        overrun=line.total - line.budgeted,
+        overrun=over,
         message=(
-            f"“{line.name}” is heading {over} {currency} over its plan once all of it is billed: {actual} spent, "
-            f"{committed} promised{more}, of {budgeted}."
+            f"“{line.name}” is heading {format_amount(over, currency, _LOCALE)} {currency} over its plan "
+            f"once all of it is billed: {_sum(parts, line.budgeted, currency)}."
         ),
     )
+
+
+def _sum(parts: Iterable[tuple[Decimal, str]], budgeted: Decimal, currency: str) -> str:
+    """Write what there is of a plan: "10.00 spent and 5.00 promised make 15.00 of 12.00 (125.00%)"."""
+    found = [(amount, f"{format_amount(amount, currency, _LOCALE)} {what}") for amount, what in parts if amount]
+    told = [text for _amount, text in found]
+    whole = sum((amount for amount, _text in found), Decimal(0))
+    text = " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told)
+    if len(told) > 1:
+        text += f" make {format_amount(whole, currency, _LOCALE)}"
+    share = ratios.share_percentage(whole, budgeted)
+    of_plan = ", nothing budgeted" if share is None else f" of {format_amount(budgeted, currency, _LOCALE)} ({share}%)"
+    return text + of_plan
 
 
 def _forecast(row: Sequence[Any]) -> EventForecast:

@@ -113,9 +113,7 @@ def _find(person_id: UUID, notification_id: UUID) -> AskedFor:
     if alert is None:
         raise NotYoursToAnswer
     if alert.resolved:
-        raise AlreadyResolved(
-            alert_id=alert.pk, by=alert.resolved_by, at=alert.resolved_at, window_end=alert.window_end
-        )
+        raise AlreadyResolved(alert_id=alert.pk, by=alert.resolved_by, at=alert.resolved_at, why=alert.why_it_ended)
     if alert.is_acknowledged:
         raise AlreadyAcknowledged(alert_id=alert.pk, by=alert.acknowledged_by, at=alert.acknowledged_at)
     if alert.waits_since > told.created_at:

@@ -1,9 +1,9 @@
 """Bringing the alerts about what is ahead of events' budgets in line: payments, and where the spending is heading.
 
 They follow the figures after the commit, and what time alone changes by a job: nobody who posts or pays waits for sums
-over all payments and lines. Whoever changes an expense or a plan tells the outbox in the same transaction, which asks
-for an evaluation, one for all that is changed together. The evaluation locks the budgets, which keeps their figures,
-expenses and payments as they are, and then reads: alerts never follow figures that are older than somebody else's.
+over all payments and lines. Whatever changes a budget or an expense tells the outbox in the same transaction, and that
+asks for an evaluation, one for all that is changed together. The evaluation locks the budgets, which keeps their
+figures, expenses and payments as they are, and then reads: alerts never follow older figures than somebody else's.
 """
 
 import logging

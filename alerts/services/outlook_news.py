@@ -6,7 +6,6 @@ from uuid import UUID
 from celery import Task, current_app
 from django.db import transaction
 
-from alerts.models import AlertType
 from alerts.services.evaluation_request import OUTLOOK, evaluate_after_commit
 from budgetsite.outbox.models import OutboxEvent
 from budgetsite.tenancy.scope import require_tenant_id
@@ -16,10 +15,7 @@ _RECEIPTS = "expense.receipt"
 
 
 def receive(events: Sequence[OutboxEvent]) -> None:
-    """Let the budgets be evaluated whose expenses, payments or plans these events tell of: each once. No statement.
-
-    What is spent by other ways tells nobody, and is found by the job; that a budget is now over, its alert tells.
-    """
+    """Let the budgets be evaluated whose figures, plans, expenses or payments have changed: each once. No statement."""
     budget_ids = set(_changed(events))
     if budget_ids:
         evaluate_after_commit(budget_ids, task_name=OUTLOOK)
@@ -39,14 +35,10 @@ def evaluate_account_after_commit() -> None:
 
 def _changed(events: Sequence[OutboxEvent]) -> Iterator[UUID]:
     for event in events:
-        facts = event.payload
         budget_id = None
         if event.subject_type == "event_budget":
             budget_id = event.subject_id
         elif event.subject_type == "expense" and not event.kind.startswith(_RECEIPTS):
-            budget_id = facts.get("budget")
-        elif event.subject_type == "alert" and facts.get("alert_type") == AlertType.OVER_BUDGET:
-            # None for a scoped one.
-            budget_id = facts.get("budget_id")
+            budget_id = event.payload.get("budget")
         if budget_id is not None:
             yield UUID(str(budget_id))

@@ -31,13 +31,9 @@ class AlreadyAcknowledged(AlertProblem):
 class AlreadyResolved(AlertProblem):
     code = "already_resolved"
 
-    def __init__(
-        self, *, alert_id: UUID, by: User | None, at: datetime | None, window_end: datetime | None = None
-    ) -> None:
+    def __init__(self, *, alert_id: UUID, by: User | None, at: datetime | None, why: str) -> None:
         self.alert_id, self.by, self.at = alert_id, by, at
         if by is None:
-            is_over = at is not None and window_end is not None and at >= window_end
-            why = "its period is over" if is_over else "the figures fell back"
             text = f"This alert resolved itself{_when(at)}: {why}."
         else:
             text = f"{_who(by)} resolved this alert already{_when(at)}."

@@ -75,9 +75,7 @@ def resolve_alert(*, alert_id: UUID, acting_user: User, now: datetime, comment: 
     """
     if not _react(_RESOLVE, alert_resolved, [alert_id], acting_user, now, comment):
         alert = _existing(alert_id)
-        raise AlreadyResolved(
-            alert_id=alert.pk, by=alert.resolved_by, at=alert.resolved_at, window_end=alert.window_end
-        )
+        raise AlreadyResolved(alert_id=alert.pk, by=alert.resolved_by, at=alert.resolved_at, why=alert.why_it_ended)
     return _existing(alert_id)
 
 

@@ -62,8 +62,8 @@ def test_an_overrun_that_the_rest_of_the_plan_does_not_make_up_for_is_foreseen(b
         "warning", Decimal(100), Decimal("50.00"), Decimal(1000),
     )  # fmt: skip
     assert alert.message == (
-        "Heading 1,000.00 CAD over budget if what is still open costs what is planned: 5,000.00 spent, 0.00 promised "
-        "and 6,000.00 still to come make 11,000.00 of 10,000.00 (110.00%)."
+        "Heading 1,000.00 CAD over budget if what is still open costs what is planned: 5,000.00 spent and 6,000.00 "
+        "still to come make 11,000.00 of 10,000.00 (110.00%)."
     )
     # A part of the dinner is promised: the rest of it is still expected.
     promise(budget, 2_000, line=line(budget, "Dinner"))
@@ -87,7 +87,7 @@ def test_an_overrun_that_the_rest_of_the_plan_does_not_make_up_for_is_foreseen(b
         (True, True, "warning"), (False, True, "critical"), (False, False, "warning"),
     }  # fmt: skip
     assert alert_of(budget, "forecast_overrun").message == (
-        "Heading 2,001.00 CAD over budget once all that is promised is billed: 10,000.00 spent and 2,001.00 promised "
+        "Heading 2,001.00 CAD over budget once all promised is billed: 10,000.00 spent and 2,001.00 promised "
         "make 12,001.00 of 10,000.00 (120.01%)."
     )
     # Once more is spent than there is, over_budget says it all, and the line's own overspend.
@@ -109,8 +109,8 @@ def test_planned_expenses_count_at_what_they_are_expected_to_cost(budget, staff)
     roses = alert_of(budget, "forecast_overrun", line=line(budget, "Roses"))
     assert (roses.level, roses.utilization, roses.overrun_amount, roses.message) == (
         "warning", Decimal(0), Decimal("500.02"),
-        "“Roses” is heading 500.02 CAD over its plan once all of it is billed: 0.00 spent, 0.00 promised and 3,500.02 "
-        "in planned expenses, of 3,000.00.",
+        "“Roses” is heading 500.02 CAD over its plan once all of it is billed: 3,500.02 in planned expenses of "
+        "3,000.00 (116.67%).",
     )  # fmt: skip
 
 
@@ -128,8 +128,8 @@ def test_a_rules_own_thresholds_on_the_forecast(account, budget, owner):
         "information", Decimal(95), None, 0,
     )  # fmt: skip
     assert alert.message == (
-        "Heading for 95% if what is still open costs what is planned: 3,600.00 spent, 0.00 promised and 6,000.00 still "
-        "to come make 9,600.00 of 10,000.00 (96.00%)."
+        "Heading for 95% if what is still open costs what is planned: 3,600.00 spent and 6,000.00 still to come "
+        "make 9,600.00 of 10,000.00 (96.00%)."
     )
     spend(budget, "200", line=line(budget, "Hall"))
     follow(budget)

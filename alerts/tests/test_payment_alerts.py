@@ -61,7 +61,7 @@ def test_what_is_due_opens_is_raised_resolved_and_opened_anew(budget, staff):
     assert (follow(budget, day=1), follow(budget, day=1)) == (1, 0)
     assert shown(budget, "payment_due") == (
         "information", Decimal("1500.50"),
-        "2 payments of 1,500.50 CAD in all are due within 30 days; the first on 21 July 2026.",
+        "2 payments of 1,500.50 CAD in all are due within 30 days, the first on 21 July 2026.",
     )  # fmt: skip
     acknowledge_alert(alert_id=alert_of(budget, "payment_due").pk, acting_user=staff, now=NOW)
     pay(first, staff, "500.50")
@@ -86,7 +86,7 @@ def test_the_day_after_it_is_overdue_and_grave_when_owners_hear_of_it(budget, st
     follow(budget, day=1)
     assert open_types(budget) == ["payment_overdue"]
     assert shown(budget, "payment_overdue") == (
-        "warning", Decimal(500), "A payment of 500.00 CAD was due on 1 July 2026.",
+        "warning", Decimal(500), "A payment of 500.00 CAD is overdue: it was due on 1 July 2026.",
     )  # fmt: skip
     assert [follow(budget, day=day) for day in (2, 6, 7, 8)] == [0, 0, 1, 0]
     assert shown(budget, "payment_overdue")[0] == "critical"
@@ -94,7 +94,7 @@ def test_the_day_after_it_is_overdue_and_grave_when_owners_hear_of_it(budget, st
     other = bill(budget, staff, in_days=3, amount=Decimal(70), stage="planned")
     follow(budget, day=7)
     assert shown(budget, "payment_overdue")[1:] == (
-        Decimal(570), "2 payments of 570.00 CAD in all are overdue; the first was due on 1 July 2026.",
+        Decimal(570), "2 payments of 570.00 CAD in all are overdue: the first was due on 1 July 2026.",
     )  # fmt: skip
     Expense.objects.filter(pk=other.pk).update(due_date=TODAY + timedelta(days=9), next_due_date=TODAY + timedelta(9))
     cancel_expense(expense_id=expense.pk, acting_user=staff, acting_role=Role.STAFF, now=NOW, reason="Not delivered")
@@ -129,8 +129,8 @@ def test_instalments_of_other_currencies_and_refunds_are_one_alert(budget, staff
     # 300.01 EUR are 450.015 CAD.
     assert shown(budget, "payment_overdue") == (
         "warning", Decimal("450.02"),
-        "2 payments of 450.02 CAD in all are overdue; the first was due on 28 June 2026. A refund of 80.00 CAD was due "
-        "on 30 June 2026. Other currencies are converted as their expenses were.",
+        "2 payments of 450.02 CAD in all are overdue: the first was due on 28 June 2026. A refund of 80.00 CAD is "
+        "overdue: it was due on 30 June 2026. Other currencies are converted as their expenses were.",
     )  # fmt: skip
 
 

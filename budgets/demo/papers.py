@@ -11,7 +11,7 @@ from budgets.services.approval_rules import create_approval_rule
 from budgets.services.comment import add_comment
 from budgets.services.exchange_rate_table import create_rate
 from budgets.services.expense import record_expense
-from budgets.services.expense_stages import invoice_expense
+from budgets.services.expense_stages import approve_expense, invoice_expense
 from budgets.services.payment import add_payment
 from budgets.services.vendor import create_vendor
 from budgetsite.accounts.roles import Role
@@ -76,7 +76,7 @@ def record_line(
 
 
 def keep_papers(cast: Cast, *, now: datetime) -> None:
-    """What is to be paid, what is overdue, what waits for approval, and a bill in another currency."""
+    """What is to be paid, what is overdue, what waits for approval, a bill in another currency, and a dear offer."""
     today = now.astimezone(ZoneInfo("Europe/Madrid")).date()
     with cast.acting(Role.OWNER) as owner:
         create_approval_rule(
@@ -107,6 +107,7 @@ def keep_papers(cast: Cast, *, now: datetime) -> None:
     _pay_the_hall(cast, wedding, today, now)
     _flowers(cast, wedding, today, now)
     _spend_beside_the_plan(cast, _budget_of(cast, "Sommerfest der Käfer & Söhne GmbH"), today, now)
+    _plan_beyond_the_plan(cast, _budget_of(cast, "Wesele Łukasza i Oli"), now)
 
 
 def _pay_the_hall(cast: Cast, wedding: EventBudget, today: date, now: datetime) -> None:
@@ -204,6 +205,24 @@ def _spend_beside_the_plan(cast: Cast, party: EventBudget, today: date, now: dat
         expense_date=today - timedelta(days=10),
         due_date=today + timedelta(days=4),
     )
+
+
+def _plan_beyond_the_plan(cast: Cast, wedding: EventBudget, now: datetime) -> None:
+    """More guests come than the plan was made for. Nothing is promised yet, and the offer is more than is left."""
+    offer = _note(
+        cast,
+        Role.ORGANIZER,
+        wedding,
+        now,
+        category="Catering",
+        vendor="Cocina de la Abuela",
+        description="Offer: both days for 150 guests instead of 100",
+        amount=Decimal("11250.00"),
+    )
+    with cast.acting(Role.MANAGER) as manager:
+        approve_expense(
+            expense_id=offer.pk, acting_user=manager, acting_role=Role.MANAGER, account=cast.account, now=now
+        )
 
 
 def _note(cast: Cast, role: Role, budget: EventBudget, now: datetime, **fields: Any) -> Expense:

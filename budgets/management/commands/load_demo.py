@@ -1,13 +1,15 @@
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+import alerts.demo
 import registrations.demo
 from budgets.demo import mesa_y_luna
 from budgets.demo.loading import SignIn, SlugTaken, load_demo
-from budgets.demo.people import PASSWORD
+from budgets.demo.people import PASSWORD, Cast
 
 
 class Command(BaseCommand):
@@ -17,7 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            sign_ins = load_demo(now=timezone.now(), sequels={mesa_y_luna.HOUSE.slug: registrations.demo.tell})
+            sign_ins = load_demo(now=timezone.now(), sequels={mesa_y_luna.HOUSE.slug: _go_on})
         except SlugTaken as error:
             raise CommandError(str(error)) from error
         width = max(len(each.email) for each in sign_ins)
@@ -26,6 +28,11 @@ class Command(BaseCommand):
             self.stdout.write(f"\n  {account}")
             for each in people:
                 self.stdout.write(_row(each, width))
+
+
+def _go_on(cast: Cast, *, now: datetime) -> None:
+    registrations.demo.tell(cast, now=now)
+    alerts.demo.tell(cast, now=now)
 
 
 def _row(each: SignIn, width: int) -> str:
