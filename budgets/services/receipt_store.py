@@ -1,7 +1,6 @@
 """The private store of receipts: random names in a folder for each account, read by this site alone."""
 
 import secrets
-from collections.abc import Iterator
 from datetime import datetime
 
 from django.core.files.base import ContentFile, File
@@ -31,15 +30,24 @@ def discard(*names: str) -> None:
             receipt_store().delete(name)
 
 
-def stored_before(moment: datetime) -> Iterator[str]:
-    """Yield the names of the account's files that were stored before a moment."""
-    store, folder = receipt_store(), str(require_tenant_id())
+def stored_names() -> list[str]:
+    """Return the names of all of the account's files."""
+    folder = str(require_tenant_id())
     try:
-        _, files = store.listdir(folder)
+        _, files = receipt_store().listdir(folder)
     except FileNotFoundError:
         # Nobody of this account has sent a receipt yet.
-        return
-    for file in files:
-        name = f"{folder}/{file}"
-        if store.get_modified_time(name) < moment:
-            yield name
+        return []
+    return [f"{folder}/{file}" for file in files]
+
+
+def was_stored_before(name: str, moment: datetime) -> bool:
+    """Whether a file is that old; a bucket is asked for each. One that has gone meanwhile is not."""
+    store = receipt_store()
+    try:
+        return store.get_modified_time(name) < moment
+    except Exception:
+        # Each kind of store says in its own way that something is not there.
+        if store.exists(name):
+            raise
+        return False

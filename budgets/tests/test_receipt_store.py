@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import environ
 import pytest
 
-from budgets.services.receipt_store import discard, keep, open_stored, stored_before
+from budgets.services.receipt_store import discard, keep, open_stored, stored_names, was_stored_before
 from budgetsite.settings.storages import receipt_storage
 from budgetsite.tenancy.scope import tenant_scope
 
@@ -92,10 +92,11 @@ def test_a_bucket_keeps_receipts_under_the_accounts_prefix(bucket, account):
     with open_stored(name) as file:
         assert file.read() == b"a receipt"
     moment = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
-    assert list(stored_before(moment + timedelta(seconds=1))) == [name]
-    assert list(stored_before(moment)) == []
+    assert stored_names() == [name]
+    assert (was_stored_before(name, moment + timedelta(seconds=1)), was_stored_before(name, moment)) == (True, False)
     discard(name, "")
     assert bucket == {}
+    assert (stored_names(), was_stored_before(name, moment + timedelta(days=1))) == ([], False)
     with pytest.raises(FileNotFoundError):
         open_stored(name).read()
 
@@ -109,4 +110,4 @@ def test_a_folder_keeps_them_for_its_owner_alone(settings, tmp_path, account, ot
     assert path.read_bytes() == b"a receipt"
     assert {oct(part.stat().st_mode & 0o777) for part in (path, path.parent)} == {"0o600", "0o700"}
     with tenant_scope(other_account.pk):
-        assert list(stored_before(datetime.now(UTC) + timedelta(days=1))) == []
+        assert stored_names() == []
