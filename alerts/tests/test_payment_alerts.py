@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+from django.urls import reverse
 
 from alerts.models import BudgetAlert
 from alerts.services.escalation_policy import change_escalation_policy
@@ -14,10 +15,11 @@ from alerts.tests.figures import alert_of, all_of, open_types
 from budgets.models import BudgetStatus, EventBudget, Expense
 from budgets.services.expense_stages import cancel_expense
 from budgets.services.payment import add_payment, change_payment
+from budgets.tests.pages import words
 from budgetsite.accounts.roles import Role
 from budgetsite.testing.budgets import make_budget, make_event
 from budgetsite.testing.expenses import NOW, make_expense
-from budgetsite.testing.people import make_member
+from budgetsite.testing.people import make_member, sign_in
 
 # NOW is eight in the morning of the 1st of July in Toronto.
 TODAY = date(2026, 7, 1)
@@ -173,3 +175,32 @@ def test_an_instalment_that_is_moved_leaves_the_alert(budget, staff):
     )  # fmt: skip
     follow(budget)
     assert open_types(budget) == []
+
+
+def test_they_are_seen_where_alerts_are_with_the_way_to_the_payments(account, budget, organizer, staff):
+    expense = bill(budget, organizer, in_days=-1)
+    follow(budget)
+    alert = alert_of(budget, "payment_overdue")
+    client = sign_in(organizer, account)
+    to_payments = f'href="{reverse("budgets:payments")}?event={budget.event_id}"'
+    for path in (reverse("alerts:list"), reverse("budgets:detail", args=[budget.pk]), "/"):
+        page = client.get(path)
+        assert (alert.message in words(page), to_payments in page.content.decode()) == (True, True), path
+    assert client.get(reverse("budgets:payments"), {"event": budget.event_id}).context["event"] == budget.event
+    [row] = client.get("/api/v1/budget-alerts?alert_type=payment_overdue").json()["results"]
+    assert (row["threshold"], row["overrun_amount"], row["currency"], row["utilization"]) == (
+        "0.00",
+        "500.00",
+        "CAD",
+        "5.00",
+    )
+    pay(expense, staff, 500)
+    follow(budget)
+    assert "resolved by itself: nothing is overdue any more" in words(
+        client.get(reverse("alerts:list"), {"state": "resolved"})
+    )
+    back_office = sign_in(staff, account)
+    page = words(back_office.get(reverse("admin:alerts_budgetalert_change", args=[alert.pk])))
+    assert ("Payment overdue" in page, "nothing is overdue any more" in page) == (True, True)
+    answer = back_office.post(f"/api/v1/budget-alerts/{alert.pk}/resolve", {}, content_type="application/json")
+    assert (answer.status_code, "nothing is overdue any more" in answer.content.decode()) == (409, True)
