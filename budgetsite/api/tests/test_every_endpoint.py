@@ -1,9 +1,9 @@
 """Every endpoint of the schema × every role × one's own and a stranger's account."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from io import BytesIO
 from typing import Any
 from uuid import UUID
@@ -64,7 +64,9 @@ class Endpoint:
         return "{" in self.path and "{scope_id}" not in self.path
 
 
-def endpoints() -> Iterator[Endpoint]:
+@cache
+def endpoints() -> list[Endpoint]:
+    found = []
     schema = SchemaGenerator().get_schema(request=None, public=True)
     for path, operations in schema["paths"].items():
         view: Any = resolve(re.sub(r"\{\w+\}", str(NOWHERE), path.replace("{number}", "1"))).func
@@ -72,14 +74,14 @@ def endpoints() -> Iterator[Endpoint]:
             continue
         for method in operations:
             name = view.actions[method] if getattr(view, "actions", None) else method
-            yield Endpoint(method, path, view.cls.actions[name])
+            found.append(Endpoint(method, path, view.cls.actions[name]))
+    assert len(found) > 45
+    return found
 
 
 @pytest.fixture
-def walk(db) -> list[Endpoint]:
-    found = list(endpoints())
-    assert len(found) > 45
-    return found
+def walk() -> list[Endpoint]:
+    return endpoints()
 
 
 def notification_of(user: User) -> UUID:
