@@ -192,9 +192,21 @@ class ExpenseLives(RuleBasedStateMachine):
 @pytest.mark.slow
 def test_any_expense_life(account, staff, manager):
     limit_expenses("300")
-    ExpenseLives.account, ExpenseLives.staff, ExpenseLives.manager = account, staff, manager
+
+    class Lives(ExpenseLives):
+        def __init__(self):
+            self.savepoint = transaction.savepoint()
+            super().__init__()
+
+        def teardown(self):
+            try:
+                super().teardown()
+            finally:
+                transaction.savepoint_rollback(self.savepoint)
+
+    Lives.account, Lives.staff, Lives.manager = account, staff, manager
     run_state_machine_as_test(
-        ExpenseLives,
+        Lives,
         settings=settings(
             max_examples=12,
             stateful_step_count=25,
