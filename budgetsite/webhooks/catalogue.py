@@ -303,7 +303,7 @@ publish(
         *_family(
             "alert",
             _ALERT,
-            alert__opened="Figures of a budget crossed a limit.",
+            alert__opened="A budget crosses a limit or heads beyond it, or a payment is due.",
             alert__raised="What an open alert tells of got worse.",
             alert__acknowledged="Somebody has seen an alert.",
             alert__resolved="An alert was dealt with, or resolved by itself.",
