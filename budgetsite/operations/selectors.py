@@ -125,6 +125,8 @@ def in_words(every: timedelta | crontab) -> str:
     cron: Any = every
     if len(cron.hour) == len(cron.minute) == 1 and len(cron.day_of_week) == 7:
         return f"every day at {min(cron.hour):02}:{min(cron.minute):02} UTC"
+    if len(cron.minute) == 1 and len(cron.hour) == 24:
+        return f"every hour at {min(cron.minute)} past"
     return f"at {every}"
 
 

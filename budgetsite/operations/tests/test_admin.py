@@ -149,7 +149,7 @@ def test_a_job_that_has_not_started_again_is_late(committed_db):
     assert states(timedelta(days=1, minutes=6)) == (JobState.LATE, JobState.LATE)
 
 
-def test_schedules_and_durations_in_words():
+def test_schedules_and_durations_in_words(committed_db):
     schedules = [timedelta(seconds=5), timedelta(minutes=1), timedelta(minutes=90), timedelta(days=1)]
     assert [in_words(every) for every in schedules] == [
         "every 5 seconds",
@@ -158,5 +158,8 @@ def test_schedules_and_durations_in_words():
         "every day",
     ]
     assert in_words(crontab(hour=3, minute=15)) == "every day at 03:15 UTC"
+    assert in_words(crontab(minute=5)) == "every hour at 5 past"
+    # Nobody reads how Celery writes it.
+    assert not any("crontab" in job.every for job in scheduled_jobs(now=timezone.now()))
     seconds = (0.0404, 2.54, 90, 600, 7200, 432_000)
     assert [took(each) for each in seconds] == ["40 ms", "2.5 s", "90 s", "10 min", "2 h", "5 days"]
