@@ -6,7 +6,7 @@ import psycopg
 from django.db import connections
 from psycopg.rows import dict_row
 
-from budgetsite.outbox.relay import CLAIM, MARK
+from budgetsite.outbox.relay import BOUNDS, CLAIM, MARK
 
 _FIRST_SUBJECT = UUID(int=0)
 
@@ -27,14 +27,22 @@ class PlainOutbox:
         )
         self._tenant_id = tenant_id
 
+    def close(self) -> None:
+        self._connection.close()
+
     def relay_all(self, batch: int) -> None:
         """Claim and mark until nothing is left that nobody has."""
-        while self._relay(uuid4(), batch) or self._relay(_FIRST_SUBJECT, batch):
+        while self.relay(batch):
             pass
+
+    def relay(self, batch: int) -> int:
+        """Claim and mark up to `batch` events; return how many."""
+        return self._relay(uuid4(), batch) or self._relay(_FIRST_SUBJECT, batch)
 
     def _relay(self, start: UUID, batch: int) -> int:
         with self._connection.transaction():
             self._connection.execute("SELECT set_config('app.tenant_id', %s, true)", [str(self._tenant_id)])
+            self._connection.execute(BOUNDS)
             parameters = {"tenant": self._tenant_id, "start": start, "most": batch}
             claimed = self._connection.execute(CLAIM, parameters).fetchall()
             if claimed:

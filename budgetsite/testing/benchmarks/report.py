@@ -13,10 +13,11 @@ MOST_STATEMENTS = 8
 
 EXPLANATION = """\
 Ratios are medians of the rounds, the spread is their middle half. Times are this machine's and say nothing alone.
-Plain SQL is psycopg in this process, as the request's role: without HTTP, sign-in by token, throttling and alerts,
-which are all in ours. "API" is over HTTP on one connection that is kept, gunicorn with one worker; clients at once
-share two of these, four threads each. An empty request is a signed-in one that asks who it is. Statements: the one that
-sets the tenant and savepoints included, BEGIN and COMMIT not."""
+Plain SQL is psycopg in this process, as the request's role: without HTTP, sign-in by token, throttling and the look at
+what alerts a change demands, which are all in ours. "API" is over HTTP on one connection that is kept, gunicorn with
+one worker; clients at once share two of these, four threads each. An empty request is a signed-in one that asks who it
+is. What is told by webhook passes the site's workers; plain SQL writes the same rows, reads them back and tells nobody.
+Statements: the one that sets the tenant and savepoints included, BEGIN and COMMIT not."""
 
 
 @dataclass(frozen=True, slots=True)

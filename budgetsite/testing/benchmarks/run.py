@@ -12,6 +12,7 @@ from budgetsite.testing.benchmarks.plain_sql import PlainSql
 from budgetsite.testing.benchmarks.scenery import Scene
 from budgetsite.testing.benchmarks.site import Site
 
+_CHANGING_IN_A_SECOND = 10_000
 Plain = TypeVar("Plain", bound=PlainSql)
 
 
@@ -32,6 +33,11 @@ class Extent:
     entries: int
     crowds: tuple[int, ...]
     usage: int
+
+    @property
+    def changing(self) -> int:
+        """How many budgets change at once: as many as are large, fewer in runs that are only to end soon."""
+        return max(1, min(self.large, int(self.seconds * _CHANGING_IN_A_SECOND)))
 
 
 FULL = Extent(

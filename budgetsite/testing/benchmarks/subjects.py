@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from budgetsite.testing.benchmarks import (
+    alerting,
     analytics,
     budget_page,
     expenses,
@@ -15,6 +16,7 @@ from budgetsite.testing.benchmarks import (
     relaying,
     revisions,
     scoped_budgets,
+    telling,
     transferring,
 )
 from budgetsite.testing.benchmarks.report import Row
@@ -33,5 +35,7 @@ SUBJECTS: dict[str, Callable[[Run], list[Row]]] = {
     "registering": registering.measure,
     "expenses": expenses.measure,
     "scoped": scoped_budgets.measure,
+    "alerts": alerting.measure,
     "outbox": relaying.measure,
+    "webhooks": telling.measure,
 }

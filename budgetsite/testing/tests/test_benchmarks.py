@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.utils import timezone
 
+from alerts.models import BudgetAlert
 from budgets.models import BudgetLineItem, EventBudget, Expense, ExpenseInvoice, LedgerEntry
 from budgets.selectors.plan_as_of import budget_as_of
 from budgets.services.expense import record_expense
@@ -23,8 +24,11 @@ from budgets.services.recalculation import recalculate_budget
 from budgets.services.vendor import create_vendor
 from budgetsite.accounts.roles import Role
 from budgetsite.accounts.selectors import all_accounts
+from budgetsite.outbox.models import OutboxEvent
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.benchmarks import ledger_posting, revisions
+from budgetsite.testing.benchmarks.crossings import CENTS, Crossings
+from budgetsite.testing.benchmarks.plain_alerts import PlainAlerts
 from budgetsite.testing.benchmarks.plain_expenses import PlainExpenses
 from budgetsite.testing.benchmarks.plain_plans import PlainPlans
 from budgetsite.testing.benchmarks.plain_sql import PlainSql
@@ -39,6 +43,7 @@ from budgetsite.testing.benchmarks.scenery import (
     open_scene,
 )
 from budgetsite.testing.benchmarks.site import environment
+from budgetsite.testing.benchmarks.statements import statements_of
 
 AMOUNT = Decimal("12.34")
 
@@ -74,7 +79,7 @@ def history_of(line_id):
 
 @transaction.atomic
 def entries_of(budget_id):
-    entries = LedgerEntry.objects.filter(budget_id=budget_id).values()
+    entries = LedgerEntry.objects.filter(budget_id=budget_id).order_by("seq").values()
     unique = {"id", "budget_id", "line_item_id", "created_at", "occurred_at", "hash"}
     return [{name: value for name, value in entry.items() if name not in unique} for entry in entries]
 
@@ -137,6 +142,46 @@ def test_an_expense_by_hand_leaves_what_the_sites_own_leaves(scene):
         assert verify_ledger() == []
     assert stored(ExpenseInvoice, bills[0], *unlike) == stored(ExpenseInvoice, bills[1], *unlike)
     assert (versions, entries) == ([1, 1], ["actual", "actual"])
+
+
+def test_a_threshold_crossed_by_hand_leaves_what_the_sites_own_leaves(scene):
+    crossings, plain = Crossings(scene, 2), PlainAlerts(scene.tenant_id, scene.user.pk)
+    (ours, our_line), (by_hand, plain_line) = crossings.pairs
+
+    def left(budget_id):
+        with transaction.atomic():
+            alerts = list(BudgetAlert.objects.filter(budget_id=budget_id).values())
+            told = OutboxEvent.objects.filter(subject_id__in=[alert["id"] for alert in alerts]).order_by("position")
+            events = [(event.kind, event.payload | {"budget_id": None}, event.actor_id) for event in told]
+        unique = {"id", "budget_id", "message", "created_at", "updated_at", "waits_since", "resolved_at"}
+        return [{name: alert[name] for name in alert.keys() - unique} for alert in alerts], events
+
+    crossings.cross(0)
+    crossings.cross_by_hand(plain, 1)
+    assert left(by_hand) == left(ours)
+    assert [alert["utilization"] for alert in left(ours)[0]] == [60]
+    assert plain.read_back(by_hand)["kind"] == "alert.opened"
+    assert stored(BudgetLineItem, plain_line) == stored(BudgetLineItem, our_line)
+    assert stored(EventBudget, by_hand, "ledger_hash") == stored(EventBudget, ours, "ledger_hash")
+
+    crossings.come_back(0)
+    crossings.come_back_by_hand(plain, 1)
+    plain.close()
+    assert left(by_hand) == left(ours)
+    assert [kind for kind, *_ in left(ours)[1]] == ["alert.opened", "alert.resolved"]
+    assert [entry | {"prev_hash": None} for entry in entries_of(by_hand)] == [
+        entry | {"prev_hash": None} for entry in entries_of(ours)
+    ]
+    assert crossings.problems() == []
+
+
+def test_a_posting_that_crosses_nothing_pays_one_statement_for_alerts(scene):
+    crossings = Crossings(scene, 1)
+
+    quiet = statements_of(lambda: crossings.post(0, CENTS))
+
+    assert len([statement for statement in quiet if "alerts_" in statement]) == 1
+    assert crossings.told("alert.opened") == 0
 
 
 def test_a_stale_edit_by_hand_changes_nothing(scene, plain):
@@ -256,7 +301,12 @@ def test_a_short_run_measures_everything_and_loses_nothing(committed_db):
     run = subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=settings.BASE_DIR,
-        env={**environment(), "DJANGO_SETTINGS_MODULE": os.environ["DJANGO_SETTINGS_MODULE"]},
+        env={
+            **environment(),
+            "DJANGO_SETTINGS_MODULE": os.environ["DJANGO_SETTINGS_MODULE"],
+            # Its workers are to find nothing that other tests have queued.
+            "REDIS_URL": f"{settings.REDIS_URL.rpartition('/')[0]}/9",
+        },
         capture_output=True,
         text=True,
         timeout=120,
@@ -288,6 +338,11 @@ def test_a_short_run_measures_everything_and_loses_nothing(committed_db):
         "N people for N places at once (API)",
         "list N expenses (API), N expenses",
         "record an expense, N → N expenses",
+        "alert opened and resolved, N budget, N client",
+        "two workers against one",
+        "two clients against one, plain SQL",
+        "change → webhook received, N budgets at once, median",
+        "changes told by webhook, N budgets at once",
     }, run.stdout + run.stderr
     assert verdicts["statements of reading N lines"] == "kept"
     assert verdicts["statements of a list of N"] == "kept"
@@ -305,4 +360,8 @@ def test_a_short_run_measures_everything_and_loses_nothing(committed_db):
     assert verdicts["counters and ledger of “Bench crowd”"] == "kept"
     assert verdicts["places taken of N in each of N rushes, API"] == "kept"
     assert verdicts["places taken of N in each of N rushes, plain SQL"] == "kept"
+    assert verdicts["statements for alerts, posting that crosses nothing"] == "kept"
+    assert verdicts["alerts told of N crossings"] == "kept"
+    assert verdicts["events left in the outbox"] == "kept"
+    assert verdicts["webhooks received of N alerts"] == "kept"
     assert run.returncode == int("MISSED" in verdicts.values()), run.stderr
