@@ -46,6 +46,10 @@ class Basis(models.TextChoices):
     FORECAST = "forecast", "Forecast"
 
 
+# What a forecast is compared with are thresholds of their own.
+RULE_BASIS_CHOICES = [choice for choice in Basis.choices if choice[0] != Basis.FORECAST]
+
+
 class Measure(models.TextChoices):
     PERCENTAGE = "percentage", "Percent of the budget"
     AMOUNT = "amount", "Amount"
@@ -85,7 +89,7 @@ class AlertRule(TenantModel):
     )
     basis = models.CharField(
         max_length=30,
-        choices=[choice for choice in Basis.choices if choice[0] != Basis.FORECAST],
+        choices=RULE_BASIS_CHOICES,
         default=Basis.COMMITTED_AND_ACTUAL,
         help_text="What the warning and the milestones look at.",
     )

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from alerts.filters import AlertRuleFilter
-from alerts.models import AlertLevel, AlertRule, AlertType, Audience, Basis, Measure
+from alerts.models import RULE_BASIS_CHOICES, AlertLevel, AlertRule, AlertType, Audience, Basis, Measure
 from alerts.services.problems import RuleExists
 from alerts.services.replay import Replay
 from alerts.services.rule_checks import LARGEST_PERCENTAGE, LARGEST_WARNING, MOST_THRESHOLDS
@@ -89,7 +89,7 @@ class RuleRequest(serializers.Serializer):
     exceeded_thresholds = serializers.ListField(child=_percentage(), required=False, max_length=MOST_THRESHOLDS)
     high_variance_percentage = _percentage(required=False)
     basis = serializers.ChoiceField(
-        choices=[choice for choice in Basis.choices if choice[0] != Basis.FORECAST],
+        choices=RULE_BASIS_CHOICES,
         required=False,
         help_text="What warning_threshold and exceeded_thresholds look at.",
     )
@@ -123,7 +123,7 @@ class AlertRuleAnswer(serializers.Serializer):
     warning_threshold = PercentageField()
     exceeded_thresholds = serializers.ListField(child=PercentageField())
     high_variance_percentage = PercentageField()
-    basis = serializers.ChoiceField(choices=[choice for choice in Basis.choices if choice[0] != Basis.FORECAST])
+    basis = serializers.ChoiceField(choices=RULE_BASIS_CHOICES)
     thresholds = OwnThresholdAnswer(many=True)
     audience = AudienceAnswer()
     created_at = serializers.DateTimeField()

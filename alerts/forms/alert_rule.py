@@ -6,7 +6,7 @@ from typing import Any, cast
 from django import forms
 from django.core.exceptions import ValidationError
 
-from alerts.models import AlertLevel, AlertType, Audience, Basis, Measure
+from alerts.models import RULE_BASIS_CHOICES, AlertLevel, AlertType, Audience, Basis, Measure
 from alerts.services.rule_checks import MOST_THRESHOLDS
 from alerts.services.rule_values import DEFAULT_RULE, OwnThreshold, RuleValues
 from budgetsite.money.amounts import format_amount
@@ -18,7 +18,6 @@ PREFIX = "thresholds"
 _LOCALE = "en"
 # Where a threshold's parts stand in its row.
 _PARTS = {"measure": "unit", "currency": "unit"}
-_OF_BASIS = [(str(value), label) for value, label in Basis.choices if value != Basis.FORECAST]
 
 
 class OwnThresholdForm(forms.Form):
@@ -97,7 +96,7 @@ class AlertRuleForm(forms.Form):
     )
     more = forms.BooleanField(required=False, initial=True, widget=forms.HiddenInput)
     basis = forms.ChoiceField(
-        label="“Nearly used up” and milestones look at what is", choices=_OF_BASIS, required=False,
+        label="“Nearly used up” and milestones look at what is", choices=RULE_BASIS_CHOICES, required=False,
         widget=forms.RadioSelect,
     )  # fmt: skip
 

@@ -387,6 +387,8 @@ room.
     "PREPROCESSING_HOOKS": ["budgetsite.api.schema.contract_endpoints"],
     # Sets of choices whose fields have the same name, or one set under two.
     "ENUM_NAME_OVERRIDES": {
+        "AlertAudience": "alerts.models.Audience",
+        "AlertBasis": "alerts.models.Basis",
         "AlertType": "alerts.models.AlertType",
         "ApiKeyState": "budgets.api.api_key.STATES",
         "ApprovingRole": "budgets.models.approval.APPROVING_ROLE_CHOICES",
@@ -405,6 +407,7 @@ room.
         "RevisionState": "budgets.selectors.revisions.REVISION_STATES",
         "ReservationStatus": "budgets.models.ReservationStatus",
         "Role": "budgetsite.accounts.roles.Role",
+        "RuleBasis": "alerts.models.RULE_BASIS_CHOICES",
         "ScopeType": "budgets.models.ScopeType",
         "StandingLevel": "budgets.api.scoped_answers.LEVEL_CHOICES",
         "TemplateBasis": "budgets.models.TemplateBasis",
