@@ -16,6 +16,7 @@ from alerts.services.routing.payment_reminders import remind_of_payments
 from alerts.services.scoped_evaluation import follow_all_scoped_budgets, follow_scoped_budgets
 from budgets.models import LOCKED_STATUSES, EventBudget
 from budgetsite.accounts.selectors import all_accounts
+from budgetsite.operations.piecework import Piecework
 from budgetsite.tenancy.scope import current_scope, require_tenant_id
 from budgetsite.tenancy.tasks import SteppedTask
 
@@ -29,7 +30,7 @@ def reevaluate_account_soon(*, after: UUID | None = None) -> None:
     """Queue `reevaluate_account` for the scope's tenant, once the present transaction is committed.
 
     With the queue away the transaction holds all the same: the failure is logged, and each budget follows with its next
-    posting.
+    posting, or at night.
     """
     user_id = current_scope().user_id
     kwargs = {
@@ -44,20 +45,35 @@ def reevaluate_account_soon(*, after: UUID | None = None) -> None:
     transaction.on_commit(queue, robust=True)
 
 
-# Celery would check the keywords against the function, which is not handed those that name the scope.
-@shared_task(typing=False)
+@shared_task
+def reevaluate_everywhere() -> None:
+    """Bring the alerts of all budgets in line with their figures, account by account: what a lost task has left."""
+    for account in all_accounts():
+        reevaluate_account.apply_async(kwargs={"tenant_id": str(account.pk)})
+
+
+@shared_task(base=SteppedTask)
 def reevaluate_account(after: str | None = None) -> int:
     """Evaluate the tenant's open budgets anew, a batch in each transaction, by id; return how many this batch had. The
     scoped ones follow the last, and what is ahead of all of them.
 
-    Queued when the account's rule has changed. Budgets that have a rule of their own come out as they were.
+    Queued when the account's rule has changed. Budgets that have a rule of their own come out as they were. One failing
+    stops no other, of this batch and of the next: `SomeFailed` is raised at the end.
     """
+    with Piecework(logger, "budget %s could not be evaluated; the next night tries again") as work:
+        return _reevaluate_batch(UUID(after) if after else None, work)
+
+
+@transaction.atomic
+def _reevaluate_batch(after: UUID | None, work: Piecework) -> int:
     budgets = EventBudget.objects.filter(deleted_at=None).exclude(status__in=LOCKED_STATUSES)
     if after is not None:
-        budgets = budgets.filter(pk__gt=UUID(after))
+        budgets = budgets.filter(pk__gt=after)
     batch = list(budgets.order_by("pk").values_list("pk", flat=True)[:BATCH_SIZE])
     for budget_id in batch:
-        reevaluate_budget(budget_id)
+        # A savepoint of its own: what fails takes nothing else back.
+        with work.piece(budget_id), transaction.atomic():
+            reevaluate_budget(budget_id)
     if len(batch) == BATCH_SIZE:
         reevaluate_account_soon(after=batch[-1])
     else:

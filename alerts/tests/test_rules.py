@@ -18,6 +18,7 @@ from alerts.services.rules import create_alert_rule, delete_alert_rule, governin
 from alerts.tests.figures import alert_of, all_of, open_types, spend, spend_up_to
 from budgets.models import BudgetStatus, EventBudget
 from budgetsite.celery import app
+from budgetsite.operations.piecework import SomeFailed
 from budgetsite.tenancy.scope import NOBODY, scope, tenant_scope
 from budgetsite.testing.budgets import make_budget, make_line
 from budgetsite.testing.people import make_member
@@ -189,6 +190,8 @@ def own_queue(monkeypatch):
     """A queue of the broker's for this test alone; afterwards it is gone."""
     name = f"test-{uuid4()}"
     monkeypatch.setattr(tasks.reevaluate_account, "queue", name, raising=False)
+    # Where Celery remembers it.
+    monkeypatch.setattr(tasks.reevaluate_account, "_exec_options", None)
     with app.connection_for_read() as broker:
         queue = broker.SimpleQueue(name)
         yield queue
@@ -231,6 +234,30 @@ def test_the_accounts_rule_reaches_its_budgets_in_batches(
         assert [open_types(budget) for budget in budgets] == [[], *[["threshold_warning"]] * 3]
     with tenant_scope(other_account.pk), transaction.atomic():
         assert open_types(theirs) == []
+
+
+def test_a_budget_that_cannot_be_evaluated_keeps_the_rule_from_no_other(
+    committed_db, account, owner, own_queue, monkeypatch
+):
+    monkeypatch.setattr(tasks, "BATCH_SIZE", 2)
+    with transaction.atomic():
+        broken, *others = sorted((make_budget(account, owner) for _ in range(3)), key=lambda budget: budget.pk)
+        for budget in (broken, *others):
+            spend(budget, 4_000)
+
+    def fails_for_one(budget_id):
+        reevaluate_budget(budget_id)
+        if budget_id == broken.pk:
+            raise RuntimeError("out of paper")
+
+    monkeypatch.setattr(tasks, "reevaluate_budget", fails_for_one)
+    with transaction.atomic():
+        create_alert_rule(budget=None, acting_user=owner, warning_threshold=Decimal(40))
+    with pytest.raises(SomeFailed):
+        run_queued(own_queue)
+    assert run_queued(own_queue) == [1]
+    with transaction.atomic():
+        assert [open_types(budget) for budget in (broken, *others)] == [[], *[["threshold_warning"]] * 2]
 
 
 def test_a_rule_that_is_rolled_back_queues_nothing(committed_db, account, owner, own_queue):

@@ -17,13 +17,15 @@ from budgetsite.tenancy.tasks import SteppedTask
 SIGN_INS_KEPT_FOR = timedelta(days=90)
 
 
-# No transaction is kept open while the mail server takes its time.
+# No transaction is kept open while the mail server takes its time. It may be away for an hour, in which 20 attempts are
+# made.
 @shared_task(
     base=SteppedTask,
     autoretry_for=(OSError, SMTPException),
     retry_backoff=5,
     retry_backoff_max=300,
-    max_retries=5,
+    retry_jitter=False,
+    max_retries=20,
     ignore_result=True,
 )
 def mail_password_reset(*, email: str, site_address: str) -> None:

@@ -146,6 +146,7 @@ CELERY_TASK_ROUTES = {
     **{
         task: {"queue": "nightly"}
         for task in (
+            "alerts.tasks.reevaluate_everywhere",
             "budgets.tasks.verify_ledgers",
             "budgets.tasks.verify_ledger_of_account",
             "budgets.tasks.sweep_receipts",
@@ -219,6 +220,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "bring the alerts of payments and forecasts in line": {
         "task": "alerts.tasks.follow_event_budgets_everywhere",
         "schedule": timedelta(minutes=10),
+    },
+    "evaluate every event budget's alerts anew": {
+        "task": "alerts.tasks.reevaluate_everywhere",
+        "schedule": crontab(hour=3, minute=30),
     },
     # Their morning comes to all events within the hour.
     "remind of payments": {
