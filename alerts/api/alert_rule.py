@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from alerts.filters import AlertRuleFilter
 from alerts.models import RULE_BASIS_CHOICES, AlertLevel, AlertRule, AlertType, Audience, Basis, Measure
-from alerts.services.problems import RuleExists
+from alerts.services.problems import RuleExists, RuleNotFound
 from alerts.services.replay import Replay
 from alerts.services.rule_checks import LARGEST_PERCENTAGE, LARGEST_WARNING, MOST_THRESHOLDS
 from alerts.services.rules import (
@@ -24,12 +24,12 @@ from alerts.services.rules import (
     values_of,
 )
 from budgets.models import EventBudget
-from budgetsite.api.errors import conflict, translate_problems
+from budgetsite.api.errors import conflict, not_found, translate_problems
 from budgetsite.api.refusals import field_refusal
 from budgetsite.api.views import ContractViewSet
 from budgetsite.money.api_fields import PercentageField
 
-translate_problems({RuleExists: conflict("rule_id")})
+translate_problems({RuleExists: conflict("rule_id"), RuleNotFound: not_found})
 
 
 def _percentage(*, largest: Decimal = LARGEST_PERCENTAGE, **kwargs: Any) -> serializers.DecimalField:

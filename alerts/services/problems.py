@@ -40,6 +40,14 @@ class AlreadyResolved(AlertProblem):
         super().__init__(f"{text} A new one opens if it gets worse.")
 
 
+class RuleNotFound(AlertProblem):
+    code = "not_found"
+
+    def __init__(self, rule_id: UUID) -> None:
+        self.rule_id = rule_id
+        super().__init__("This rule was deleted meanwhile. Make a new one.")
+
+
 class RuleExists(AlertProblem):
     code = "rule_exists"
 

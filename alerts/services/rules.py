@@ -10,19 +10,20 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from alerts.models import AlertRule
 from alerts.services.evaluation import reevaluate_budget
 from alerts.services.evaluation_request import OUTLOOK, evaluate_after_commit
-from alerts.services.problems import RuleExists
+from alerts.services.problems import RuleExists, RuleNotFound
 from alerts.services.replay import Replay, replay_rules
 from alerts.services.rule_checks import RULE_FIELDS, checked_fields
 from alerts.services.rule_values import DEFAULT_RULE, RuleValues
 from alerts.tasks import reevaluate_account_soon
 from budgets.models import EventBudget
-from budgetsite.accounts.models import User
+from budgetsite.accounts.models import Account, User
 from budgetsite.tenancy.deletion import soft_delete
+from budgetsite.tenancy.scope import require_tenant_id
 
 # What decides who is told, and no figure.
 _TELLING = {"audience"}
@@ -49,6 +50,7 @@ def create_alert_rule(*, budget: EventBudget | None, acting_user: User, **fields
     `ValidationError` by field.
     """
     budget_id = None if budget is None else budget.pk
+    _hold(budget_id)
     values = _proposed(fields, budget).as_fields()
     rule = AlertRule(budget=budget, **values)
     try:
@@ -65,7 +67,12 @@ def create_alert_rule(*, budget: EventBudget | None, acting_user: User, **fields
 
 @transaction.atomic
 def update_alert_rule(*, rule: AlertRule, acting_user: User, **fields: Any) -> AlertRule:
-    """Change a rule. Raises `ValidationError` by field; nothing is stored then."""
+    """Change a rule. Raises `ValidationError` by field, `RuleNotFound` when it is gone; nothing is stored then."""
+    _hold(rule.budget_id)
+    found: AlertRule | None = AlertRule.objects.select_related("budget").filter(pk=rule.pk).first()
+    if found is None:
+        raise RuleNotFound(rule.pk)
+    rule = found
     currency = None if rule.budget is None else rule.budget.currency
     values = checked_fields(fields, present=values_of(rule), currency=currency)
     changes = {name: value for name, value in values.items() if getattr(rule, name) != value}
@@ -82,6 +89,7 @@ def update_alert_rule(*, rule: AlertRule, acting_user: User, **fields: Any) -> A
 @transaction.atomic
 def set_alert_rule(*, budget: EventBudget | None, acting_user: User, **fields: Any) -> AlertRule:
     """Change the account's or the budget's rule, made where there is none. Raises as the two above."""
+    _hold(None if budget is None else budget.pk)
     rule: AlertRule | None = AlertRule.objects.filter(budget=budget).first()
     if rule is None:
         return create_alert_rule(budget=budget, acting_user=acting_user, **fields)
@@ -109,8 +117,19 @@ def preview_alert_rule(*, budget: EventBudget | None, now: datetime, **fields: A
 @transaction.atomic
 def delete_alert_rule(*, rule: AlertRule, acting_user: User, now: datetime) -> None:
     """Go back to the account's rule for a budget, or to the default for the account."""
+    _hold(rule.budget_id)
     soft_delete(rule, now=now)
     _apply(rule.budget_id)
+
+
+def _hold(budget_id: UUID | None) -> None:
+    """Let two who change one rule do so one after the other. A budget's row is locked before its rule's."""
+    held: QuerySet[Any] = (
+        Account.objects.filter(pk=require_tenant_id())
+        if budget_id is None
+        else EventBudget.objects.filter(pk=budget_id)
+    )
+    list(held.select_for_update(no_key=True).values_list("pk"))
 
 
 def _apply(budget_id: UUID | None) -> None:

@@ -1,13 +1,24 @@
 """Who is told of alerts: as the rule of the account or the budget says, by their level."""
 
+from decimal import Decimal
+from functools import partial
+
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.utils import timezone
 
 from alerts.models import AlertRule, BudgetAlert
 from alerts.services.audience import Audiences
+from alerts.services.problems import RuleNotFound
 from alerts.services.routing.receiving import receive
-from alerts.services.rules import create_alert_rule, governing_rule, set_alert_rule
+from alerts.services.rules import (
+    create_alert_rule,
+    delete_alert_rule,
+    governing_rule,
+    set_alert_rule,
+    update_alert_rule,
+)
 from alerts.tests.figures import spend
 from budgetsite.accounts.models import Membership
 from budgetsite.accounts.roles import Role
@@ -15,6 +26,7 @@ from budgetsite.notifications.models import Notification
 from budgetsite.outbox.models import OutboxEvent
 from budgetsite.tenancy.scope import tenant_scope
 from budgetsite.testing.budgets import make_budget, make_event
+from budgetsite.testing.concurrency import run_at_once
 from budgetsite.testing.people import make_member
 from budgetsite.testing.scoped_budgets import make_scoped_budget
 from budgetsite.testing.scoped_budgets import spend as use
@@ -94,6 +106,27 @@ def test_company_budgets_and_strangers_are_told_as_before(account, owner, manage
     create_alert_rule(budget=None, acting_user=owner, audience={"warning": [STAFF], "critical": [STAFF]})
     use(make_scoped_budget(account, owner, amount=100), owner, 85)
     assert told() == {"warning": {MANAGER}}
+
+
+def test_two_who_change_one_rule_at_once_lose_nothing(committed_db, account, owner):
+    with transaction.atomic():
+        rule = create_alert_rule(budget=None, acting_user=owner)
+    run_at_once(
+        [
+            partial(update_alert_rule, rule=rule, acting_user=owner, audience={"information": [STAFF]}),
+            partial(update_alert_rule, rule=rule, acting_user=owner, audience={"critical": [OWNER]}),
+        ],
+        tenant_id=account.pk,
+    )
+    with transaction.atomic():
+        assert governing_rule(None).as_fields()["audience"] == {
+            "information": [STAFF],
+            "warning": [ORGANIZER, MANAGER],
+            "critical": [OWNER],
+        }
+        delete_alert_rule(rule=rule, acting_user=owner, now=timezone.now())
+        with pytest.raises(RuleNotFound):
+            update_alert_rule(rule=rule, acting_user=owner, warning_threshold=Decimal(70))
 
 
 def test_any_number_of_budgets_is_one_statement(account, owner, budget, django_assert_num_queries):
