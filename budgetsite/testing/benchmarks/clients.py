@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any
@@ -27,6 +28,15 @@ class ClientFailed(RuntimeError):
     """An operation raised in a client; the text is its traceback."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """How often a client did as it was told, and when the last one ended by the clock that all share."""
+
+    operations: int
+    end: float
+    cpu_seconds: float
+
+
 class Clients:
     """`count` processes. `make_operations` is called in each, with its number, and returns what it can be told to do.
 
@@ -39,6 +49,8 @@ class Clients:
         self._pipes: list[Connection] = []
         self._processes: list[Any] = []
         self.done: dict[str, int] = {}
+        # What the clients' own work took of the processors, in seconds; without PostgreSQL's.
+        self.cpu_seconds: dict[str, float] = {}
 
     def __enter__(self) -> "Clients":
         # A connection that parent and child share would mix up their answers.
@@ -74,14 +86,15 @@ class Clients:
             for pipe in self._pipes:
                 pipe.send((name, start, seconds))
             answers = [self._answer(pipe) for pipe in self._pipes]
-            operations = sum(done for done, _ in answers)
+            operations = sum(answer.operations for answer in answers)
             self.done[name] = self.done.get(name, 0) + operations
+            self.cpu_seconds[name] = self.cpu_seconds.get(name, 0) + sum(answer.cpu_seconds for answer in answers)
             # Until the last one is through: a client that was kept waiting counts in full.
-            return Turn(operations, max(end for _, end in answers) - start)
+            return Turn(operations, max(answer.end for answer in answers) - start)
 
         return turn
 
-    def _answer(self, pipe: Connection) -> tuple[int, float]:
+    def _answer(self, pipe: Connection) -> "_Answer":
         if not pipe.poll(_ANSWER_SECONDS):
             raise ClientFailed(f"A client has not answered within {_ANSWER_SECONDS} seconds.")
         try:
@@ -90,8 +103,8 @@ class Clients:
             raise ClientFailed("A client has ended without an answer.") from error
         if isinstance(answer, str):
             raise ClientFailed(answer)
-        operations, end = answer
-        return operations, end
+        assert isinstance(answer, _Answer)
+        return answer
 
 
 def _serve(
@@ -107,19 +120,19 @@ def _serve(
         while True:
             name, start, seconds = orders.recv()
             try:
-                answer: tuple[int, float] | str = _work(operations[name], start, seconds)
+                answer: _Answer | str = _work(operations[name], start, seconds)
             except Exception:
                 # For the parent to raise.
                 answer = traceback.format_exc()
             orders.send(answer)
 
 
-def _work(operation: Callable[[], object], start: float, seconds: float) -> tuple[int, float]:
-    """Repeat until the turn is over; return how often, and when the last one ended by the clock that all share."""
+def _work(operation: Callable[[], object], start: float, seconds: float) -> _Answer:
+    """Repeat until the turn is over."""
     time.sleep(max(0.0, start - time.monotonic()))
-    operations, now = 0, start
+    operations, now, cpu = 0, start, time.process_time()
     while operations == 0 or now - start < seconds:
         operation()
         operations += 1
         now = time.monotonic()
-    return operations, now
+    return _Answer(operations, now, time.process_time() - cpu)

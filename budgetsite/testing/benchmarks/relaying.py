@@ -28,7 +28,8 @@ from budgetsite.testing.benchmarks.scenery import open_scene
 _BATCHES_A_SECOND = 150
 EVENTS_OF_A_SUBJECT = 4
 TWO_WORKERS = Limit(at_least=1.6)
-OF_PLAIN = Limit(at_least=0.3)
+# Of what plain SQL does too. What consumers store for an event is beyond that, and beside it in the report.
+OF_PLAIN = Limit(at_least=0.4)
 _FILL = """
     INSERT INTO outbox_outboxevent (id, tenant_id, kind, subject_type, subject_id, payload)
     SELECT gen_random_uuid(), %(tenant)s, 'budget.submitted', 'event_budget', subject.id,
@@ -70,10 +71,9 @@ def _measure(run: Run) -> Iterator[Row]:
     turns = dict(zip(sides, measured, strict=True))
     for workers, named in ((1, "one worker"), (2, "two workers")):
         plain = turns[workers, "plain"]
-        yield compared_rates(
-            f"events relayed by {named}", turns[workers, "ours"], plain, OF_PLAIN if workers == 1 else None
-        )
-        yield compared_rates(f"events relayed by {named}, to nobody", turns[workers, "to nobody"], plain)
+        floor = OF_PLAIN if workers == 1 else None
+        yield compared_rates(f"events relayed by {named}", turns[workers, "ours"], plain)
+        yield compared_rates(f"events relayed by {named}, to nobody", turns[workers, "to nobody"], plain, floor)
     yield _gain("two workers against one", turns[1, "ours"], turns[2, "ours"], TWO_WORKERS)
     yield _gain("two workers against one, to nobody", turns[1, "to nobody"], turns[2, "to nobody"])
     yield _gain("two clients against one, plain SQL", turns[1, "plain"], turns[2, "plain"])
@@ -82,6 +82,11 @@ def _measure(run: Run) -> Iterator[Row]:
             what=f"processors busy of {psutil.cpu_count()}, one and two {named}",
             ours=f"{busy.typical(1, way):.1f} and {busy.typical(2, way):.1f}",
         )
+        cpu = [
+            clients.cpu_seconds[way] / (count * len(busy.seen[workers, way])) * 1_000_000
+            for workers, clients in crews.items()
+        ]
+        yield Row(what=f"Python's part of an event, one and two {named}", ours=f"{cpu[0]:.0f} and {cpu[1]:.0f} µs")
     left = backlog()
     yield proof("events left in the outbox", found=str(left), kept=left == 0)
 

@@ -94,7 +94,7 @@ def _measure(run: Run) -> Iterator[Row]:
         times = max(1, int(_ALONE_IN_A_SECOND * run.extent.seconds))
         alone = [(told.alone(one, times), read.alone(one, times)) for _ in range(run.extent.rounds)]
         # These are long enough to be told from noise.
-        few = range(max(2, run.extent.rounds // 2))
+        few = range(max(2, run.extent.rounds // 3))
         at_once = [(told.turn(many, range(count)), read.turn(many, range(count))) for _ in few]
         problems = [*ours.problems(), *by_hand.problems()]
     yield from _latencies("change → webhook received, 1 budget", alone)
