@@ -20,6 +20,7 @@ urlpatterns = [
     re_path(r"^api/schema/?$", SpectacularAPIView.as_view(), name="api-schema"),
     re_path(r"^api/docs/?$", DocsView.as_view(), name="api-docs"),
     path("admin/", admin.site.urls),
+    path("", include("budgetsite.pages.urls")),
     path("", include("budgetsite.accounts.urls")),
     path("", include("budgetsite.privacy.urls")),
     path("", include("budgetsite.notifications.urls")),

@@ -15,6 +15,7 @@ from budgetsite.accounts.models import Account, User
 from budgetsite.accounts.permissions import article, may
 from budgetsite.accounts.permissions import who_may as who_may
 from budgetsite.accounts.roles import Role
+from budgetsite.pages.liveliness import remember_place
 
 View = Callable[..., HttpResponseBase]
 
@@ -43,6 +44,7 @@ def page(action: str | None = None) -> Callable[[View], View]:
                 return redirect("choose-account")
             if action is not None:
                 demand(request.role, action)
+            remember_place(request)
             return view(request, *args, **kwargs)
 
         return guarded

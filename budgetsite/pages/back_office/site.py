@@ -19,6 +19,7 @@ from unfold.sites import UnfoldAdminSite
 
 from budgetsite.accounts.permissions import may
 from budgetsite.pages.back_office.requests import StaffRequest
+from budgetsite.pages.liveliness import remember_place
 from budgetsite.tenancy.scope import current_scope, scope
 
 
@@ -141,6 +142,7 @@ class StaffAdminSite(UnfoldAdminSite):
         raise Http404
 
     def index(self, request: StaffRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        remember_place(request)
         panels = [build(request) for _, build in sorted(_PANELS, key=lambda entry: entry[0])]
         shown = [found for found in panels if found is not None]
         return super().index(request, {"panels": shown, **(extra_context or {})})
