@@ -13,7 +13,7 @@ What holds, and why:
   write an event under the lock of its subject's row, which they keep until the commit, so nothing smaller follows. Two
   changes that don't exclude each other (of an event's slots and of its policy, say) may be told in either order:
   neither has seen the other.
-- Accounts take turns, a batch each: whoever changes 100,000 rows holds nobody else up.
+- Accounts take turns by lot, a batch each: whoever changes 100,000 rows holds nobody else up.
 - No worker waits for the disk after a batch, where two would queue. A crash of PostgreSQL before it is written, within
   a second, takes the marks back together with all that consumers stored: as if the worker had died before its commit.
   Whoever sends what they stored has claimed it first, in a transaction that does wait; since the log is written in its
@@ -38,6 +38,8 @@ from budgetsite.tenancy.scope import require_tenant_id, tenant_scope
 logger = logging.getLogger(__name__)
 
 BATCH = 200
+# So many accounts, or a tenth of those that have something waiting, are visited before a worker looks again which have.
+ACCOUNTS_AT_ONCE = 10
 _FIRST_SUBJECT = UUID(int=0)
 FIRST_RETRY_SECONDS = 1
 LONGEST_RETRY_SECONDS = 600
@@ -138,21 +140,31 @@ def relay_pending(*, seconds: float) -> Progress:
     until = time.monotonic() + seconds
     relayed = 0
     with Piecework(logger, "the events of account %s could not be relayed") as work:
+        moved = False
+        # Where there was nothing to do: another worker has it in hand, or it is to be tried later.
+        idle: set[UUID] = set()
         while True:
-            moved = False
-            tenants = [tenant_id for tenant_id in waiting_tenants() if tenant_id not in work.failed]
-            # Workers that began together don't follow each other from account to account.
+            tenants = [tenant for tenant in waiting_tenants() if tenant not in idle and tenant not in work.failed]
+            if not tenants:
+                if not idle or not moved:
+                    return Progress(relayed, is_unfinished=False)
+                # A batch that only failed was put off, and there may be others behind it.
+                idle.clear()
+                moved = False
+                continue
+            # Workers that began together don't follow each other from account to account, and soon notice which the
+            # others have done.
             random.shuffle(tenants)
-            for tenant_id in tenants:
+            for tenant_id in tenants[: max(ACCOUNTS_AT_ONCE, len(tenants) // 10)]:
                 with work.piece(tenant_id, tenant_id=tenant_id):
                     batch = relay_batch(tenant_id)
                     relayed += batch.relayed
-                    moved = moved or batch.claimed > 0
+                    if batch.claimed:
+                        moved = True
+                    else:
+                        idle.add(tenant_id)
                 if time.monotonic() >= until:
                     return Progress(relayed, is_unfinished=True)
-            # A batch that only failed was put off, and there may be others behind it.
-            if not moved:
-                return Progress(relayed, is_unfinished=False)
 
 
 def waiting_tenants() -> list[UUID]:

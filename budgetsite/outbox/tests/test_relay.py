@@ -224,6 +224,25 @@ def test_two_workers_at_once_tell_everything_once_and_in_order(alone, account, m
         assert [kind for told, kind in heard if told == subject] == [f"step.{number}" for number in range(10)]
 
 
+def test_a_worker_does_not_visit_accounts_that_another_has_done_meanwhile(heard, account, other_account, monkeypatch):
+    record((A, "a.first"))
+    with tenant_scope(other_account.pk):
+        record((B, "b.first"))
+    visited = []
+
+    def visit(tenant_id):
+        visited.append(tenant_id)
+        batch = relay_batch(tenant_id)
+        relay_batch({account.pk: other_account.pk, other_account.pk: account.pk}[tenant_id])
+        return batch
+
+    monkeypatch.setattr(relay, "relay_batch", visit)
+    monkeypatch.setattr(relay, "ACCOUNTS_AT_ONCE", 1)
+    assert relay_pending(seconds=5).relayed == 1
+    assert len(visited) == 1
+    assert sorted(kind for _, _, kind in heard) == ["a.first", "b.first"]
+
+
 def test_the_changes_of_one_row_are_told_as_they_were_committed(heard, account):
     """Who changes a row waits for its lock before the event is written, so positions follow commits."""
     with transaction.atomic():
