@@ -16,8 +16,12 @@ from budgetsite.testing.template_database import connect_to, drop_database, make
 
 _KEPT = ("django_migrations", "django_content_type", "auth_permission")
 _TABLES = """
-    SELECT quote_ident(relname), pg_relation_size(oid), relforcerowsecurity FROM pg_class
-    WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname <> ALL (%s) ORDER BY relname
+    SELECT quote_ident(c.relname), pg_relation_size(c.oid), EXISTS (
+        SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgtype & 8 <> 0  -- DELETE
+    )
+    FROM pg_class c
+    WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND c.relname <> ALL (%s)
+    ORDER BY c.relname
 """
 # Beyond it deleting takes longer than truncating, and so does reading past what was deleted.
 _LITTLE_BYTES = 2_000_000
@@ -86,16 +90,19 @@ def empty_tables() -> None:
         cursor.execute(_TABLES, [list(_KEPT)])
         tables = cursor.fetchall()
         if sum(size for _, size, _ in tables) > _LITTLE_BYTES:
+            guard = "ALTER TABLE budgets_ledgerentry {} TRIGGER USER"
             names = ", ".join(name for name, _, _ in tables)
-            guarded = "ALTER TABLE budgets_ledgerentry {} TRIGGER USER"
-            statements = [guarded.format("DISABLE"), f"TRUNCATE {names} CASCADE", guarded.format("ENABLE")]
-        else:
-            # Sizes are never less than what is there, and the policies would hide it even from the owner.
-            used = [(name, ", {} FORCE ROW LEVEL SECURITY" if forced else "") for name, size, forced in tables if size]
-            statements = [
-                *(f"ALTER TABLE {name} DISABLE TRIGGER USER{force.format('NO')}" for name, force in used),
-                *(f"DELETE FROM {name}" for name, _ in used),
-                "SET CONSTRAINTS ALL IMMEDIATE",
-                *(f"ALTER TABLE {name} ENABLE TRIGGER USER{force.format('')}" for name, force in used),
-            ]
+            cursor.execute(";".join([guard.format("DISABLE"), f"TRUNCATE {names} CASCADE", guard.format("ENABLE")]))
+            return
+        touched = [(name, guarded) for name, size, guarded in tables if size]
+        if not touched:
+            return
+        cursor.execute("SELECT " + ", ".join(f"EXISTS (SELECT FROM {name})" for name, _ in touched))
+        used = [table for table, has_rows in zip(touched, cursor.fetchone(), strict=True) if has_rows]
+        statements = [
+            *(f"ALTER TABLE {name} DISABLE TRIGGER USER" for name, guarded in used if guarded),
+            *(f"DELETE FROM {name}" for name, _ in used),
+            "SET CONSTRAINTS ALL IMMEDIATE",
+            *(f"ALTER TABLE {name} ENABLE TRIGGER USER" for name, guarded in used if guarded),
+        ]
         cursor.execute(";".join(statements))
