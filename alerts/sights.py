@@ -6,7 +6,7 @@ from uuid import UUID
 from budgets.sights import events_of
 from budgetsite.live.sight import Sight, register_sight
 from budgetsite.outbox.models import OutboxEvent
-from events.sights import people_of
+from events.sights import NOBODY, PeopleOfEvent, people_of
 
 
 def sights_of_alerts(events: Sequence[OutboxEvent]) -> Mapping[UUID, Sight]:
@@ -20,7 +20,7 @@ def _sight(
     event: OutboxEvent,
     budget_id: UUID | None,
     of_budget: Mapping[UUID, UUID],
-    people: Mapping[UUID, frozenset[UUID]],
+    people: Mapping[UUID, PeopleOfEvent],
 ) -> Sight:
     topics = ["alerts", f"alert:{event.subject_id}"]
     if budget_id is None:
@@ -32,7 +32,7 @@ def _sight(
     return Sight(
         needs="alerts.view",
         topics=(*topics, "budgets", f"budget:{budget_id}", f"event:{event_id}"),
-        people=people.get(event_id, frozenset()) if event_id else frozenset(),
+        organizers=people.get(event_id, NOBODY).organizers if event_id else frozenset(),
     )
 
 

@@ -5,12 +5,14 @@ from typing import Any
 from django.db.models.signals import post_save, pre_save
 from django.dispatch import receiver
 
-from budgets.models import BudgetLineItem, EventBudget, PlanDriver
+from budgets.models import BudgetLineItem, EventBudget, PlanDriver, ScopedBudget
 from budgets.services import driver_effects, event_budget_effects, line_item_effects
 from budgets.services.built_in_templates import seed_templates
 from budgets.services.categories import seed_categories
 from budgets.services.event_changes import refuse_other_currency, why_event_stays
 from budgets.services.event_guests import follow_expected_guests
+from budgets.sights import let_company_pages_look_again
+from budgets.signals import scoped_budgets_counted
 from budgetsite.accounts.models import Account
 from budgetsite.accounts.signals import account_created
 from events.models import Event
@@ -78,3 +80,8 @@ def event_to_be_deleted(sender: type[Event], event: Event, **kwargs: Any) -> str
 def account_opened(sender: type[Account], account: Account, **kwargs: Any) -> None:
     seed_categories()
     seed_templates()
+
+
+@receiver(scoped_budgets_counted, sender=ScopedBudget, dispatch_uid="budgets.scoped_budgets_counted")
+def company_budgets_have_new_figures(sender: type[ScopedBudget], **kwargs: Any) -> None:
+    let_company_pages_look_again()

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from budgets.models import EventBudget
+from budgetsite.live.publishing import nudge_at_times_after_commit
 from budgetsite.live.sight import Sight, register_sight
 from budgetsite.outbox.models import OutboxEvent
 from budgetsite.tenancy.scope import deleted_rows_visible
-from events.sights import people_of
+from events.sights import NOBODY, people_of
 
 # What the client who pays sees of a budget: the plan in force, how far it is, and what is spent. Earlier plans, who has
 # to approve, and who pays for it are the team's.
@@ -21,6 +22,9 @@ _FOR_CLIENTS = frozenset(
     }
 )
 
+# What company budgets had left, and which there are, is for those who see these.
+_ABOUT_FUNDING = frozenset({"budget.funding_changed", "budget.funding_overridden"})
+
 
 def events_of(budget_ids: Sequence[UUID]) -> dict[UUID, UUID]:
     """Return the event of each budget, deleted ones too. One statement."""
@@ -31,20 +35,24 @@ def events_of(budget_ids: Sequence[UUID]) -> dict[UUID, UUID]:
 def sights_of_budgets(events: Sequence[OutboxEvent]) -> Mapping[UUID, Sight]:
     of_budget = events_of([event.subject_id for event in events])
     people = people_of(of_budget.values())
-    return {
-        event.pk: Sight(
-            needs="budgets.view" if event.kind in _FOR_CLIENTS else "budgets.view_internals",
-            topics=(
-                "budgets",
-                f"budget:{event.subject_id}",
-                f"event:{of_budget[event.subject_id]}",
-                *(() if event.kind == "budget.changed" else ("approvals",)),
-            ),
-            people=people.get(of_budget[event.subject_id], frozenset()),
-        )
-        for event in events
-        if event.subject_id in of_budget
-    }
+    found = {}
+    for event in events:
+        event_id = of_budget.get(event.subject_id)
+        if event_id is not None:
+            theirs = people.get(event_id, NOBODY)
+            found[event.pk] = Sight(
+                needs="budgets.view" if event.kind in _FOR_CLIENTS else "budgets.view_internals",
+                topics=(
+                    "budgets",
+                    f"budget:{event.subject_id}",
+                    f"event:{event_id}",
+                    *(() if event.kind == "budget.changed" else ("approvals",)),
+                ),
+                organizers=theirs.organizers,
+                clients=theirs.clients,
+                details="scoped_budgets.view" if event.kind in _ABOUT_FUNDING else None,
+            )
+    return found
 
 
 def sights_of_expenses(events: Sequence[OutboxEvent]) -> Mapping[UUID, Sight]:
@@ -63,6 +71,11 @@ def sights_of_scoped_budgets(events: Sequence[OutboxEvent]) -> Mapping[UUID, Sig
     }
 
 
+def let_company_pages_look_again() -> None:
+    """Let open pages of company budgets read their figures anew, once the transaction is committed."""
+    nudge_at_times_after_commit("company_budgets", needs="scoped_budgets.view")
+
+
 def _by_named_budget(events: Sequence[OutboxEvent], *, needs: str, topics: Sequence[str]) -> Mapping[UUID, Sight]:
     named = {event.pk: UUID(event.payload["budget"]) for event in events}
     of_budget = events_of(list(named.values()))
@@ -72,12 +85,14 @@ def _by_named_budget(events: Sequence[OutboxEvent], *, needs: str, topics: Seque
         budget_id = named[event.pk]
         event_id = of_budget.get(budget_id)
         if event_id is not None:
+            theirs = people.get(event_id, NOBODY)
             found[event.pk] = Sight(
                 needs=needs,
                 topics=(
                     *topics, f"{event.subject_type}:{event.subject_id}", f"budget:{budget_id}", f"event:{event_id}",
                 ),
-                people=people.get(event_id, frozenset()),
+                organizers=theirs.organizers,
+                clients=theirs.clients,
             )  # fmt: skip
     return found
 

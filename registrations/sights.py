@@ -6,7 +6,7 @@ from uuid import UUID
 from budgetsite.live.sight import Sight, register_sight
 from budgetsite.outbox.models import OutboxEvent
 from budgetsite.tenancy.scope import deleted_rows_visible
-from events.sights import people_of
+from events.sights import NOBODY, people_of
 from registrations.models import EventRegistration, WaitlistEntry
 
 
@@ -14,15 +14,17 @@ def sights_of_offers(events: Sequence[OutboxEvent]) -> Mapping[UUID, Sight]:
     """Options and times to collect: whoever may register sees them."""
     named = {event.pk: UUID(event.payload["event_id"]) for event in events}
     people = people_of(named.values())
-    return {
-        event.pk: Sight(
+    found = {}
+    for event in events:
+        theirs = people.get(named[event.pk], NOBODY)
+        found[event.pk] = Sight(
             needs="options.view",
             topics=(*_topics(named[event.pk]), f"{event.subject_type}:{event.subject_id}"),
-            people=people.get(named[event.pk], frozenset()),
+            organizers=theirs.organizers,
+            clients=theirs.clients,
             attendees=True,
         )
-        for event in events
-    }
+    return found
 
 
 def sights_of_registrations(events: Sequence[OutboxEvent]) -> Mapping[UUID, Sight]:
@@ -50,7 +52,7 @@ def _of_guests(
             found[event.pk] = Sight(
                 needs="registrations.decide",
                 topics=(*_topics(event_id), f"{event.subject_type}:{event.subject_id}"),
-                people=people.get(event_id, frozenset()),
+                organizers=people.get(event_id, NOBODY).organizers,
                 concerned=frozenset({user_id}),
             )
     return found

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from budgetsite.accounts.models import Account, Membership, Team, User
 from budgetsite.accounts.roles import Role
-from budgetsite.accounts.signals import account_created
+from budgetsite.accounts.signals import access_changed, account_created
 from budgetsite.tenancy.deletion import restore, soft_delete
 from budgetsite.tenancy.scope import tenant_scope
 
@@ -125,6 +125,7 @@ def change_role(*, membership_id: UUID, role: Role, acting_user: User, acting_ro
     _keep_an_owner(membership)
     membership.role = Role(role)
     membership.save(update_fields=["role"])
+    access_changed.send(sender=Membership, membership=membership)
     return membership
 
 
@@ -147,6 +148,7 @@ def end_membership(*, membership_id: UUID, acting_user: User, acting_role: Role,
     _refuse_touching_owners(acting_role, Role(membership.role))
     _keep_an_owner(membership)
     soft_delete(membership, now=now)
+    access_changed.send(sender=Membership, membership=membership)
 
 
 @transaction.atomic

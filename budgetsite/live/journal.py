@@ -26,14 +26,18 @@ _KEPT_SECONDS = 2 * 24 * 3600
 # Less than journals are kept, for the same reason.
 _OLDEST_CURSOR_MS = 24 * 3600 * 1000
 _ANSWER_WITHIN_SECONDS = 0.5
-_CURSOR = re.compile(r"([0-9a-f]{8})\.([0-9]{1,19})-([0-9]{1,19})")
+_CURSOR = re.compile(r"([0-9a-f]{16})\.([0-9]{1,19})-([0-9]{1,19})")
+# The journal of no account: people whose access has changed, whose streams end.
+PEOPLE = UUID(int=0)
 
 Place = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place in an account's journal. `era` changes when Valkey has lost its journals."""
+    """A place in an account's journal. `era` changes when Valkey may have lost some of its journals: when it was
+    emptied, and when another process serves, which may have begun with an older copy.
+    """
 
     era: str
     place: Place
@@ -50,10 +54,10 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Something that has happened, as `publishing` wrote it down."""
+    """Something that has happened; `content` is JSON, as `publishing` wrote it down."""
 
     cursor: Cursor
-    content: Mapping[str, Any]
+    content: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,11 @@ def append(written: Mapping[UUID, Sequence[Mapping[str, Any]]]) -> None:
     pipeline.execute()
 
 
+def note_once(what: str, *, milliseconds: int) -> bool:
+    """Whether nobody has noted `what` within so long; from now on it is noted. Raises `redis.RedisError`."""
+    return bool(_valkey(settings.REDIS_URL).set(_name(f"noted:{what}"), 1, px=milliseconds, nx=True))
+
+
 def read(tenant_id: UUID, cursor: Cursor | None) -> Reading:
     """Return what stands behind `cursor`; without one nothing, and where the journal ends now.
 
@@ -100,6 +109,7 @@ def ask(pipeline: Any, tenant_id: UUID, cursor: Cursor | None) -> None:
     key = _name(str(tenant_id))
     pipeline.set(_name("era"), uuid4().hex[:8], nx=True)
     pipeline.get(_name("era"))
+    pipeline.info("server")
     pipeline.time()
     pipeline.xrevrange(key, count=1)
     if cursor is not None:
@@ -107,8 +117,8 @@ def ask(pipeline: Any, tenant_id: UUID, cursor: Cursor | None) -> None:
 
 
 def understand(answers: Sequence[Any], cursor: Cursor | None) -> Reading:
-    _, era_bytes, (seconds, microseconds), newest, *found = answers
-    era, now_ms = era_bytes.decode(), seconds * 1000 + microseconds // 1000
+    _, era_bytes, server, (seconds, microseconds), newest, *found = answers
+    era, now_ms = f"{era_bytes.decode()}{server['run_id'][:8]}", seconds * 1000 + microseconds // 1000
     # Where nothing is written yet, the moment before this one: an entry of this very millisecond comes after it.
     end = Cursor(era, _place(newest[0][0]) if newest else (now_ms - 1, 0))
     if cursor is None:
@@ -117,7 +127,7 @@ def understand(answers: Sequence[Any], cursor: Cursor | None) -> Reading:
     is_gap = cursor.era != era or cursor.place[0] < now_ms - _OLDEST_CURSOR_MS or len(rows) > MOST_ENTRIES_AT_ONCE
     if is_gap:
         return Reading([], end, is_gap=True)
-    entries = [Entry(Cursor(era, _place(row_id)), json.loads(fields[b"content"])) for row_id, fields in rows]
+    entries = [Entry(Cursor(era, _place(row_id)), fields[b"content"].decode()) for row_id, fields in rows]
     return Reading(entries, entries[-1].cursor if entries else cursor)
 
 

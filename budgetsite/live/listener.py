@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -37,20 +38,48 @@ class Listener:
         return told or place_of(reading.cursor)
 
     def _of_entry(self, entry: Entry) -> str:
-        content = entry.content
-        sight = Sight.from_json(content["sight"])
-        if not sight.lets(user_id=self.user_id, role=self.role):
+        tale = _understood(entry.content)
+        if tale is None:
+            return self._reset(entry.cursor)
+        if not tale.sight.lets(user_id=self.user_id, role=self.role):
             return ""
         if self.topics_only:
-            return _event(entry.cursor, {"topics": list(sight.topics)}) if sight.topics else ""
-        event = content.get("event")
-        if event is None or (self.kinds is not None and event["type"] not in self.kinds):
+            return f"id: {entry.cursor}\n{tale.topics}" if tale.topics else ""
+        if not tale.kind or (self.kinds is not None and tale.kind not in self.kinds):
             return ""
-        return _event(entry.cursor, event, name=event["type"])
+        return f"id: {entry.cursor}\n{tale.event}" if tale.sight.tells_details(self.role) else ""
 
     def _reset(self, cursor: Cursor) -> str:
         """Something may have been missed: whatever is shown has to be read anew."""
-        return _event(cursor, {"reset": True}, name="" if self.topics_only else "reset")
+        return f"id: {cursor}\n" + _told({"reset": True}, name="" if self.topics_only else "reset")
+
+
+@dataclass(frozen=True, slots=True)
+class _Tale:
+    """An entry in the words in which it is told: of its topics, and of its event, whose `kind` is empty without one."""
+
+    sight: Sight
+    topics: str
+    kind: str
+    event: str
+
+
+# However many listen, an entry is put into words once.
+@lru_cache(maxsize=1024)
+def _understood(content: str) -> _Tale | None:
+    """Return None for what another release of this site has written in a way that this one does not know."""
+    try:
+        written = json.loads(content)
+        sight, event = Sight.from_json(written["sight"]), written.get("event")
+        settling = {"settle_ms": written["settle_ms"]} if "settle_ms" in written else {}
+        return _Tale(
+            sight=sight,
+            topics=_told({"topics": sight.topics, **settling}) if sight.topics else "",
+            kind=event["type"] if event else "",
+            event=_told(event, name=event["type"]) if event else "",
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def beginning(*, retry_ms: int = RETRY_MS) -> str:
@@ -63,6 +92,6 @@ def place_of(cursor: Cursor) -> str:
     return f"id: {cursor}\n:\n\n"
 
 
-def _event(cursor: Cursor, data: Any, *, name: str = "") -> str:
+def _told(data: Any, *, name: str = "") -> str:
     named = f"event: {name}\n" if name else ""
-    return f"id: {cursor}\n{named}data: {json.dumps(data, separators=(',', ':'))}\n\n"
+    return f"{named}data: {json.dumps(data, separators=(',', ':'))}\n\n"

@@ -2,15 +2,15 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import redis
-from django.db import transaction
+from django.db import DEFAULT_DB_ALIAS, transaction
 
-from budgetsite.live.journal import append
+from budgetsite.live.journal import PEOPLE, append, note_once
 from budgetsite.live.sight import Sight, sights_of
 from budgetsite.outbox.models import OutboxEvent
 from budgetsite.tenancy.scope import require_tenant_id
@@ -20,6 +20,8 @@ from budgetsite.webhooks.services.fanout import published_data
 logger = logging.getLogger(__name__)
 
 _AWAY_FOR_SECONDS = 5
+# What changes all the time moves pages so often at most; a page waits for so long before it looks.
+SETTLE_MS = 1000
 
 
 def receive(events: Sequence[OutboxEvent]) -> None:
@@ -42,20 +44,63 @@ def nudge_after_commit(sight: Sight) -> None:
     transaction.on_commit(lambda: _nudging.send({tenant_id: [{"sight": sight.as_json()}]}), robust=True)
 
 
+def nudge_at_times_after_commit(topic: str, *, needs: str) -> None:
+    """Let pages of whoever may do `needs` look at `topic` again: at most once per account in SETTLE_MS.
+
+    For what may change thousands of times a second. The first change of a while is told, and pages look SETTLE_MS later
+    (`settle_ms` tells them): all that was committed meanwhile, untold, they see then. One round trip to Valkey, and
+    another for the one that is told.
+    """
+    nudge = _RareNudge(require_tenant_id(), topic, needs)
+    waiting = transaction.get_connection().run_on_commit
+    if not any(callback == nudge for _, callback, _ in waiting):
+        transaction.on_commit(nudge, robust=True)
+
+
+def end_streams_after_commit(person_ids: Iterable[UUID], *, using: str = DEFAULT_DB_ALIAS) -> None:
+    """Let these people's streams end, in whatever account: they come back, and what they may see is judged anew.
+
+    Where Valkey is away, or its answer is lost, the streams end after LIVE_STREAM_SECONDS, as all do.
+    """
+    entries = [{"person": str(person_id)} for person_id in person_ids]
+
+    def end() -> None:
+        try:
+            append({PEOPLE: entries})
+        except redis.RedisError as error:
+            logger.warning("streams are not ended before their time: %s", type(error).__name__)
+
+    if entries:
+        transaction.on_commit(end, using=using, robust=True)
+
+
 @dataclass(slots=True)
 class _Nudging:
     """After Valkey did not answer it is left alone for a while: no request waits in vain."""
 
     away_until: float = 0.0
 
-    def send(self, written: Mapping[UUID, Sequence[Mapping[str, Any]]]) -> None:
+    def send(self, written: Mapping[UUID, Sequence[Mapping[str, Any]]], *, once: str = "") -> None:
+        """Write into journals; with `once` only where that was not noted within SETTLE_MS."""
         if time.monotonic() < self.away_until:
             return
         try:
-            append(written)
+            if not once or note_once(once, milliseconds=SETTLE_MS):
+                append(written)
         except redis.RedisError as error:
             self.away_until = time.monotonic() + _AWAY_FOR_SECONDS
             logger.warning("open pages are not told of a change: %s", type(error).__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _RareNudge:
+    tenant_id: UUID
+    topic: str
+    needs: str
+
+    def __call__(self) -> None:
+        entry = {"sight": Sight(needs=self.needs, topics=(self.topic,)).as_json(), "settle_ms": SETTLE_MS}
+        _nudging.send({self.tenant_id: [entry]}, once=f"{self.tenant_id}:{self.topic}")
 
 
 _nudging = _Nudging()

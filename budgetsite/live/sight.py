@@ -17,42 +17,68 @@ from budgetsite.outbox.models import OutboxEvent
 class Sight:
     """Who sees an entry: whose role may do `needs`, if the rows that it is about are in their sight.
 
-    Those are the back office, `people` by their ids, and all attendees if `attendees` says so. `concerned` see it
-    whatever their role: it is their own. Without `needs` nobody else does. `topics` are what pages show of it:
-    `budgets`, `budget:<id>`.
+    That goes by the role, as `visible_to` of the querysets does: the back office sees all, `organizers` and `clients`
+    are the ids of those of them who do, and attendees if `attendees` says so. `concerned` see it whatever their role:
+    it is their own. Without `needs` nobody else does. `topics` are what pages show of it: `budgets`, `budget:<id>`;
+    who may not do `details` is told these alone.
     """
 
     needs: str | None
     topics: Sequence[str] = ()
-    people: frozenset[UUID] = frozenset()
+    organizers: frozenset[UUID] = frozenset()
+    clients: frozenset[UUID] = frozenset()
     attendees: bool = False
     concerned: frozenset[UUID] = frozenset()
+    details: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
             "needs": self.needs,
             "topics": list(self.topics),
-            "people": sorted(str(person) for person in self.people),
+            "organizers": _written(self.organizers),
+            "clients": _written(self.clients),
             "attendees": self.attendees,
-            "concerned": sorted(str(person) for person in self.concerned),
+            "concerned": _written(self.concerned),
+            "details": self.details,
         }
 
     @classmethod
     def from_json(cls, written: Mapping[str, Any]) -> Self:
+        """Read what `as_json` gave. Raises `KeyError`, `TypeError` or `ValueError` for anything else."""
         return cls(
             needs=written["needs"],
             topics=written["topics"],
-            people=frozenset(UUID(person) for person in written["people"]),
+            organizers=_read(written["organizers"]),
+            clients=_read(written["clients"]),
             attendees=written["attendees"],
-            concerned=frozenset(UUID(person) for person in written["concerned"]),
+            concerned=_read(written["concerned"]),
+            details=written["details"],
         )
 
     def lets(self, *, user_id: UUID, role: Role) -> bool:
         """Whether a person with this role sees it."""
         if user_id in self.concerned:
             return True
-        in_sight = role in BACK_OFFICE or user_id in self.people or (self.attendees and role == Role.ATTENDEE)
-        return self.needs is not None and in_sight and may(role, self.needs)
+        return self.needs is not None and may(role, self.needs) and self._is_in_sight(user_id, role)
+
+    def tells_details(self, role: Role) -> bool:
+        """Whether those of them who have this role are told more than topics."""
+        return self.details is None or may(role, self.details)
+
+    def _is_in_sight(self, user_id: UUID, role: Role) -> bool:
+        if role == Role.ORGANIZER:
+            return user_id in self.organizers
+        if role == Role.CLIENT:
+            return user_id in self.clients
+        return role in BACK_OFFICE or (self.attendees and role == Role.ATTENDEE)
+
+
+def _written(people: frozenset[UUID]) -> list[str]:
+    return sorted(str(person) for person in people)
+
+
+def _read(people: Iterable[str]) -> frozenset[UUID]:
+    return frozenset(UUID(person) for person in people)
 
 
 # Given events of one type of subject, in the account's scope: who sees each, by the event's id. One that is left out is

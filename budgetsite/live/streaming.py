@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
 from budgetsite.live.hub import Hub, JournalAway, Seat
@@ -19,6 +20,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 LISTENER = "budgetsite.live.listener"
 # So often something is said anyway: proxies end connections on which nothing is.
 HEARTBEAT_SECONDS = 20
+# While nothing can be told, listeners come back after so long.
+AWAY_RETRY_MS = 10_000
 
 
 class LiveAnswers:
@@ -36,18 +39,21 @@ class LiveAnswers:
             await self._live(receive, send)
             return
 
+        asked_at, is_let_in = time.monotonic(), False
+
         async def send_on(message: Message) -> None:
-            if LISTENER not in scope:
-                await send(message)
-            elif message["type"] == "http.response.start":
+            nonlocal is_let_in
+            if message["type"] == "http.response.start" and LISTENER in scope and message["status"] == HTTPStatus.OK:
+                is_let_in = True
                 # The site's own body, which is empty, is left out, and so is how long it is.
                 headers = [header for header in message["headers"] if header[0] != b"content-length"]
                 await send({**message, "headers": headers})
+            elif not is_let_in:
+                await send(message)
 
         await self._site(scope, receive, send_on)
-        listener = scope.get(LISTENER)
-        if listener is not None:
-            await _tell(self._hub, listener, receive, send)
+        if is_let_in:
+            await _tell(self._hub, scope[LISTENER], asked_at, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -57,14 +63,14 @@ class LiveAnswers:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-async def _tell(hub: Hub, listener: Listener, receive: Receive, send: Send) -> None:
+async def _tell(hub: Hub, listener: Listener, asked_at: float, receive: Receive, send: Send) -> None:
     """Tell a listener what happens until the time is over, the connection ends, or the process does."""
 
     async def say(text: str, *, more: bool = True) -> None:
         await send({"type": "http.response.body", "body": text.encode(), "more_body": more})
 
     try:
-        async with hub.seat(listener) as (seat, missed):
+        async with hub.seat(listener, asked_at=asked_at) as (seat, missed):
             await say(beginning() + listener.told(missed))
             gone = asyncio.create_task(_gone(receive, seat))
             try:
@@ -74,8 +80,8 @@ async def _tell(hub: Hub, listener: Listener, receive: Receive, send: Send) -> N
                 with suppress(asyncio.CancelledError):
                     await gone
     except JournalAway:
-        # Who listens tries again after a while, with the place that they know.
-        pass
+        # With the place that they know.
+        await say(beginning(retry_ms=AWAY_RETRY_MS))
     await say("", more=False)
 
 

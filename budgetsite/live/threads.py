@@ -2,7 +2,7 @@
 the database.
 
 `a2wsgi` does it, but for one thing: where a browser goes away in the middle of a long answer, its thread waits for ever
-for somebody to take the rest.
+for somebody to take the rest. gunicorn notices such a browser, and ends the request's task soon after.
 """
 
 import asyncio
@@ -40,7 +40,8 @@ class _Responder(WSGIResponder):
     async def _take(self, message: Any) -> None:
         if not self.is_over:
             await self.send_queue.put(message)
-        if self.is_over:
+        # The beginning of an answer is lost without a word: what was opened for its body is closed with that.
+        if self.is_over and message["type"] == "http.response.body":
             raise BrowserGone
 
 
@@ -49,5 +50,11 @@ class InThreads(WSGIMiddleware):
         super().__init__(site, workers=workers)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close"})
+            return
+        if "://" in scope["path"] and not scope["path"].startswith("/"):
+            # As proxies ask: GET http://host/path.
+            scope["path"] = "/" + scope["path"].partition("://")[2].partition("/")[2]
         responder = _Responder(self.app, self.executor, self.send_queue_size)
         await responder(scope, receive, send)

@@ -15,8 +15,9 @@ from pathlib import Path
 from prometheus_client.mmap_dict import MmapedDict
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-# Counters and parts of histograms can be added up; we have nothing else that is counted in processes.
+# Counters and parts of histograms can be added up; what a process has open just now ends with it.
 _KINDS = ("counter", "histogram")
+_OPEN = "gauge_livesum"
 # No process has this number: its files hold what those counted that have ended.
 _ENDED = 0
 
@@ -73,7 +74,7 @@ def _files_by_process(folder: Path) -> dict[int, list[Path]]:
     found = defaultdict(list)
     for path in folder.glob("*.db"):
         kind, _, process = path.stem.rpartition("_")
-        if kind in _KINDS and process.isdigit():
+        if kind in (*_KINDS, _OPEN) and process.isdigit():
             found[int(process)].append(path)
     return found
 
@@ -92,6 +93,9 @@ def _is_alive(process: int) -> bool:
 
 def _add_up_ended(folder: Path, files: dict[int, list[Path]]) -> None:
     ended = [path for process, paths in files.items() if process != _ENDED and not _is_alive(process) for path in paths]
+    for path in ended:
+        if path.name.startswith(f"{_OPEN}_"):
+            path.unlink()
     for kind in _KINDS:
         paths = [path for path in ended if path.name.startswith(f"{kind}_")]
         if paths:

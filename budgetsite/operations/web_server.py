@@ -3,6 +3,7 @@
 import os
 import resource
 import signal
+import socket
 from typing import Any
 
 from budgetsite.operations.ending import begin_to_end
@@ -11,16 +12,29 @@ from budgetsite.operations.figures_folder import add_up_ended, open_folder
 # As `budgetsite.wsgi` has it: gunicorn asks for the form of the log before it loads that.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "budgetsite.settings.production")
 
+# Of a connection that takes nothing of what is sent to it: it would hold its thread, or its place among the listeners,
+# for as long as it likes.
+STALLED_SECONDS = 60
+
 worker_class = "asgi"
 workers = 2
-# Open pages that listen, most of all; requests are answered by WEB_THREADS threads.
-worker_connections = 10_000
 logger_class = "budgetsite.operations.access_log.AccessLog"
 
 
 def on_starting(server: Any) -> None:
     open_folder()
     _allow_many_connections()
+
+
+def when_ready(server: Any) -> None:
+    for listener in server.LISTENERS:
+        end_stalled_connections(listener.sock)
+
+
+def end_stalled_connections(listening: socket.socket) -> None:
+    """Let the system end connections that take nothing; they have it from the socket that accepts them."""
+    if listening.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_SECONDS * 1000)
 
 
 def post_worker_init(worker: Any) -> None:
