@@ -6,7 +6,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
+import psutil
 import pytest
 from django.conf import settings
 from django.db import connections
@@ -56,9 +58,20 @@ def chromium_path() -> str:
     return found
 
 
+@dataclass(frozen=True)
+class WebServer:
+    address: str
+    process: "subprocess.Popen[bytes]"
+
+    def kill_worker(self) -> None:
+        """Kill the process that answers requests; gunicorn starts another one."""
+        for worker in psutil.Process(self.process.pid).children():
+            worker.kill()
+
+
 @pytest.fixture(scope="session")
-def web_server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve the test database, as `make run` serves its own; yield the address."""
+def web_process(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    """Serve the test database, as `make run` serves its own."""
     port = free_port()
     log = tmp_path_factory.mktemp("web") / "gunicorn.log"
     with log.open("wb") as output:
@@ -87,10 +100,15 @@ def web_server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) 
                 wait_until_served(port, process)
             except NotServed as error:
                 pytest.fail(f"{error}\n{log.read_text(errors='replace')[-4000:]}")
-            yield address
+            yield WebServer(address, process)
         finally:
             process.terminate()
             process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def web_server(web_process: WebServer) -> str:
+    return web_process.address
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,67 @@
+"""What lets open pages follow what happens: their place, counts of their own, and messages that stay for who they are for."""
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from budgetsite.accounts.models import Account, User
+from budgetsite.live.journal import append, read
+from budgetsite.live.place import places
+from budgetsite.testing.people import sign_in
+
+ANEW = {"Live-Refresh": "1"}
+
+
+@pytest.fixture
+def client(account: Account, owner: User) -> Client:
+    return sign_in(owner, account)
+
+
+def since(client: Client, path: str, **options: Any) -> str | None:
+    """Return the place that a page names; None where it names none."""
+    found = re.search(r'data-live-since="([^"]*)"', client.get(path, **options).content.decode())
+    return found and found[1]
+
+
+@pytest.mark.parametrize("path", ["/", "/alerts/", "/admin/"])
+def test_a_page_names_its_place_and_parts_and_readings_name_none(account: Account, client: Client, path: str) -> None:
+    append({account.pk: [{"sight": None}]})
+
+    assert since(client, path) == str(read(account.pk, None).cursor)
+    assert since(client, path, headers=ANEW) is None
+    if path == "/":
+        assert since(client, path, headers={"HX-Request": "true"}) is None
+
+
+def test_pages_open_at_once_while_valkey_is_away_and_leave_it_alone_for_a_while(
+    client: Client, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "away_until", 0.0)
+    there = settings.REDIS_URL
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    assert since(client, "/") == ""
+
+    settings.REDIS_URL = there
+    assert since(client, "/") == ""
+    places.away_until = 0.0
+    assert since(client, "/")
+
+
+def test_a_reading_leaves_the_messages_to_the_page_that_somebody_opens(client: Client) -> None:
+    client.post("/notifications/read")
+    words = "Everything was read already."
+    read_anew = client.get("/notifications", headers=ANEW).content.decode()
+    opened = client.get("/notifications").content.decode()
+
+    assert (words in read_anew, words in opened) == (False, True)
+
+
+def test_the_counts_have_an_address_of_their_own(account: Account, client: Client, owner: User) -> None:
+    answer = client.get("/counters").content.decode()
+
+    assert re.findall('data-counter="([a-z]+)"', answer) == ["approvals", "alerts", "notifications"]
+    assert f'data-live-scope="{account.pk}.{owner.pk}"' in answer
+    assert "<header" not in answer
+    assert Client().get("/counters").status_code == 302
