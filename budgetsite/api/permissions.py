@@ -59,7 +59,8 @@ class RolePermission(BasePermission):
 
 def called_name(request: Request, view: Any) -> str | None:
     """Return the view set's action, or a plain view's method, that this request calls; None when there is none."""
-    method = (request.method or "").lower()
+    # Django answers HEAD by what answers GET.
+    method = "get" if request.method == "HEAD" else (request.method or "").lower()
     action_map = getattr(view, "action_map", None)
     if action_map is None:
         return method if hasattr(view, method) else None

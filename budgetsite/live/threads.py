@@ -2,7 +2,7 @@
 the database.
 
 `a2wsgi` does it, but for one thing: where a browser goes away in the middle of a long answer, its thread waits for ever
-for somebody to take the rest. gunicorn notices such a browser, and ends the request's task soon after.
+for somebody to take the rest. gunicorn notices such a browser, and cancels what it asked for.
 """
 
 import asyncio
