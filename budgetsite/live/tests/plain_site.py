@@ -47,6 +47,7 @@ def site(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
 
 def _take(environ: dict[str, Any]) -> dict[str, Any]:
     digest, size = hashlib.sha256(), 0
+    _log.append("upload")
     try:
         while piece := environ["wsgi.input"].read(65536):
             digest.update(piece)

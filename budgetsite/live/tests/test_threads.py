@@ -96,7 +96,7 @@ def test_long_bodies_arrive_to_the_byte(server):
 
 
 def test_browsers_that_go_away_in_the_middle_free_their_threads(server):
-    before = server.noted("closed"), server.noted("BrowserGone")
+    closed, gone, begun = (server.noted(what) for what in ("closed", "BrowserGone", "upload"))
     rounds, at_once = 3, THREADS - 1
     for _ in range(rounds):
         downloads = [server.connect() for _ in range(at_once)]
@@ -107,14 +107,16 @@ def test_browsers_that_go_away_in_the_middle_free_their_threads(server):
         eventually(lambda: server.noted("piece") == server.noted("piece"), "A standstill")
         for connection in downloads:
             go_away(connection)
-    uploads = [server.connect() for _ in range(THREADS)]
+    uploads = [server.connect() for _ in range(at_once)]
     for connection in uploads:
         connection.sendall(b"POST /upload HTTP/1.1\r\n" + LOCAL + b"Content-Length: 1000\r\n\r\nhalf of it")
+    eventually(lambda: server.noted("upload") - begun == at_once, "A beginning of all uploads")
+    for connection in uploads:
         go_away(connection)
 
     # Each thread is free again, and what the answers had open is closed; what broke off is no shorter upload.
-    eventually(lambda: server.noted("closed") - before[0] == rounds * at_once, "An end of all downloads")
-    eventually(lambda: server.noted("BrowserGone") - before[1] == THREADS, "An end of all uploads")
+    eventually(lambda: server.noted("closed") - closed == rounds * at_once, "An end of all downloads")
+    eventually(lambda: server.noted("BrowserGone") - gone == at_once, "An end of all uploads")
     assert server.ask("/download") == PIECE * PIECES
 
 
