@@ -103,9 +103,12 @@ class Window:
     def __init__(self, page: Any, site: str, person: User, account: Account) -> None:
         self.page = page
         self.asked: list[Any] = []
-        page.context.on("request", lambda request: self.asked.append(request))
+        page.context.on("request", self._note)
         session = sign_in(person, account).cookies[settings.SESSION_COOKIE_NAME].value
         page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": site}])
+
+    def _note(self, request: Any) -> None:
+        self.asked.append(request)
 
     def open(self, path: str, page: Any = None) -> Any:
         page = page or self.page
@@ -128,15 +131,16 @@ def count_of(page: Any, what: str) -> Any:
     return page.locator(f"[data-counter='{what}'] .count").first
 
 
-@pytest.mark.parametrize("width", [1280, 375])
 def test_what_a_colleague_does_appears_in_every_tab_and_spares_what_is_being_typed(
-    open_page: Callable[..., Any], site: str, team: Team, width: int
+    open_page: Callable[..., Any], site: str, team: Team
 ) -> None:
     strangers = make_team(make_account("Rival Feasts"), "Winter gala")
-    window = Window(open_page(width=width), site, team.organizer, team.account)
-    rival = Window(open_page(width=width), site, strangers.organizer, strangers.account)
+    window = Window(open_page(width=375), site, team.organizer, team.account)
+    rival = Window(open_page(), site, strangers.organizer, strangers.account)
     budget_page = window.open(team.path)
-    alerts_page = window.open("/alerts/", window.page.context.new_page())
+    alerts_page = window.page.context.new_page()
+    alerts_page.set_viewport_size({"width": 1280, "height": 900})
+    window.open("/alerts/", alerts_page)
     rival_page = rival.open(strangers.path)
     expect(alerts_page.get_by_text("Nothing waits for you")).to_be_visible()
 
@@ -158,7 +162,10 @@ def test_what_a_colleague_does_appears_in_every_tab_and_spares_what_is_being_typ
     assert (typed.input_value(), budget_page.locator(".live-meanwhile").count()) == ("77", 0)
     expect(typed).to_be_focused()
 
-    # The very line that is being edited.
+    # The very line that is being edited; and somebody is about to press a button beside what changes.
+    button = alerts_page.get_by_role("button", name="Acknowledge").first
+    button.focus()
+    before = alerts_page.locator("#alerts").inner_text()
     team.set_actual("300", of="Hall")
     meanwhile = budget_page.locator(".live-meanwhile")
     expect(meanwhile).to_contain_text("This has changed meanwhile.", timeout=WAIT_MS)
@@ -172,6 +179,9 @@ def test_what_a_colleague_does_appears_in_every_tab_and_spares_what_is_being_typ
     expect(budget_page.locator("tr.line", has_text="Hall")).to_contain_text("300.00")
     expect(meanwhile).to_have_count(0)
     assert asked == ["You have unsaved edits here. Leave them and show what is there now?"]
+
+    expect(alerts_page.locator("#alerts")).not_to_have_text(before, timeout=WAIT_MS)
+    expect(button).to_be_focused()
 
     # What goes away goes away, the counts with it.
     team.acknowledge_all()
@@ -215,3 +225,9 @@ def test_pages_follow_without_the_stream_and_after_the_server_was_killed(
     expect(page.locator("main h1")).to_contain_text("Summer gala is over budget", timeout=WAIT_MS)
     assert page.evaluate("window.notReloaded") is True
     assert len(window.streams()) >= 2
+
+    # Who is signed out meanwhile is told once, and left alone.
+    window.page.context.clear_cookies()
+    team.set_actual("2100", of="Hall")
+    expect(page.get_by_text("You are signed out")).to_be_visible(timeout=WAIT_MS)
+    expect(page.locator("main h1")).to_contain_text("Summer gala is over budget")

@@ -1,4 +1,4 @@
-"""What lets open pages follow what happens: their place, counts of their own, and messages that stay for who they are for."""
+"""What lets open pages follow what happens: their place, counts of their own, messages that wait for a person."""
 
 import re
 from typing import Any

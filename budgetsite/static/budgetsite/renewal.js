@@ -13,6 +13,7 @@
   // What stands for itself in a notice: who types in a field works on its form, who ticks a row on that row.
   const UNIT = "tr, form, dialog";
   const MEANWHILE = "data-live-meanwhile";
+  const STAYS = "[data-live-stay]";
 
   /* What somebody is working on */
 
@@ -97,7 +98,7 @@
     const keyed = new Map(shown.filter(keyOf).map((node) => [keyOf(node), node]));
     for (const node of fresh) {
       const like = keyed.get(keyOf(node));
-      if (like && like.nodeName === node.nodeName && free.has(like)) take(node, like);
+      if (like && (like.nodeName === node.nodeName || kept(like)) && free.has(like)) take(node, like);
     }
     const ends = [fresh.filter((node) => !keyOf(node)), [...free].filter((node) => !keyOf(node))];
     for (let end = 0; end < 2; end += 1) {
@@ -169,7 +170,7 @@
     }
 
     takeAway(node) {
-      if (kept(node) || (node instanceof Element && node.hasAttribute("data-live-stay"))) return;
+      if (kept(node) || (node instanceof Element && (node.matches(STAYS) || node.querySelector(STAYS)))) return;
       if (node instanceof Element && [...this.held].some((held) => node.contains(held))) {
         this.word(node, null);
         return;
