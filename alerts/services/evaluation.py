@@ -21,8 +21,8 @@ from budgetsite.tenancy.scope import require_tenant_id
 
 _TYPES = [str(kind) for kind in BY_FIGURES]
 
-# Rules, alerts whose state holds, and (when any line may have changed) the overspent lines: each as one JSON array, so
-# that a posting pays for one statement.
+# Rules, alerts whose state holds, and (when any line may have changed) the lines that are overspent, or on which
+# something is promised without a plan: each as one JSON array, so that a posting pays for one statement.
 _READ = f"""
     WITH held AS (
         SELECT {HELD_COLUMNS}
@@ -46,7 +46,8 @@ _READ = f"""
                    l.variance_amount
             FROM budgets_budgetlineitem l
             WHERE %(any_line)s AND l.tenant_id = %(tenant)s AND l.budget_id = %(budget)s AND l.deleted_at IS NULL
-                AND l.kind = 'cost' AND l.variance_amount < 0) l)
+                AND l.kind = 'cost' AND (l.variance_amount < 0
+                    OR ({LINE_IN_FORCE} = 0 AND l.committed_amount > 0))) l)
 """  # noqa: S608  (the columns are a constant)
 
 _LOCK_BUDGET = f"""
@@ -83,7 +84,7 @@ def reevaluate_budget(budget_id: UUID) -> None:
 
 
 def _read(budget_id: UUID, lines: Sequence[LineFigures] | None) -> tuple[RuleValues, list[Held], list[LineFigures]]:
-    """Return the rule that governs the budget, its alerts whose state holds (locked), and its overspent lines.
+    """Return the rule that governs the budget, its alerts whose state holds (locked), and its lines beyond their plan.
 
     The lines are read only when `lines` is None.
     """

@@ -26,7 +26,7 @@ lines = st.integers(0, 2)
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("spend"), st.none() | lines, amounts),
-        st.tuples(st.just("promise"), st.none(), st.integers(1, 500)),
+        st.tuples(st.just("promise"), st.none() | lines, st.integers(1, 500)),
         st.tuples(st.just("plan"), lines, st.integers(0, 300)),
         st.tuples(st.just("total"), st.none(), st.integers(900, 2000)),
         st.tuples(st.just("delete"), lines, st.none()),
@@ -53,7 +53,8 @@ def demanded_by(budget_id):
     if round((actual - plan) * 100 / plan, 2) > 20:
         keys.add(("variance_high", None))
     for line in BudgetLineItem.objects.filter(budget=budget, deleted_at=None):
-        if line.actual_amount > line.budgeted_amount:
+        is_unplanned = line.budgeted_amount == 0 and line.committed_amount > 0
+        if line.actual_amount > line.budgeted_amount or is_unplanned:
             keys.add(("line_item_overrun", line.pk))
     return keys
 
@@ -66,7 +67,7 @@ def take(step, budget, lines, owner):
     if kind == "spend":
         spend(budget, amount, line=line)
     elif kind == "promise":
-        promise(budget, amount)
+        promise(budget, amount, line=line)
     elif kind == "plan":
         stored = BudgetLineItem.objects.get(pk=line.pk)
         stored.budgeted_amount = Decimal(amount)
