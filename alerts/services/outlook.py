@@ -45,7 +45,7 @@ _READ = f"""
         SELECT a.budget_id, {HELD_COLUMNS} FROM alerts_budgetalert a
         WHERE a.tenant_id = %(tenant)s AND a.budget_id = ANY (%(budgets)s) AND a.state_holds AND a.deleted_at IS NULL
             AND a.alert_type = ANY (%(types)s)
-        ORDER BY a.id {{lock}}
+        ORDER BY a.budget_id, a.id {{lock}}
     )
     SELECT
         (SELECT jsonb_agg(to_jsonb(r)) FROM alerts_alertrule r

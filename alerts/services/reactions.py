@@ -18,13 +18,13 @@ from budgetsite.outbox.services import INSERT_EVENT, relay_after_commit
 from budgetsite.tenancy.scope import require_tenant_id
 
 # The condition is part of the update: of two people at once, one changes the row and the other finds it changed. Rows
-# are locked by id, as the evaluation does.
+# are locked budget by budget and by id, as evaluations do that go through many budgets in one transaction.
 _REACT = f"""
     WITH a AS (
         UPDATE alerts_budgetalert a SET {{assignments}}
         FROM (SELECT w.id FROM alerts_budgetalert w
               WHERE w.tenant_id = %(tenant)s AND w.id = ANY (%(ids)s) AND w.deleted_at IS NULL AND NOT w.{{flag}}
-              ORDER BY w.id FOR NO KEY UPDATE) locked
+              ORDER BY w.budget_id, w.id FOR NO KEY UPDATE) locked
         WHERE a.tenant_id = %(tenant)s AND a.id = locked.id
         RETURNING a.id, a.budget_id, a.scoped_budget_id, a.line_item_id, a.alert_type, a.level, a.threshold,
             a.utilization, a.message

@@ -1,14 +1,16 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import count
 from threading import Barrier, Event
 from time import monotonic
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection, transaction
 
 from alerts.models import AlertLevel, BudgetAlert
 from alerts.querysets import AlertCount
+from alerts.services import following
 from alerts.services.evaluation import reevaluate_budget
 from alerts.services.problems import AlertNotFound, AlreadyAcknowledged, AlreadyResolved
 from alerts.services.reactions import acknowledge_alert, acknowledge_alerts, resolve_alert, resolve_alerts
@@ -237,6 +239,34 @@ def test_resolving_waits_for_an_evaluation_that_has_looked_at_the_alert(committe
         return resolve_alert(alert_id=committed_alert.pk, acting_user=owner, now=NOW).resolved
 
     assert run_at_once([evaluate, resolve], tenant_id=account.pk) == [True, True]
+
+
+def test_several_are_acknowledged_while_their_budgets_are_evaluated_one_after_the_other(
+    committed_db, account, owner, monkeypatch
+):
+    """By the ids of the alerts alone, each of the two would hold what the other waits for."""
+    falling = (UUID(int=2**127 - number) for number in count())
+    monkeypatch.setattr(following, "uuid4", lambda: next(falling))
+    with transaction.atomic():
+        events = [make_event(account, owner, name=name) for name in ("Gala", "Ball")]
+        first, second = sorted([make_budget(account, owner, event=event).pk for event in events])
+        for budget in EventBudget.objects.order_by("pk"):
+            spend(budget, 12_000)
+        ids = list(BudgetAlert.objects.values_list("pk", flat=True))
+    looked = Event()
+
+    def evaluate():
+        reevaluate_budget(first)
+        looked.set()
+        somebody_waits = wait_until_somebody_waits_for_this_connection()
+        reevaluate_budget(second)
+        return somebody_waits
+
+    def acknowledge():
+        assert looked.wait(timeout=20)
+        return len(acknowledge_alerts(alert_ids=ids, acting_user=owner, now=NOW).done)
+
+    assert run_at_once([evaluate, acknowledge], tenant_id=account.pk) == [True, len(ids)]
 
 
 def wait_until_somebody_waits_for_this_connection():
