@@ -68,6 +68,7 @@
 
   const kept = (element) => element instanceof Element && element.hasAttribute("data-live-keep");
   const isWord = (node) => node instanceof Element && node.hasAttribute(MEANWHILE);
+  const isBlank = (node) => node instanceof Text && !node.data.trim();
   const keyOf = (node) => (node instanceof Element ? node.id || node.getAttribute("aria-labelledby") || "" : "");
 
   /** A copy without what only the browser wrote into it. */
@@ -105,10 +106,25 @@
       while (ends[0].length && ends[1].length && ends[0][0].isEqualNode(ends[1][0])) take(ends[0].shift(), ends[1].shift());
       ends.forEach((nodes) => nodes.reverse());
     }
-    const left = ends[1].filter((node) => free.has(node));
-    for (const node of ends[0]) {
-      const at = left.findIndex((like) => like.nodeName === node.nodeName);
-      if (at >= 0) take(node, left.splice(at, 1)[0]);
+    const [news, olds] = ends;
+    let from = 0;
+    for (const node of news) {
+      const at = isBlank(node) ? -1 : olds.findIndex((like, index) => index >= from && like.isEqualNode(node));
+      if (at < 0) continue;
+      take(node, olds[at]);
+      from = at + 1;
+    }
+    // What is left is the same thing with other words if it stands between the same neighbours.
+    from = 0;
+    for (const [index, node] of news.entries()) {
+      if (pairs.has(node)) {
+        if (!isBlank(node)) from = olds.indexOf(pairs.get(node)) + 1;
+        continue;
+      }
+      const following = news.slice(index).find((each) => pairs.has(each));
+      const to = following ? olds.indexOf(pairs.get(following)) : olds.length;
+      const like = olds.slice(from, to).find((each) => free.has(each) && each.nodeName === node.nodeName);
+      if (like) take(node, like);
     }
     return { pairs, gone: [...free] };
   }
@@ -201,7 +217,7 @@
     }
 
     markAdded(node) {
-      if (node instanceof Text && !node.data.trim()) return;
+      if (isBlank(node)) return;
       this.isChanged = true;
       if (node instanceof Element) showAsNew(node, "live-added");
     }

@@ -313,6 +313,12 @@
   const first = document.querySelector("[data-take-focus]");
   first?.focus();
   if (first?.readOnly) first.select();
+  // An address with a place in it (#...) takes the focus away again once the page is there.
+  if (first && location.hash) {
+    addEventListener("load", () => setTimeout(() => {
+      if (document.activeElement === document.body) first.focus();
+    }));
+  }
 
   /* On a narrow screen a row of tabs is longer than the page: it begins at the view that is open. */
   for (const current of document.querySelectorAll(".tabs [aria-current]")) {
