@@ -86,7 +86,7 @@ CLAIM = """
     ORDER BY position
 """
 MARK = """
-    UPDATE outbox_outboxevent SET relayed_at = clock_timestamp(), retry_at = NULL, failure = ''
+    UPDATE outbox_outboxevent SET relayed_at = statement_timestamp(), retry_at = NULL, failure = ''
     WHERE tenant_id = %s AND id = ANY(%s)
 """
 _PUT_OFF = """
