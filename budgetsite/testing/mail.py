@@ -3,6 +3,7 @@
 import asyncio
 from asyncio import Server
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -77,15 +78,24 @@ def text_of(message: EmailMessage, kind: str = "plain") -> str:
     return str(part.get_content()).replace("\r\n", "\n")
 
 
+@contextmanager
+def serving_mail(box: Mailbox) -> Iterator[int]:
+    """Put what is sent to this machine over SMTP into the box; the port is the system's choice."""
+    server = _OnAnyPort(box, hostname="127.0.0.1", port=0)
+    server.start()
+    try:
+        yield server.port
+    finally:
+        server.stop()
+
+
 @pytest.fixture
 def mailbox(settings: Any) -> Iterator[Mailbox]:
     """Receive the site's mail over SMTP on this machine."""
     box = Mailbox()
-    server = _OnAnyPort(box, hostname="127.0.0.1", port=0)
-    server.start()
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
-    settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
-    settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
-    yield box
-    server.stop()
+    with serving_mail(box) as port:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
+        settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
+        settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
+        yield box
