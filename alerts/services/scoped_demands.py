@@ -134,6 +134,6 @@ def _use(budget: ChainBudget, figures: WindowFigures, threshold: Threshold) -> s
 
 
 def _amount(amount: Decimal, budget: ChainBudget) -> str:
-    """Write an amount in its currency's decimals, and with all six only where it has them."""
-    plain = quantize(amount, budget.currency)
-    return format_amount(amount, budget.currency, "en") if plain == amount else f"{amount:,.6f}"
+    """Write an amount in its currency's decimals, as the budget's page does; one too small for them with all six."""
+    is_lost = bool(amount) and not quantize(amount, budget.currency)
+    return f"{amount:,.6f}" if is_lost else format_amount(amount, budget.currency, "en")

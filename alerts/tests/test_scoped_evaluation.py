@@ -320,7 +320,10 @@ def test_usage_beyond_all_bounds_and_below_a_cent_is_kept_and_told(account, owne
     spend(exact, owner, "1000.000001")
     over = BudgetAlert.objects.get(scoped_budget=exact, alert_type="over_budget")
     assert over.overrun_amount == Decimal("0.000001")
-    assert over.message.startswith("0.000001 USD over budget: 1,000.000001 spent of 1,000.00 (100.00%)")
+    assert over.message.startswith("0.000001 USD over budget: 1,000.00 spent of 1,000.00 (100.00%)")
+    spend(exact, owner, "24.230507")
+    over.refresh_from_db()
+    assert over.message.startswith("24.23 USD over budget: 1,024.23 spent of 1,000.00 (102.42%)")
 
 
 def test_another_accounts_budgets_and_rules_have_no_part_in_it(account, owner, other_account):
