@@ -215,6 +215,7 @@ def test_pages_follow_without_the_stream_and_after_the_server_was_killed(
     window = Window(open_page(), site, team.manager, team.account)
     with window.page.expect_response("**/api/v1/stream**"):
         page = window.open("/")
+    back_office = window.open("/admin/", window.page.context.new_page())
     team.spend("1200")
     expect(page.locator("main")).to_contain_text("200.00 CAD over", timeout=WAIT_MS)
     expect(polling_page.locator("#budget-alerts")).to_contain_text("200.00 CAD over", timeout=WAIT_MS)
@@ -223,6 +224,7 @@ def test_pages_follow_without_the_stream_and_after_the_server_was_killed(
     web_process.kill_worker()
     team.spend("3800")
     expect(page.locator("main h1")).to_contain_text("Summer gala is over budget", timeout=WAIT_MS)
+    expect(back_office.locator("#panels")).to_contain_text("2,000.00 over budget", timeout=WAIT_MS)
     assert page.evaluate("window.notReloaded") is True
     assert len(window.streams()) >= 2
 

@@ -4,11 +4,13 @@ import re
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.conf import settings
+from django.test import Client, override_settings
 
 from budgetsite.accounts.models import Account, User
 from budgetsite.live.journal import append, read
 from budgetsite.live.place import places
+from budgetsite.live.sight import has_sight
 from budgetsite.testing.people import sign_in
 
 ANEW = {"Live-Refresh": "1"}
@@ -36,14 +38,12 @@ def test_a_page_names_its_place_and_parts_and_readings_name_none(account: Accoun
 
 
 def test_pages_open_at_once_while_valkey_is_away_and_leave_it_alone_for_a_while(
-    client: Client, settings: Any, monkeypatch: pytest.MonkeyPatch
+    client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(places, "away_until", 0.0)
-    there = settings.REDIS_URL
-    settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    assert since(client, "/") == ""
+    with override_settings(REDIS_URL="redis://127.0.0.1:1/0"):
+        assert since(client, "/") == ""
 
-    settings.REDIS_URL = there
     assert since(client, "/") == ""
     places.away_until = 0.0
     assert since(client, "/")
@@ -65,3 +65,17 @@ def test_the_counts_have_an_address_of_their_own(account: Account, client: Clien
     assert f'data-live-scope="{account.pk}.{owner.pk}"' in answer
     assert "<header" not in answer
     assert Client().get("/counters").status_code == 302
+
+
+def test_every_topic_that_a_page_waits_for_is_one_that_is_told() -> None:
+    sources = "".join(path.read_text() for path in settings.BASE_DIR.glob("**/sights.py") if ".venv" not in path.parts)
+    waited_for = set()
+    for path in (settings.BASE_DIR / "templates").glob("**/*.html"):
+        for words in re.findall(r'(?:{% block live %}|data-live=")([^{"]+[^%"]*?)(?:{% endblock|")', path.read_text()):
+            waited_for |= {topic.split(":")[0] for topic in re.sub(r"{{.*?}}", "", words).split()}
+
+    assert {"budgets", "budget", "alerts", "registrations", "company_budgets"} <= waited_for
+    untold = {
+        topic for topic in waited_for if not (has_sight(topic) or f'"{topic}"' in sources or f'"{topic}:' in sources)
+    }
+    assert untold == set()

@@ -47,7 +47,7 @@
   class Refused extends Error {
     constructor(response) {
       super(`refused: ${response.status}`);
-      this.isFinal = [401, 403, 404].includes(response.status);
+      this.isFinal = response.status === 401 || response.status === 403;
       this.waitMs = 1000 * (Number.parseInt(response.headers.get("Retry-After"), 10) || 0);
     }
   }
@@ -70,6 +70,7 @@
       while (!this.isOver) {
         const polls = Date.now() < this.pollsUntil;
         let waitMs;
+        let atLeastMs = 0;
         try {
           await this.ask(polls);
           this.failures = 0;
@@ -85,11 +86,11 @@
           // fails too it is not the stream's fault.
           const turns = !polls && (this.failures > 1 || Boolean(error.isSilent));
           this.pollsUntil = turns ? Date.now() + STREAM_AGAIN_MS : 0;
-          const later = turns ? 0 : Math.min(this.retryMs * 2 ** Math.max(0, this.failures - 2), LATEST_MS);
-          waitMs = Math.max(error.waitMs ?? 0, later);
+          waitMs = turns ? 0 : Math.min(this.retryMs * 2 ** Math.max(0, this.failures - 2), LATEST_MS);
+          atLeastMs = error.waitMs ?? 0;
         }
         // Those that were cut off together don't all come back together.
-        await this.pause(waitMs * (0.5 + Math.random() / 2));
+        await this.pause(Math.max(waitMs * (0.5 + Math.random()), atLeastMs));
       }
     }
 
@@ -180,7 +181,7 @@
       listening = new Listening({
         place,
         tell(news) {
-          heard.push(news);
+          if (news.topics || news.reset) heard.push(news);
           if (heard.length > HEARD_AT_MOST) heardFrom = heard.shift().place;
           say("news", { news });
           hear(news);
@@ -239,6 +240,7 @@
     stopListening();
     channel?.close();
     channel = null;
+    clearTimeout(beginning);
     clearTimeout(timer);
     timer = 0;
   }
@@ -286,21 +288,23 @@
     isCountOwed = false;
     isReading = true;
     const swaps = swapsSoFar;
-    let isShown = false;
+    let fresh = null;
+    let isAnswered = true;
     try {
-      const fresh = await freshPage(wanted.size ? location.pathname + location.search : home.dataset.liveCounters);
-      // What somebody has sent meanwhile from this very page may be missing in the answer.
-      isShown = isOver || (swaps === swapsSoFar && !requests);
-      if (fresh && isShown && !isOver) show(fresh, wanted);
+      fresh = await freshPage(wanted.size ? location.pathname + location.search : home.dataset.liveCounters);
       failures = 0;
     } catch {
       // The server or the network is away, or busy.
+      isAnswered = false;
       failures += 1;
     }
     readAt = Date.now();
     isReading = false;
+    // What somebody has sent meanwhile from this very page may be missing in the answer.
+    const isShown = isAnswered && swaps === swapsSoFar && !requests;
     for (const [id, at] of wanted) if (!isShown || at > beganAt) oweFrom(id, at);
     isCountOwed ||= isCountWanted && !isShown;
+    if (fresh && isShown && !isOver) show(fresh, wanted);
     plan();
   }
 
@@ -310,7 +314,7 @@
       headers: { Accept: "text/html", "Live-Refresh": "1" },
       credentials: "same-origin",
       cache: "no-store",
-      signal: AbortSignal.timeout(ANSWER_MS),
+      signal: AbortSignal.timeout?.(ANSWER_MS),
     });
     if (response.status === 429 || response.status >= 500) throw new Error(`not now: ${response.status}`);
     if (!response.ok) {
@@ -409,5 +413,6 @@
     begin();
     owe(null);
   });
-  setTimeout(begin, BEGINS_MS);
+  addEventListener("online", () => listening?.wake?.());
+  const beginning = setTimeout(begin, BEGINS_MS);
 })();

@@ -206,7 +206,7 @@
     }
 
     word(shown, fresh) {
-      this.isHeldBack = true;
+      this.isHeldBack ||= !words.has(shown);
       sayBeside(shown, fresh && document.importNode(fresh, true));
     }
 
@@ -320,7 +320,7 @@
     place(next ?? region);
   }
 
-  /** Renew `shown` from `fresh`; returns whether anything is seen to have changed, and whether anything is held back. */
+  /** Renew `shown` from `fresh`; returns whether anything is seen to have changed, and whether something is held back now. */
   function renew(shown, fresh) {
     const token = document.querySelector("input[name='csrfmiddlewaretoken']")?.value;
     for (const field of token ? fresh.querySelectorAll("input[name='csrfmiddlewaretoken']") : []) {
