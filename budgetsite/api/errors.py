@@ -17,7 +17,7 @@ from django.core.exceptions import (
     ValidationError as ModelValidationError,
 )
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.views import defaults
 from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
@@ -145,6 +145,9 @@ class ContractExceptionHandler(ExceptionHandler):
             return PayloadTooLarge(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         if isinstance(exc, SuspiciousOperation):
             return exceptions.ParseError("This request can't be read.")
+        if isinstance(exc, UnreadablePostError):
+            # Whoever sent it has gone away: nobody reads this, and nothing went wrong here.
+            return exceptions.ParseError("This request breaks off in the middle.")
         return super().convert_known_exceptions(_translated(exc, self.context["view"]))
 
     def convert_unhandled_exceptions(self, exc: Exception) -> APIException:

@@ -13,7 +13,17 @@ from uuid import UUID
 import redis.asyncio
 from django.conf import settings
 
-from budgetsite.live.journal import PEOPLE, Cursor, Entry, Reading, ask, channel, understand
+from budgetsite.live.journal import (
+    MOST_ENTRIES_AT_ONCE,
+    MOST_ENTRIES_FOR_ALL,
+    PEOPLE,
+    Cursor,
+    Entry,
+    Reading,
+    ask,
+    channel,
+    understand,
+)
 from budgetsite.live.listener import Listener
 from budgetsite.live.metrics import LISTENERS, STREAMS
 
@@ -233,7 +243,7 @@ class Hub:
         account = self._accounts.get(tenant_id)
         if account is None:
             return
-        reading = await self._read(tenant_id, account.cursor)
+        reading = await self._read(tenant_id, account.cursor, most=MOST_ENTRIES_FOR_ALL)
         if self._accounts.get(tenant_id) is not account:
             self._look_at([tenant_id])
             return
@@ -245,11 +255,11 @@ class Hub:
                 seat.cursor = reading.cursor
                 seat.give(Reading(fresh, reading.cursor, is_gap=reading.is_gap))
 
-    async def _read(self, tenant_id: UUID, cursor: Cursor | None) -> Reading:
+    async def _read(self, tenant_id: UUID, cursor: Cursor | None, *, most: int = MOST_ENTRIES_AT_ONCE) -> Reading:
         assert self._valkey is not None
         async with self._valkey.pipeline(transaction=False) as pipeline:
-            ask(pipeline, tenant_id, cursor)
-            return understand(await pipeline.execute(), cursor)
+            ask(pipeline, tenant_id, cursor, most=most)
+            return understand(await pipeline.execute(), cursor, most=most)
 
 
 @dataclass(slots=True)

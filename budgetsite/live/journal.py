@@ -19,9 +19,12 @@ from django.db import connection
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-KEPT_ENTRIES = 2000
-# Whoever has missed more is told to read anew; less than is kept, so that what was trimmed is never missed unnoticed.
+KEPT_ENTRIES = 5000
+# Whoever has missed more is told to read anew.
 MOST_ENTRIES_AT_ONCE = 500
+# A web process reads for all who listen, who have missed nothing; only a flood runs away from it. Less than is kept, so
+# that what was trimmed is never missed unnoticed.
+MOST_ENTRIES_FOR_ALL = 4000
 _KEPT_SECONDS = 2 * 24 * 3600
 # Less than journals are kept, for the same reason.
 _OLDEST_CURSOR_MS = 24 * 3600 * 1000
@@ -104,8 +107,8 @@ def read(tenant_id: UUID, cursor: Cursor | None) -> Reading:
     return understand(pipeline.execute(), cursor)
 
 
-def ask(pipeline: Any, tenant_id: UUID, cursor: Cursor | None) -> None:
-    """Put on a pipeline, of either kind of client, what `understand` reads."""
+def ask(pipeline: Any, tenant_id: UUID, cursor: Cursor | None, *, most: int = MOST_ENTRIES_AT_ONCE) -> None:
+    """Put on a pipeline, of either kind of client, what `understand` reads; more than `most` entries are a gap."""
     key = _name(str(tenant_id))
     pipeline.set(_name("era"), uuid4().hex[:8], nx=True)
     pipeline.get(_name("era"))
@@ -113,10 +116,10 @@ def ask(pipeline: Any, tenant_id: UUID, cursor: Cursor | None) -> None:
     pipeline.time()
     pipeline.xrevrange(key, count=1)
     if cursor is not None:
-        pipeline.xrange(key, min=f"({cursor.place[0]}-{cursor.place[1]}", count=MOST_ENTRIES_AT_ONCE + 1)
+        pipeline.xrange(key, min=f"({cursor.place[0]}-{cursor.place[1]}", count=most + 1)
 
 
-def understand(answers: Sequence[Any], cursor: Cursor | None) -> Reading:
+def understand(answers: Sequence[Any], cursor: Cursor | None, *, most: int = MOST_ENTRIES_AT_ONCE) -> Reading:
     _, era_bytes, server, (seconds, microseconds), newest, *found = answers
     era, now_ms = f"{era_bytes.decode()}{server['run_id'][:8]}", seconds * 1000 + microseconds // 1000
     # Where nothing is written yet, the moment before this one: an entry of this very millisecond comes after it.
@@ -124,7 +127,7 @@ def understand(answers: Sequence[Any], cursor: Cursor | None) -> Reading:
     if cursor is None:
         return Reading([], end)
     (rows,) = found
-    is_gap = cursor.era != era or cursor.place[0] < now_ms - _OLDEST_CURSOR_MS or len(rows) > MOST_ENTRIES_AT_ONCE
+    is_gap = cursor.era != era or cursor.place[0] < now_ms - _OLDEST_CURSOR_MS or len(rows) > most
     if is_gap:
         return Reading([], end, is_gap=True)
     entries = [Entry(Cursor(era, _place(row_id)), fields[b"content"].decode()) for row_id, fields in rows]

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -13,6 +14,7 @@ import pytest
 from django.db import connections, transaction
 from django.utils import timezone
 
+from budgets.models import BudgetLineItem
 from budgetsite.accounts.api_keys import create_api_key
 from budgetsite.accounts.models import Account, Membership
 from budgetsite.accounts.roles import Role
@@ -237,6 +239,26 @@ def test_hundreds_who_listen_hold_no_connection_and_no_thread(web, house):
         assert {stream.next()["type"] for stream in streams} == {"budget.changed"}
     # One line for each, when it begins.
     assert sum("GET api-stream 200" in line for line in web.said().splitlines()) > 100
+
+
+def test_an_upload_that_breaks_off_stores_nothing_and_is_no_failure_of_ours(web, house):
+    form = (
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="plan.csv"\r\n\r\n'
+        b"category,name,budgeted_amount\nVenue,Hall,10\n"
+    )
+    head = (
+        f"POST /api/v1/event-budgets/import HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {house.token}\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 100000\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", web.port)) as connection:
+        connection.sendall(head.encode() + form)
+        with closing(HTTPConnection("127.0.0.1", web.port)) as other:
+            other.request("GET", "/healthz")
+            other.getresponse().read()
+    eventually(lambda: "POST api-event-budgets-import 400" in web.said(), "An end of the upload")
+    assert "Traceback" not in web.said()
+    with tenant_scope(house.account.pk), transaction.atomic():
+        assert not BudgetLineItem.objects.exists()
 
 
 # --- When it ends -----------------------------------------------------------------------------------------------------

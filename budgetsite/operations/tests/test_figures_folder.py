@@ -15,11 +15,12 @@ from budgetsite.operations.figures_folder import VARIABLE, add_up_ended, open_fo
 
 COUNTS = """
 import sys
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 Counter("jobs", "Jobs.", ["kind"]).labels("small").inc(float(sys.argv[1]))
 seconds = Histogram("job_seconds", "How long.", buckets=(1, 2))
 seconds.observe(0.5)
 seconds.observe(1.5)
+Gauge("open_jobs", "Jobs that are open.", multiprocess_mode="livesum").inc()
 print("counted", flush=True)
 sys.stdin.read()
 """
@@ -54,6 +55,10 @@ def told() -> dict[str, float]:
     return {name: float(value) for name, value in lines if "created" not in name}
 
 
+def open_jobs() -> float:
+    return sum(float(value) for value in re.findall(r"^open_jobs (\S+)$", exposition().decode(), re.MULTILINE))
+
+
 THREE_PROCESSES = {
     'jobs_total{kind="small"}': 7.0,
     'job_seconds_bucket{le="1.0"}': 3.0,
@@ -77,7 +82,10 @@ def test_sums_stay_and_files_stay_few_when_processes_end(folder, processes):
     add_up_ended()
 
     assert told() == THREE_PROCESSES
+    # What an ended process had open is open no more.
+    assert open_jobs() == 1
     kept = [f"{kind}_{process}.db" for kind in ("counter", "histogram") for process in (0, at_work.pid)]
+    kept.append(f"gauge_livesum_{at_work.pid}.db")
     assert sorted(path.name for path in folder.glob("*.db")) == sorted(kept)
     at_work.communicate()
     add_up_ended()

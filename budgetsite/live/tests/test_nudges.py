@@ -1,0 +1,98 @@
+"""Pages that are moved by what is no event: the figures of company budgets, and what waits in an inbox."""
+
+import json
+
+import pytest
+import redis
+from django.db import connection, transaction
+
+from budgetsite.accounts.roles import Role
+from budgetsite.live import publishing
+from budgetsite.live.journal import read
+from budgetsite.live.publishing import SETTLE_MS
+from budgetsite.testing.people import make_member
+from budgetsite.testing.scoped_budgets import make_scoped_budget, spend
+
+NUDGED = {
+    "sight": {
+        "needs": "scoped_budgets.view",
+        "topics": ["company_budgets"],
+        "organizers": [],
+        "clients": [],
+        "attendees": False,
+        "concerned": [],
+        "details": None,
+    },
+    "settle_ms": SETTLE_MS,
+}
+
+
+@pytest.fixture
+def owner(committed_db, account):
+    with transaction.atomic():
+        return make_member(account, Role.OWNER).user
+
+
+@pytest.fixture
+def budget(account, owner):
+    with transaction.atomic():
+        return make_scoped_budget(account, owner, amount=10_000)
+
+
+def commits(work) -> int:
+    """Run work as a transaction; return how many nudges it wanted to give after the commit."""
+    with transaction.atomic():
+        work()
+        return sum(isinstance(callback, publishing._RareNudge) for _, callback, _ in connection.run_on_commit)
+
+
+@pytest.fixture
+def told_of(account):
+    start = read(account.pk, None).cursor
+    return lambda: [json.loads(entry.content) for entry in read(account.pk, start).entries]
+
+
+def noted(account) -> str:
+    return f"budgetsite-live:{connection.settings_dict['NAME']}:noted:{account.pk}:company_budgets"
+
+
+def test_the_first_of_many_changes_moves_pages_which_look_when_the_last_is_committed(
+    account, owner, budget, told_of, settings
+):
+    def much_is_spent() -> None:
+        for _ in range(3):
+            spend(budget, owner, "1.00")
+
+    assert commits(much_is_spent) == 1
+    assert told_of() == [NUDGED]
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        # It may be noted for longer than this test takes, and not for longer than pages wait.
+        assert -2 <= client.pttl(noted(account)) <= SETTLE_MS
+        client.set(noted(account), 1)
+        # Untold, and seen: the page that was told looks after this.
+        assert commits(lambda: spend(budget, owner, "1.00")) == 1
+        assert told_of() == [NUDGED]
+        client.delete(noted(account))
+    commits(lambda: spend(budget, owner, "1.00"))
+    assert told_of() == [NUDGED] * 2
+
+
+def test_what_is_not_committed_moves_nothing(owner, budget, told_of):
+    def spend_and_think_again() -> None:
+        with transaction.atomic():
+            spend(budget, owner, "1.00")
+            transaction.set_rollback(True)
+
+    assert commits(spend_and_think_again) == 0
+    assert told_of() == []
+
+
+def test_without_valkey_one_commit_in_a_while_tries_it(owner, budget, settings, monkeypatch, caplog):
+    monkeypatch.setattr(publishing, "_nudging", publishing._Nudging())
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    for _ in range(3):
+        commits(lambda: spend(budget, owner, "1.00"))
+
+    assert [record.message for record in caplog.records if record.name == publishing.__name__] == [
+        "open pages are not told of a change: ConnectionError"
+    ]
