@@ -11,6 +11,7 @@ from budgetsite.testing.benchmarks import (
     ledger_posting,
     line_edit,
     lists,
+    live,
     recomputing,
     registering,
     relaying,
@@ -38,4 +39,5 @@ SUBJECTS: dict[str, Callable[[Run], list[Row]]] = {
     "alerts": alerting.measure,
     "outbox": relaying.measure,
     "webhooks": telling.measure,
+    "live": live.measure,
 }

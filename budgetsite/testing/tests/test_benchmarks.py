@@ -343,6 +343,7 @@ def test_a_short_run_measures_everything_and_loses_nothing(committed_db):
         "events relayed by one worker, to nobody",
         "two clients against one, plain SQL",
         "change → webhook received, N budgets at once, median",
+        "change → page told, N budgets at once, median",
         "changes told by webhook, N budgets at once",
     }, run.stdout + run.stderr
     assert verdicts["statements of reading N lines"] == "kept"
