@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -96,7 +96,9 @@ class AlertRuleForm(forms.ModelForm):
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
     exceeded_thresholds = _MilestonesField(
-        label="Milestones", required=False, help_text="Percentages of the budget's use, such as 50, 75, 90."
+        label="Milestones",
+        required=False,
+        help_text="Percentages of the budget's use, such as 50, 75, 90. From 100 on they are critical.",
     )
     thresholds = _ThresholdsField(
         label="Further thresholds",
@@ -111,6 +113,17 @@ class AlertRuleForm(forms.ModelForm):
     class Meta:
         model = AlertRule
         fields = ()
+        labels: ClassVar[dict[str, str]] = {
+            "warning_threshold": "Nearly used up at, in percent",
+            "high_variance_percentage": "Far above the plan at, in percent",
+            "basis": "“Nearly used up” and milestones look at what is",
+        }
+        help_texts: ClassVar[dict[str, str]] = {
+            "budget": "Without one it is the account's rule, for all budgets that have none of their own.",
+            "warning_threshold": "So many percent of the budget.",
+            "high_variance_percentage": "Spending that goes above the plan by more than so many percent of it.",
+            "basis": "",
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -136,6 +149,7 @@ class AlertRuleAdmin(StaffModelAdmin):
     form = AlertRuleForm
     autocomplete_fields = ("budget",)
     list_display = ("named", "warning_threshold", "milestones", "further", "told")
+    empty_list = "Nothing was changed yet: what every new account has holds for all budgets."
     ordering = ("created_at", "id")
 
     def get_queryset(self, request: StaffRequest) -> models.QuerySet[AlertRule]:

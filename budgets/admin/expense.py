@@ -248,8 +248,13 @@ def expenses_to_approve(request: StaffRequest) -> Panel | None:
             PanelRow(
                 url=reverse("admin:budgets_expense_change", args=[expense.pk]),
                 title=expense.description,
-                note=f"{format_money(expense.amount, expense.currency)} for {expense.event}. Recorded by"
-                f" {expense.created_by}, {moment(expense.created_at)}",
+                note=format_html(
+                    "{} for <bdi>{}</bdi>. Recorded by <bdi>{}</bdi>, {}",
+                    format_money(expense.amount, expense.currency),
+                    expense.event,
+                    expense.created_by,
+                    moment(expense.created_at),
+                ),
             )
             for expense in inbox.to_decide[:PANEL_ROWS]
         ],
@@ -280,5 +285,5 @@ def _facts(expense: Expense) -> list[tuple[str, str]]:
         ("Expense", expense.description),
         ("Amount", format_money(expense.amount, expense.currency)),
         ("Wanted", expense.get_wanted_stage_display()),
-        ("Recorded by", f"{expense.created_by}, {moment(expense.created_at)}"),
+        ("Recorded by", format_html("<bdi>{}</bdi>, {}", expense.created_by, moment(expense.created_at))),
     ]

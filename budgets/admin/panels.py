@@ -5,6 +5,7 @@ from typing import Any
 from django.db.models import Prefetch
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 
 from budgets.admin.moves import STATUS_TONES, STATUS_WORDS, figures_of, waits_in_words
 from budgets.models import BudgetStatus, EventBudget
@@ -28,8 +29,12 @@ def budgets_to_approve(request: StaffRequest) -> Panel | None:
             PanelRow(
                 url=_budget_url(waiting.budget),
                 title=waiting.budget.event.name,
-                note=f"{_stage(waiting)}Submitted by {waiting.budget.submitted_by},"
-                f" {moment(waiting.budget.submitted_at)}",
+                note=format_html(
+                    "{}Submitted by <bdi>{}</bdi>, {}",
+                    _stage(waiting),
+                    waiting.budget.submitted_by,
+                    moment(waiting.budget.submitted_at),
+                ),
                 figures=figures_of(waiting.budget),
             )
             for waiting in mine[:PANEL_ROWS]

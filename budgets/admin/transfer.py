@@ -228,8 +228,14 @@ def transfers_to_approve(request: StaffRequest) -> Panel | None:
             PanelRow(
                 url=reverse("admin:budgets_budgettransfer_change", args=[transfer.pk]),
                 title=transfer.budget.event.name,
-                note=f"{format_money(transfer.amount, transfer.currency)} from {transfer.from_line}"
-                f" to {transfer.to_line}. Asked for by {transfer.requested_by}, {moment(transfer.created_at)}",
+                note=format_html(
+                    "{} from <bdi>{}</bdi> to <bdi>{}</bdi>. Asked for by <bdi>{}</bdi>, {}",
+                    format_money(transfer.amount, transfer.currency),
+                    transfer.from_line,
+                    transfer.to_line,
+                    transfer.requested_by,
+                    moment(transfer.created_at),
+                ),
             )
             for transfer in inbox.to_decide[:PANEL_ROWS]
         ],

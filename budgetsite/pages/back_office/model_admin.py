@@ -79,6 +79,8 @@ class StaffModelAdmin(RolePermissions, ModelAdmin):
     """Reads through the tenant's managers; writes through `write`, `remove` and `bring_back`, one service call each."""
 
     restore_action: ClassVar[str] = ""
+    # What an empty list says.
+    empty_list: ClassVar[str] = "There is nothing yet."
     # What the services raise when they refuse, beside ValidationError.
     refusals: ClassVar[tuple[type[Exception], ...]] = ()
 
