@@ -35,6 +35,7 @@ class WebhookForm(forms.Form):
         max_length=MAX_URL_LENGTH,
         widget=forms.URLInput(attrs={"placeholder": "https://example.org/hooks", "autocomplete": "off"}),
         help_text="Where each event is sent to by POST.",
+        error_messages={"required": "Where to? Give an address that begins with https://."},
     )
     description = forms.CharField(
         label="What it is for",
