@@ -27,6 +27,12 @@ NUDGED = {
 }
 
 
+@pytest.fixture(autouse=True)
+def nobody_has_tried_in_vain(monkeypatch):
+    """Tests without Valkey leave it alone for a while."""
+    monkeypatch.setattr(publishing, "_nudging", publishing._Nudging())
+
+
 @pytest.fixture
 def owner(committed_db, account):
     with transaction.atomic():
@@ -87,8 +93,7 @@ def test_what_is_not_committed_moves_nothing(owner, budget, told_of):
     assert told_of() == []
 
 
-def test_without_valkey_one_commit_in_a_while_tries_it(owner, budget, settings, monkeypatch, caplog):
-    monkeypatch.setattr(publishing, "_nudging", publishing._Nudging())
+def test_without_valkey_one_commit_in_a_while_tries_it(owner, budget, settings, caplog):
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     for _ in range(3):
         commits(lambda: spend(budget, owner, "1.00"))
