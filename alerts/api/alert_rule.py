@@ -1,5 +1,6 @@
 """`/alert-rules` of the REST contract: what raises alerts, and what a rule would have raised in the past year."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -76,6 +77,16 @@ class AudienceRequest(serializers.Serializer):
     information = _who(required=False)
     warning = _who(required=False)
     critical = _who(required=False, help_text="At least one.")
+
+    def to_internal_value(self, data: Any) -> Any:
+        """A level that is misspelt is no level left out: whoever sent it would think that its people are told."""
+        unknown = [name for name in data if name not in self.fields] if isinstance(data, Mapping) else []
+        if unknown:
+            known = ", ".join(self.fields)
+            raise serializers.ValidationError(
+                {name: [f"There is no such level. Choose from {known}."] for name in unknown}, code="unknown_level"
+            )
+        return super().to_internal_value(data)
 
 
 class RuleRequest(serializers.Serializer):

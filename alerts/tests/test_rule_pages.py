@@ -87,6 +87,7 @@ def test_what_makes_no_sense_over_rest_is_refused_at_its_field(account, budget, 
         ({"basis": "forecast"}, ["basis"]),
         ({"audience": {"critical": []}}, ["audience.critical"]),
         ({"audience": {"warning": ["client"]}}, ["audience.warning.0"]),
+        ({"audience": {"critcal": ["owner"]}}, ["audience.critcal"]),
     ):
         for refused in (api.patch(f"/alert-rules/{rule['id']}", wrong), api.post("/alert-rules/preview", wrong)):
             assert (refused.status, sorted(refused.fields)) == (400, fields), wrong
