@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from celery import signals
-from django.db import connections
+from django.db import close_old_connections, connections
 from django.utils import timezone
 from prometheus_client import Counter, Histogram
 
@@ -80,6 +80,9 @@ def hand_on_request_id(headers: dict[str, Any] | None = None, **kwargs: Any) -> 
 
 
 def task_starts(task_id: str, task: Any, **kwargs: Any) -> None:
+    if not task.request.is_eager:
+        # Those of the task before are kept where they are well.
+        close_old_connections()
     request_id = getattr(task.request, REQUEST_ID, None)
     if request_id is None:
         request_id = task_id if current_request_id() == NONE else current_request_id()

@@ -1,5 +1,6 @@
 """What every environment shares. The others (`local`, `test`, `production`) say only how they differ."""
 
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,9 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Connections to the database outlive a task: connecting costs more than most of them. Each task looks whether they are
+# well (`budgetsite.operations.task_signals`); Celery alone would keep broken ones.
+CELERY_DB_REUSE_MAX = sys.maxsize
 # A worker takes from all of them unless it is told which (`-Q`). What waits for others' servers has queues of its own,
 # and so has what takes long: nothing else stands behind either.
 CELERY_TASK_QUEUES = [Queue(name) for name in ("celery", "outbox", "webhooks", "mail", "nightly")]

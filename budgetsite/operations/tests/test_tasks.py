@@ -65,6 +65,19 @@ def piece_by_piece(pieces: list[tuple[str, bool]]) -> None:
                 seen.append(account)
 
 
+@shared_task(base=SteppedTask)
+def ask_database() -> None:
+    with connections["service"].cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        seen.append(cursor.fetchone()[0])
+
+
+@shared_task(base=SteppedTask)
+def hang_up() -> None:
+    connections.close_all()
+    seen.append("hung up")
+
+
 @pytest.fixture
 def queue(committed_db: None) -> Iterator[str]:
     """A queue of this test's own, with a worker on it."""
@@ -72,6 +85,9 @@ def queue(committed_db: None) -> Iterator[str]:
     seen.clear()
     with start_worker(app, perform_ping_check=False, queues=[name]):
         yield name
+        # The worker's thread ends, and what it keeps for its next task would stay open.
+        hang_up.apply_async(queue=name)
+        eventually(lambda: seen[-1:] == ["hung up"], "the end of the connections")
 
 
 def ended(task: Any, outcome: str) -> float:
@@ -148,6 +164,19 @@ def test_the_parent_of_a_workers_processes_keeps_no_connection_open(committed_db
     signals.task_failure.send(sender=look_up, task_id="gone", **gone)
 
     assert connections["service"].connection is None
+
+
+def test_a_worker_stays_connected_between_tasks_and_connects_anew_where_that_has_ended(queue):
+    for asked in (1, 2):
+        ask_database.apply_async(queue=queue)
+        eventually(lambda asked=asked: len(seen) == asked, "an answer")
+    assert seen[0] == seen[1]
+
+    with connections["service"].cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [seen[0]])
+    ask_database.apply_async(queue=queue)
+    eventually(lambda: len(seen) == 3, "an answer over a new connection")
+    assert seen[2] != seen[0]
 
 
 def test_the_last_run_of_a_scheduled_job_is_kept_and_a_second_scheduler_starts_none(queue):
