@@ -17,13 +17,13 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
 from budgetsite.operations.piecework import Piecework
 from budgetsite.outbox.services import record_event
-from budgetsite.tenancy.scope import tenant_scope
+from budgetsite.tenancy.scope import require_tenant_id, tenant_scope
 from budgetsite.webhooks.connections import WHOLE_SECONDS, Answer, post
 from budgetsite.webhooks.models import (
     DeliveryStatus,
@@ -65,6 +65,34 @@ _DUE = """
             AND d.next_attempt_at <= statement_timestamp()
             AND (d.leased_until IS NULL OR d.leased_until <= statement_timestamp())
       )
+"""
+# A statement of its own, after the endpoint was locked: so it sees what others had claimed until then.
+_CLAIM = """
+    WITH due AS (
+        SELECT d.id FROM webhooks_webhookdelivery d
+        WHERE d.tenant_id = %(tenant)s AND d.endpoint_id = %(endpoint)s AND d.status = 'waiting'
+          AND d.next_attempt_at <= %(now)s AND (d.leased_until IS NULL OR d.leased_until <= %(now)s)
+        ORDER BY d.next_attempt_at, d.id
+        LIMIT (
+            SELECT greatest(0, least(%(room)s, %(share)s - count(*))) FROM webhooks_webhookdelivery u
+            WHERE u.tenant_id = %(tenant)s AND u.endpoint_id = %(endpoint)s AND u.status = 'waiting'
+              AND u.leased_until > %(now)s
+        )
+        FOR NO KEY UPDATE SKIP LOCKED
+    ), claimed AS (
+        UPDATE webhooks_webhookdelivery d SET lease = %(lease)s, leased_until = %(until)s
+        FROM due WHERE d.tenant_id = %(tenant)s AND d.id = due.id
+        RETURNING d.id, d.event_id, d.body, d.next_attempt_at
+    )
+    SELECT id, event_id, body FROM claimed ORDER BY next_attempt_at, id
+"""
+_FOLLOW = """
+    UPDATE webhooks_webhookdelivery d
+    SET attempts = n.attempts, lease = NULL, leased_until = NULL, status = n.status, delivered_at = n.delivered_at,
+        next_attempt_at = n.next_attempt_at
+    FROM unnest(%(ids)s::uuid[], %(attempts)s::smallint[], %(statuses)s::text[], %(delivered)s::timestamptz[],
+        %(next)s::timestamptz[]) AS n (id, attempts, status, delivered_at, next_attempt_at)
+    WHERE d.tenant_id = %(tenant)s AND d.id = n.id
 """
 
 
@@ -151,31 +179,37 @@ def _claim(endpoint_id: UUID, room: int) -> list[Outgoing]:
     endpoint = free.filter(Q(resting_until=None) | Q(resting_until__lte=now), pk=endpoint_id, paused_at=None).first()
     if endpoint is None:
         return []
-    waiting = WebhookDelivery.objects.filter(endpoint=endpoint, status=DeliveryStatus.WAITING)
-    under_way = waiting.filter(leased_until__gt=now).count()
-    share = min(room, (1 if endpoint.failures else OF_ONE_ENDPOINT) - under_way)
-    if share <= 0:
-        return []
-    due = waiting.filter(Q(leased_until=None) | Q(leased_until__lte=now), next_attempt_at__lte=now)
-    deliveries = list(due.order_by("next_attempt_at", "pk").select_for_update(no_key=True, skip_locked=True)[:share])
     lease = uuid4()
-    WebhookDelivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries]).update(
-        lease=lease, leased_until=now + LEASE
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _CLAIM,
+            {
+                "tenant": endpoint.tenant_id,
+                "endpoint": endpoint.pk,
+                "now": now,
+                "room": room,
+                "share": 1 if endpoint.failures else OF_ONE_ENDPOINT,
+                "lease": lease,
+                "until": now + LEASE,
+            },
+        )
+        claimed = cursor.fetchall()
+    if not claimed:
+        return []
     good = WebhookSecret.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), endpoint=endpoint)
     secrets = tuple(secret.text for secret in good.order_by(F("expires_at").desc(nulls_first=True), "pk"))
     return [
         Outgoing(
             tenant_id=endpoint.tenant_id,
             endpoint_id=endpoint.pk,
-            delivery_id=delivery.pk,
+            delivery_id=delivery_id,
             lease=lease,
             url=endpoint.url,
             secrets=secrets,
-            event_id=delivery.event_id,
-            body=delivery.body,
+            event_id=event_id,
+            body=body,
         )
-        for delivery in deliveries
+        for delivery_id, event_id, body in claimed
     ]
 
 
@@ -248,22 +282,34 @@ def _record(endpoint_id: UUID, finished: Sequence[tuple[Outgoing, Attempted]]) -
         if endpoint.url == outgoing.url:
             health.follow(delivery, attempted)
     if changed:
-        WebhookDelivery.objects.bulk_update(changed, _FOLLOWING)
+        _store(changed)
         health.store()
-
-
-_FOLLOWING = ["attempts", "lease", "leased_until", "status", "delivered_at", "next_attempt_at"]
 
 
 def _follow(delivery: WebhookDelivery, attempted: Attempted, now: datetime) -> None:
     delivery.attempts += 1
-    delivery.lease = delivery.leased_until = None
     if attempted.is_success:
         delivery.status, delivery.delivered_at = DeliveryStatus.DELIVERED, now
     elif delivery.is_test or delivery.attempts > len(RETRY_AFTER):
         delivery.status = DeliveryStatus.FAILED
     else:
         delivery.next_attempt_at = now + _wait(delivery.attempts, attempted.answer.retry_after)
+
+
+def _store(deliveries: Sequence[WebhookDelivery]) -> None:
+    """Store what was decided of deliveries, which nobody has any more."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _FOLLOW,
+            {
+                "tenant": require_tenant_id(),
+                "ids": [delivery.pk for delivery in deliveries],
+                "attempts": [delivery.attempts for delivery in deliveries],
+                "statuses": [str(delivery.status) for delivery in deliveries],
+                "delivered": [delivery.delivered_at for delivery in deliveries],
+                "next": [delivery.next_attempt_at for delivery in deliveries],
+            },
+        )
 
 
 def _wait(attempts: int, retry_after: str) -> timedelta:
