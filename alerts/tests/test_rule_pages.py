@@ -233,6 +233,12 @@ def test_a_rule_in_the_back_office(account, owner, staff, budget, other_account)
     story = words(client.get(reverse("admin:alerts_alertrule_history", args=[rule.pk])))
     assert "5000.00 CAD, spent, critical; 95 %, forecast, warning" in story
 
+    # Neither another's budget nor what is no id at all.
+    with tenant_scope(other_account.pk):
+        rival = make_budget(other_account, make_member(other_account, Role.OWNER).user)
+    for nobodys, text in ((str(rival.pk), "is not one of the available choices"), ("zz", "is not a valid UUID")):
+        assert text in words(client.post(add, sent | {"budget": nobodys}))
+    assert client.get(add, {"budget": "zz"}).status_code == 200
     assert client.post(add, sent | {"budget": str(budget.pk)}).status_code == 302
     listed = words(client.get(reverse("admin:alerts_alertrule_changelist")))
     assert "The account's rule" in listed

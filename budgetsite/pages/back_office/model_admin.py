@@ -29,6 +29,7 @@ from budgetsite.pages.back_office.history import PAGE, Source, story
 from budgetsite.pages.back_office.paginator import NearPaginator
 from budgetsite.pages.back_office.refusals import ChangeRefused, listening_form, refused, sentence
 from budgetsite.pages.back_office.requests import StaffRequest
+from budgetsite.pages.back_office.row_widget import RowWidget
 from budgetsite.tenancy.models import TenantModel
 from budgetsite.tenancy.scope import current_scope, enter_scope, scope
 
@@ -97,6 +98,11 @@ class StaffModelAdmin(RolePermissions, ModelAdmin):
     actions: tuple[str, ...] = ("delete_rows", "restore_rows")
     actions_row: tuple[str, ...] = ("restore_row",)
     paginator = NearPaginator
+
+    def formfield_for_foreignkey(self, db_field: Any, request: StaffRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", RowWidget(db_field, self.admin_site, using=kwargs.get("using")))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     # --- Writing ----------------------------------------------------------------------------------------------------
 
