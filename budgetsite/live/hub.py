@@ -25,7 +25,7 @@ from budgetsite.live.journal import (
     understand,
 )
 from budgetsite.live.listener import Listener
-from budgetsite.live.metrics import LISTENERS, STREAMS
+from budgetsite.live.metrics import listeners, streams
 
 logger = logging.getLogger(__name__)
 
@@ -109,12 +109,12 @@ class Hub:
         except (redis.RedisError, OSError) as error:
             raise JournalAway from error
         self._listening[listener.user_id] += 1
-        LISTENERS.inc()
-        STREAMS.inc()
+        listeners().inc()
+        streams().inc()
         try:
             yield seat, missed
         finally:
-            LISTENERS.dec()
+            listeners().dec()
             self._listening[listener.user_id] -= 1
             if not self._listening[listener.user_id]:
                 del self._listening[listener.user_id]

@@ -118,3 +118,9 @@ def test_without_a_folder_nothing_is_made(tmp_path, monkeypatch):
     add_up_ended()
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_needs_no_folder_and_leaves_none(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "figures"))
+    subprocess.run([sys.executable, "-c", "import django; django.setup()"], check=True)
+    assert list(tmp_path.iterdir()) == []
