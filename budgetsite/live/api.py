@@ -37,18 +37,28 @@ class JournalUnavailable(APIException):
 
 
 class StreamView(APIView):
-    """Hear what happens in the account
+    """Server-sent events, as far as the asking person may see them, with a person's token:
 
-    Server-sent events, each with the `data` that webhooks tell (`id`, `type`, `timestamp`, `data`), as far as the
-    asking person may see it. Each carries an `id`; who connects again with it in `Last-Event-ID` misses nothing, or is
-    told `reset`: too much has happened, read anew what you show. An event may come twice: its `data.id` tells. The
-    stream ends every few minutes, so that who asks is judged again; browsers reconnect by themselves.
+    ```
+    id: b146a2406f328a1a.1795286918049-0
+    event: budget.changed
+    data: {"id":"3ec5…","type":"budget.changed","timestamp":"…","data":{"subject_id":"5467…","version":6,…}}
+    ```
+
+    `event` and `data` are what webhooks tell; `GET /webhooks/event-kinds` lists them. Who connects again with the last
+    `id` in `Last-Event-ID` misses nothing, or hears `event: reset`: too much has happened since, read anew what you
+    show. An event may come twice: the `id` in its `data` tells.
+
+    Something comes every 20 seconds, if only a new `id`: after a minute without a byte, connect again. The stream ends
+    every few minutes, so that who asks is judged again; browsers reconnect by themselves, other programs after the
+    milliseconds of the `retry` at its beginning. One person listens 30 times at most.
     """
 
     actions = {"get": ANY_MEMBER}
     tags = ["stream"]
 
     @extend_schema(
+        summary="Hear what happens in the account",
         parameters=[
             OpenApiParameter(
                 "kinds",

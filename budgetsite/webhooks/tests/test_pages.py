@@ -50,7 +50,7 @@ def test_a_webhook_is_made_and_its_secret_shown_once(client, account):
     [
         ({"url": "http://example.org/"}, "Use https"),
         ({"url": "https://192.168.1.1/"}, "not on the public internet"),
-        ({"url": ""}, "This field is required"),
+        ({"url": ""}, "Where to? Give an address that begins with https"),
         ({"url": URL, "reach": "some"}, "Choose what it is told of"),
         ({"url": URL, "reach": "some", "kinds": ["people.*"]}, "people.*"),
     ],
