@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.core import signing
 from django.urls import reverse
+from django.utils import timezone
 
 from alerts.models import BudgetAlert
 from alerts.services.problems import AlertProblem, AlreadyAcknowledged, AlreadyResolved
@@ -112,10 +113,11 @@ def _find(person_id: UUID, notification_id: UUID) -> AskedFor:
     alert = alerts.select_related("acknowledged_by", "resolved_by").filter(pk=told.subject_id).first()
     if alert is None:
         raise NotYoursToAnswer
-    if alert.resolved:
-        raise AlreadyResolved(alert_id=alert.pk, by=alert.resolved_by, at=alert.resolved_at, why=alert.why_it_ended)
-    if alert.is_acknowledged:
-        raise AlreadyAcknowledged(alert_id=alert.pk, by=alert.acknowledged_by, at=alert.acknowledged_at)
+    with timezone.override(told.tenant.timezone):
+        if alert.resolved:
+            raise AlreadyResolved(alert_id=alert.pk, by=alert.resolved_by, at=alert.resolved_at, why=alert.why_it_ended)
+        if alert.is_acknowledged:
+            raise AlreadyAcknowledged(alert_id=alert.pk, by=alert.acknowledged_by, at=alert.acknowledged_at)
     if alert.waits_since > told.created_at:
         raise WorseThanTold
     return AskedFor(account=told.tenant, person=told.person, alert=alert)

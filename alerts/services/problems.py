@@ -3,6 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
+from django.utils import timezone
+
 from budgetsite.accounts.models import User
 
 
@@ -62,4 +64,5 @@ def _who(user: User | None) -> str:
 
 
 def _when(at: datetime | None) -> str:
-    return "" if at is None else f" on {at:%d %B %Y at %H:%M} UTC"
+    """Say the moment by the clock in use: an account's own, within its requests."""
+    return "" if at is None else f" on {timezone.localtime(at):%d %B %Y at %H:%M %Z}"

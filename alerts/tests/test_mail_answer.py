@@ -1,6 +1,7 @@
 """The link in an alert's mail: looking changes nothing, a press acknowledges it once, for the person it was sent to."""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core import signing
@@ -74,7 +75,8 @@ def test_looking_changes_nothing_and_a_press_acknowledges_it_once(account, alert
 
     again = answer(path, comment="Twice")
     assert (again.status_code, state(alert)) == (200, (True, manager, "Known"))
-    assert "The manager acknowledged this alert already" in words(again)
+    at = BudgetAlert.objects.get(pk=alert.pk).acknowledged_at.astimezone(ZoneInfo(account.timezone))
+    assert f"The manager acknowledged this alert already on {at:%d %B %Y at %H:%M %Z}." in words(again)
 
 
 def test_what_was_answered_elsewhere_is_said_kindly(alert, path, owner):
