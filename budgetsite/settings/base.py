@@ -216,7 +216,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "budgets.tasks.free_expired_reservations",
         "schedule": timedelta(minutes=1),
     },
-    "bring the alerts of scoped budgets in line": {
+    "bring the alerts of company budgets in line": {
         "task": "alerts.tasks.follow_scoped_budgets_everywhere",
         "schedule": timedelta(minutes=5),
     },
