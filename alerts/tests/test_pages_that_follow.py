@@ -183,6 +183,13 @@ def test_what_a_colleague_does_appears_in_every_tab_and_spares_what_is_being_typ
     expect(alerts_page.locator("#alerts")).not_to_have_text(before, timeout=WAIT_MS)
     expect(button).to_be_focused()
 
+    # Whoever answers by keyboard goes on at the next one.
+    rows = alerts_page.locator("#alerts > li")
+    left = rows.count() - 1
+    button.press("Enter")
+    expect(rows).to_have_count(left)
+    expect(rows.first.locator(".row-link")).to_be_focused()
+
     # What goes away goes away, the counts with it.
     team.acknowledge_all()
     expect(alerts_page.get_by_text("Nothing waits for you")).to_be_visible(timeout=WAIT_MS)

@@ -155,9 +155,14 @@
 
   document.addEventListener("htmx:beforeRequest", (event) => {
     const active = document.activeElement;
-    const row = active?.closest("tr[id]");
+    const row = active?.closest("tr[id], li[id]");
     cameFrom = active && active !== document.body
-      ? { id: active.id, rowId: row?.id, nextRowId: row?.nextElementSibling?.id, target: event.detail.target?.id }
+      ? {
+        id: active.id,
+        rowId: row?.id,
+        nextRowId: (row?.nextElementSibling ?? row?.previousElementSibling)?.id,
+        target: event.detail.target?.id,
+      }
       : null;
   });
 
@@ -175,6 +180,10 @@
         ?? swapped.querySelector("input:not([type='hidden']), select, textarea");
       if (place(field)) return;
     }
+    placeWhereItWas();
+  }
+
+  function placeWhereItWas() {
     if (document.activeElement && document.activeElement !== document.body) return;
     if (!cameFrom) return;
     const usable = (id) => {
@@ -188,6 +197,11 @@
       || place(usable(cameFrom.target))
       || place(document.getElementById("main"));
   }
+
+  // What was swapped away for nothing never settles.
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.successful && cameFrom?.target && !document.getElementById(cameFrom.target)) placeWhereItWas();
+  });
 
   document.addEventListener("htmx:afterSettle", (event) => {
     restoreFocus(event.target);
