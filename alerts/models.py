@@ -191,6 +191,9 @@ class BudgetAlert(TenantModel):
     evaluation of the budget (`alerts.services.evaluation`, `scoped_evaluation`) writes all but what people say of it.
     """
 
+    # What is to be paid goes on when the books are closed.
+    OF_PAYMENTS: ClassVar[frozenset[AlertType]] = frozenset({AlertType.PAYMENT_DUE, AlertType.PAYMENT_OVERDUE})
+
     budget = TenantForeignKey(EventBudget, on_delete=models.CASCADE, null=True, blank=True, related_name="alerts")
     scoped_budget = TenantForeignKey(
         ScopedBudget, on_delete=models.CASCADE, null=True, blank=True, related_name="alerts"
@@ -315,6 +318,11 @@ class BudgetAlert(TenantModel):
     @property
     def is_open(self) -> bool:
         return not self.resolved
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it stays as it is, as `BudgetAlertQuerySet.settled` says; read it together with its budget."""
+        return self.budget is not None and self.budget.is_locked and self.alert_type not in self.OF_PAYMENTS
 
     @property
     def event_budget(self) -> EventBudget:

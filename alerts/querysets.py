@@ -38,13 +38,18 @@ class BudgetAlertQuerySet(TenantQuerySet["BudgetAlert"]):
         return self.filter(is_acknowledged=False)
 
     def waiting(self) -> "BudgetAlertQuerySet":
-        """Open, acknowledged by nobody, and of a budget in which something can still be done about it."""
-        return self.open().unacknowledged().of_budgets(closed=False)
+        """Open, acknowledged by nobody, and something can still be done about it."""
+        return self.open().unacknowledged().settled(False)
 
-    def of_budgets(self, *, closed: bool) -> "BudgetAlertQuerySet":
-        """The alerts of the budgets that are finalized or archived, or of the others; scoped ones never close."""
+    def settled(self, wanted: bool = True) -> "BudgetAlertQuerySet":
+        """The alerts that stay as they are because their budget is finalized or archived, or the others.
+
+        What is to be paid of such a budget is still to be paid, and scoped ones never close.
+        """
         of_closed = Q(budget__status__in=LOCKED_STATUSES)
-        return self.filter(of_closed if closed else ~of_closed)
+        if wanted:
+            return self.filter(of_closed).exclude(alert_type__in=self.model.OF_PAYMENTS)
+        return self.filter(Q(alert_type__in=self.model.OF_PAYMENTS) | ~of_closed)
 
     def for_budget(self, budget_id: UUID) -> "BudgetAlertQuerySet":
         return self.filter(budget_id=budget_id)

@@ -138,8 +138,7 @@ class BudgetAlertAdmin(StepsMixin, ReadOnlyAdmin):
             return badge("Resolved", "good")
         if alert.is_acknowledged:
             return badge("Acknowledged", "neutral")
-        is_closed = alert.budget is not None and alert.budget.is_locked
-        return badge("Budget closed", "neutral") if is_closed else badge("Waits", "warning")
+        return badge("Budget closed", "neutral") if alert.is_settled else badge("Waits", "warning")
 
     @display(description="Acknowledged")
     def acknowledged(self, alert: BudgetAlert) -> str:

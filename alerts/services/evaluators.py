@@ -3,7 +3,7 @@
 An evaluation resolves whatever is held and its figures do not demand, so it must never hold another one's alerts.
 """
 
-from alerts.models import AlertType
+from alerts.models import AlertType, BudgetAlert
 
 # By `alerts.services.evaluation`, in the transaction that changes the figures.
 BY_FIGURES = frozenset(
@@ -16,6 +16,6 @@ BY_FIGURES = frozenset(
     }
 )
 # Told by the reminders, each with its days and to whom it goes up: nobody is told of these alerts beside them.
-OF_PAYMENTS = frozenset({AlertType.PAYMENT_DUE, AlertType.PAYMENT_OVERDUE})
-# By `alerts.services.outlook`, after the commit and as time passes.
+OF_PAYMENTS = BudgetAlert.OF_PAYMENTS
+# By `alerts.services.outlook`, after the commit and as time passes; those of payments also once the budget is closed.
 BY_OUTLOOK = OF_PAYMENTS | {AlertType.FORECAST_OVERRUN}

@@ -18,7 +18,6 @@ from alerts.services.demands import Demand, Key
 from alerts.services.following import json_rows
 from alerts.services.rule_values import RuleValues
 from alerts.services.steps import HUNDRED, highest, steps_of_forecast
-from budgets.models import LOCKED_STATUSES
 from budgets.services.figures import BUDGET_COLUMNS, LINE_IN_FORCE, BudgetFigures
 from budgetsite.money import ratios
 from budgetsite.money.amounts import format_amount, quantize
@@ -63,7 +62,6 @@ _FORECASTS = f"""
     SELECT {BUDGET_COLUMNS}, coalesce(ahead.to_come, 0), coalesce(ahead.planned, 0), ahead.lines
     FROM budgets_eventbudget b LEFT JOIN ahead ON ahead.budget_id = b.id
     WHERE b.tenant_id = %(tenant)s AND b.id = ANY (%(budgets)s) AND b.deleted_at IS NULL
-        AND b.status <> ALL (%(closed)s)
     ORDER BY b.id
 """  # noqa: S608  (the columns are constants)
 
@@ -107,12 +105,8 @@ class EventForecast:
 
 
 def event_forecasts(budget_ids: Collection[UUID]) -> dict[UUID, EventForecast]:
-    """Return the forecasts of the live budgets among these that are not closed. One statement."""
-    parameters: dict[str, Any] = {
-        "tenant": require_tenant_id(),
-        "budgets": list(budget_ids),
-        "closed": [str(status) for status in LOCKED_STATUSES],
-    }
+    """Return the forecasts of the live budgets among these. One statement."""
+    parameters: dict[str, Any] = {"tenant": require_tenant_id(), "budgets": list(budget_ids)}
     with connection.cursor() as cursor:
         cursor.execute(_FORECASTS, parameters)
         found = [_forecast(row) for row in cursor.fetchall()]

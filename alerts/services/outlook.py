@@ -14,10 +14,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError, connection, transaction
+from django.db.models import Exists, OuterRef, Q
 
+from alerts.models import BudgetAlert
 from alerts.services.due_payments import due_payments, payment_demands
 from alerts.services.escalation_policy import escalation_policy
-from alerts.services.evaluators import BY_OUTLOOK
+from alerts.services.evaluators import BY_OUTLOOK, OF_PAYMENTS
 from alerts.services.event_forecast import event_forecasts, forecast_demands
 from alerts.services.following import (
     HELD_COLUMNS,
@@ -30,7 +32,7 @@ from alerts.services.following import (
     json_rows,
 )
 from alerts.services.rule_values import DEFAULT_RULE, RuleValues
-from budgets.models import LOCKED_STATUSES, EventBudget
+from budgets.models import LOCKED_STATUSES, EventBudget, Expense
 from budgetsite.operations.piecework import Piecework
 from budgetsite.tenancy.scope import require_tenant_id
 
@@ -75,17 +77,18 @@ class Followed:
 def follow_event_budgets(budget_ids: Collection[UUID], *, now: datetime) -> Followed:
     """Look at several budgets, and evaluate those whose alerts are not in line.
 
-    Begins and commits its own transactions. Closed budgets keep the alerts they have. One failing stops no other:
-    `SomeFailed` is raised at the end.
+    Begins and commits its own transactions. Of closed budgets the payments alone are followed: a bill is paid, or falls
+    due, when the books are closed as well. One failing stops no other: `SomeFailed` is raised at the end.
     """
     with _piecework() as work:
         return _follow_each(budget_ids, work, now=now)
 
 
 def follow_all_event_budgets(*, now: datetime) -> Followed:
-    """Look at all budgets of the account, some at a time: for what only time changes, and what a lost task left.
+    """Look at the account's budgets, some at a time: for what only time changes, and what a lost task left.
 
-    Safe to run twice, and in parallel. Raises what `follow_event_budgets` does.
+    Those that are closed only where payments are open. Safe to run twice, and in parallel. Raises what
+    `follow_event_budgets` does.
     """
     followed = Followed()
     after: UUID | None = None
@@ -142,7 +145,14 @@ def _out_of_line(budget_ids: Collection[UUID], *, now: datetime) -> list[UUID]:
 
 @transaction.atomic
 def _next_batch(after: UUID | None) -> list[UUID]:
-    budgets = EventBudget.objects.filter(deleted_at=None).exclude(status__in=LOCKED_STATUSES)
+    of_it: dict[str, Any] = {"tenant_id": OuterRef("tenant_id"), "budget_id": OuterRef("pk"), "deleted_at": None}
+    budgets = EventBudget.objects.filter(
+        # Of those that are closed, where something is still to be paid, or is said to be.
+        ~Q(status__in=LOCKED_STATUSES)
+        | Exists(Expense.objects.filter(**of_it, next_due_date__isnull=False))
+        | Exists(BudgetAlert.objects.filter(**of_it, state_holds=True, alert_type__in=OF_PAYMENTS)),
+        deleted_at=None,
+    )
     if after is not None:
         budgets = budgets.filter(pk__gt=after)
     return list(budgets.order_by("pk").values_list("pk", flat=True)[:BATCH_SIZE])
@@ -165,12 +175,14 @@ def _compared(budget_ids: Collection[UUID], *, now: datetime, lock: bool) -> lis
     comparisons = []
     for budget_id, forecast in forecasts.items():
         rule = rules.get(budget_id) or rules.get(None) or DEFAULT_RULE
-        demands = {
-            **forecast_demands(forecast, rule),
-            **payment_demands(forecast.figures, due.get(budget_id, ()), policy),
-        }
+        alerts = held.get(budget_id, [])
+        demands = payment_demands(forecast.figures, due.get(budget_id, ()), policy)
+        if forecast.figures.status in LOCKED_STATUSES:
+            alerts = [alert for alert in alerts if alert.demand.alert_type in OF_PAYMENTS]
+        else:
+            demands = forecast_demands(forecast, rule) | demands
         wanted = {key: demand for key, demand in demands.items() if str(demand.alert_type) in rule.alert_types}
-        comparisons.append(Comparison(Subject(budget_id=budget_id), wanted, held.get(budget_id, [])))
+        comparisons.append(Comparison(Subject(budget_id=budget_id), wanted, alerts))
     return comparisons
 
 

@@ -8,16 +8,16 @@ from django.urls import reverse
 
 from alerts.models import BudgetAlert
 from alerts.services.escalation_policy import change_escalation_policy
-from alerts.services.outlook import follow_event_budgets
+from alerts.services.outlook import follow_all_event_budgets, follow_event_budgets
 from alerts.services.reactions import acknowledge_alert, resolve_alert
 from alerts.services.rules import set_alert_rule
-from alerts.tests.figures import alert_of, all_of, open_types
+from alerts.tests.figures import alert_of, all_of, open_types, spend
 from budgets.models import BudgetStatus, EventBudget, Expense
 from budgets.services.expense_stages import cancel_expense
 from budgets.services.payment import add_payment, change_payment
 from budgets.tests.pages import words
 from budgetsite.accounts.roles import Role
-from budgetsite.testing.budgets import make_budget, make_event
+from budgetsite.testing.budgets import make_budget, make_event, make_line
 from budgetsite.testing.expenses import NOW, make_expense
 from budgetsite.testing.people import make_member, sign_in
 
@@ -136,19 +136,46 @@ def test_instalments_of_other_currencies_and_refunds_are_one_alert(budget, staff
     )  # fmt: skip
 
 
-def test_what_waits_for_approval_or_is_closed_or_switched_off_alerts_nobody(account, budget, owner, staff):
+def test_what_waits_for_approval_or_is_switched_off_alerts_nobody(account, budget, owner, staff):
     bill(budget, make_member(account, Role.CLIENT).user, in_days=1, role=Role.CLIENT, stage="planned")
-    closed = make_budget(account, owner, event=make_event(account, owner, name="Closed"), lines=FLOWERS)
-    bill(closed, owner, in_days=1, role=Role.OWNER)
-    follow(closed)
-    EventBudget.objects.filter(pk=closed.pk).update(status=BudgetStatus.FINALIZED)
-    assert (follow(budget), follow(closed, day=2), open_types(closed)) == (0, 0, ["payment_due"])
+    assert follow(budget) == 0
     # Reminders that nobody wants: what is late is told all the same.
     change_escalation_policy(acting_user=owner, days_before=[])
     bill(budget, owner, in_days=1, role=Role.OWNER)
     assert (follow(budget), follow(budget, day=2)) == (0, 1)
     set_alert_rule(budget=budget, acting_user=owner, alert_types=["payment_due"])
     assert (follow(budget, day=2), open_types(budget)) == (1, [])
+
+
+@pytest.mark.parametrize("status", [BudgetStatus.FINALIZED, BudgetStatus.ARCHIVED])
+def test_payments_of_closed_budgets_are_followed_and_nothing_else_of_them(account, budget, owner, staff, status):
+    make_budget(account, owner, event=make_event(account, owner, name="Open"), lines=FLOWERS)
+    spend(budget, 1, line=make_line(budget, owner, budgeted_amount=Decimal(0)))
+    tomorrow, later = bill(budget, staff, in_days=1), bill(budget, staff, in_days=60, amount=Decimal(70))
+    follow(budget)
+    figures = ["forecast_overrun", "line_item_overrun"]
+    assert open_types(budget) == [*figures, "payment_due"]
+    EventBudget.objects.filter(pk=budget.pk).update(status=status)
+
+    def follow_all(day):
+        followed = follow_all_event_budgets(now=NOW + timedelta(days=day))
+        return followed.budgets, followed.alerts
+
+    # Where the spending was heading stays as it was, whatever it comes to.
+    EventBudget.objects.filter(pk=budget.pk).update(total_budget_amount=Decimal(20000))
+    assert (follow_all(2), open_types(budget)) == ((2, 2), [*figures, "payment_overdue"])
+    waiting = BudgetAlert.objects.waiting()
+    assert (list(waiting), set(BudgetAlert.objects.open().settled()) & set(waiting)) == (
+        [alert_of(budget, "payment_overdue")],
+        set(),
+    )
+    assert BudgetAlert.objects.settled().count() == 2
+    pay(tomorrow, staff, 500)
+    assert (follow(budget, day=2), open_types(budget)) == (1, figures)
+    assert (follow_all(31), shown(budget, "payment_due")[1]) == ((2, 1), Decimal(70))
+    pay(later, staff, 70)
+    # Once looked at for the alert that it holds; then nothing is left to look at.
+    assert (follow_all(31), follow_all(32), open_types(budget)) == ((2, 1), (1, 0), figures)
 
 
 def test_a_person_who_settled_it_hears_again_when_it_gets_worse(budget, staff):

@@ -131,8 +131,8 @@ def _in_tab(alerts: BudgetAlertQuerySet, state: str) -> BudgetAlertQuerySet:
     if state == "resolved":
         return alerts.filter(resolved=True)
     if state == "closed":
-        return alerts.open().of_budgets(closed=True)
-    return alerts.waiting() if state == "open" else alerts.open().filter(is_acknowledged=True).of_budgets(closed=False)
+        return alerts.open().settled()
+    return alerts.waiting() if state == "open" else alerts.open().filter(is_acknowledged=True).settled(False)
 
 
 def _way_back(request: PageRequest, alert: BudgetAlert) -> str:
