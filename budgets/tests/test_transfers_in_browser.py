@@ -71,7 +71,8 @@ def test_money_is_moved_approved_and_taken_back(
 
     # More than the line has is refused at the amount, with the focus on what is wrong.
     page.goto(f"/budgets/{budget.pk}/transfers/new?from={catering.pk}")
-    page.get_by_label("To", exact=True).select_option(page.locator("#id_to_line option", has_text="Hall").get_attribute("value"))
+    hall = page.locator("#id_to_line option", has_text="Hall").get_attribute("value")
+    page.get_by_label("To", exact=True).select_option(hall)
     page.get_by_label("Amount").fill("500.01")
     page.get_by_label("Reason").fill("Too much")
     page.get_by_role("button", name="Look at the result").click()
