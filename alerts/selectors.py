@@ -1,5 +1,6 @@
 """Reading alerts for the start page, the navigation and a budget's page."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -97,6 +98,11 @@ def alerts_to_answer(*, user_id: UUID, role: Role) -> QuerySet[BudgetAlert]:
 def alerts_open(*, account: Account, user_id: UUID, role: Role) -> QuerySet[Any] | None:
     """The alerts that wait for this person, to be counted; None for a role that sees none."""
     return alerts_to_answer(user_id=user_id, role=role) if may(role, "alerts.view") else None
+
+
+def still_open(alert_ids: Collection[UUID]) -> set[UUID]:
+    """Return those of these alerts that are not resolved. One statement."""
+    return set(BudgetAlert.objects.open().filter(pk__in=alert_ids).values_list("pk", flat=True))
 
 
 def own_rules() -> QuerySet[AlertRule]:

@@ -2,16 +2,21 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from alerts.models import BudgetAlert
-from alerts.services.reactions import acknowledge_alert
+from alerts.services.reactions import acknowledge_alert, resolve_alert
 from alerts.services.routing.receiving import receive
 from budgets.models import EventBudget
 from budgets.services.expense_stages import approve_expense
 from budgetsite.accounts.roles import Role
 from budgetsite.notifications.models import Mail, Notification
+from budgetsite.notifications.services.sorting import sort_out
+from budgetsite.notifications.services.telling import Message, tell
 from budgetsite.outbox.models import OutboxEvent
 from budgetsite.testing.budgets import make_budget, make_event, make_line, move
 from budgetsite.testing.expenses import make_expense
@@ -85,6 +90,46 @@ def test_what_somebody_has_seen_before_it_is_told_is_not_told(budget, organizer,
         acknowledge_alert(alert_id=alert.pk, acting_user=manager, now=NOW)
     relay()
     assert told() == set()
+
+
+def test_a_mail_leaves_out_what_has_resolved_since_and_the_inbox_keeps_it(budget, organizer, manager, owner):
+    spend(budget, organizer, 1100)
+    relay()
+    kept = told()
+    tell(
+        [(owner.pk, Message("payments_due", "warning", "A bill is due", "/payments", "bill", "", "expense", uuid4()))],
+        now=NOW,
+    )
+
+    def mailed(*mails):
+        """Return what goes out to whom, and how many statements that takes."""
+        with CaptureQueriesContext(connection) as queries:
+            found = sort_out(mails, now=NOW)
+        contents = found.contents.values()
+        titles = {(each.person.pk, notification.title) for each in contents for notification in each.written_out}
+        assert sum(each.total for each in contents) == len(titles)
+        return titles, len(queries), {mail.status for mail in mails} - {"gathering"}
+
+    mails = list(Mail.objects.order_by("pk"))
+    bill = (owner.pk, "A bill is due")
+    titles, statements, closed = mailed(*mails)
+    assert (titles, closed, len(mails)) == (kept | {bill}, set(), 3)
+    assert mailed(mails[0])[1] == statements
+    over_budget = BudgetAlert.objects.get(alert_type="over_budget")
+    resolve_alert(alert_id=over_budget.pk, acting_user=manager, now=NOW)
+    titles, again, closed = mailed(*mails)
+    assert (titles, again, closed) == (
+        {(person, title) for person, title in kept | {bill} if title != "Summer gala: over budget"},
+        statements,
+        set(),
+    )
+    for alert in BudgetAlert.objects.open():
+        resolve_alert(alert_id=alert.pk, acting_user=manager, now=NOW)
+    titles, _, closed = mailed(*mails)
+    # Of the three mails the one goes out of which something is left.
+    assert (titles, closed, sum(mail.status == "cancelled" for mail in mails)) == ({bill}, {"cancelled"}, 2)
+    inbox = Notification.objects.filter(in_inbox=True, read_at=None)
+    assert {(each.person_id, each.title) for each in inbox} == kept | {bill}
 
 
 def test_who_may_approve_is_asked_and_who_asked_is_told(account, budget, organizer, manager, owner):

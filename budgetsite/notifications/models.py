@@ -35,7 +35,7 @@ class MailStatus(models.TextChoices):
     # A worker died while the mail server had it: nobody knows, and it is never sent twice.
     UNCERTAIN = "uncertain", "Perhaps sent"
     FAILED = "failed", "Could not be sent"
-    # The person does not want it any more, or is not a member any more.
+    # The person does not want it any more or is no member any more, or all of it is read or over.
     CANCELLED = "cancelled", "Not wanted any more"
 
 

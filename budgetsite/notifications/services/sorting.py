@@ -9,11 +9,12 @@ from operator import or_
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, Count, F, IntegerField, Q, Value, When, Window
+from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, When, Window
 from django.db.models.functions import RowNumber
 
 from budgetsite.accounts.models import Account, User
 from budgetsite.notifications.models import Level, Mail, MailStatus, Notification, Rhythm
+from budgetsite.notifications.news import kinds_that_pass, over
 from budgetsite.notifications.services.bouncing import refused_addresses
 from budgetsite.notifications.services.wishes import Wishes, wishes_of
 from budgetsite.notifications.services.wording import WRITTEN_OUT, Contents, message_id_of
@@ -38,12 +39,14 @@ class Sorted:
 def sort_out(mails: Sequence[Mail], *, now: datetime) -> Sorted:
     """Close what nobody wants or can get, put off what quiet hours hold back, and return the rest. Saves nothing.
 
-    What its person has read meanwhile is left out. A constant number of statements.
+    What its person has read meanwhile is left out, and what is over (`budgetsite.notifications.news`); a mail of which
+    nothing is left is closed. A constant number of statements.
     """
     people = {mail.person_id for mail in mails}
     addressed = User.objects.in_bulk(people)
     wishes = wishes_of(people, notification_types())
-    counts = _counts(mails, wishes)
+    news = _news(mails)
+    counts = _counts(mails, news, wishes)
     refused = refused_addresses(people)
     to_send = []
     for mail in mails:
@@ -58,7 +61,7 @@ def sort_out(mails: Sequence[Mail], *, now: datetime) -> Sorted:
             to_send.append(mail)
     if not to_send:
         return Sorted([], {})
-    written_out = _written_out(to_send, counts)
+    written_out = _written_out(to_send, news, counts)
     account = Account.objects.get(pk=require_tenant_id())
     return Sorted(
         to_send,
@@ -78,16 +81,21 @@ def sort_out(mails: Sequence[Mail], *, now: datetime) -> Sorted:
     )
 
 
-def _counts(mails: Iterable[Mail], wishes: Wishes) -> dict[UUID, dict[tuple[str, str], int]]:
-    """Return for each mail how many unread notifications it has that are wanted by mail, by (level, type)."""
+def _news(mails: Iterable[Mail]) -> QuerySet[Any]:
+    """Return what of these mails is unread and still so."""
+    unread: QuerySet[Any] = Notification.objects.filter(mail_id__in=[mail.pk for mail in mails], read_at=None)
+    asked = unread.filter(subject_type__in=kinds_that_pass(), subject_id__isnull=False).order_by()
+    for kind, ids in over(list(asked.values_list("subject_type", "subject_id").distinct())).items():
+        if ids:
+            unread = unread.exclude(subject_type=kind, subject_id__in=ids)
+    return unread
+
+
+def _counts(mails: Iterable[Mail], news: QuerySet[Any], wishes: Wishes) -> dict[UUID, dict[tuple[str, str], int]]:
+    """Return for each mail how many of its `news` are wanted by mail, by (level, type)."""
     people = {mail.pk: mail.person_id for mail in mails}
     counts: dict[UUID, dict[tuple[str, str], int]] = defaultdict(dict)
-    counted: Any = (
-        Notification.objects.filter(mail_id__in=people, read_at=None)
-        .order_by()
-        .values_list("mail_id", "level", "notification_type")
-        .annotate(number=Count("pk"))
-    )
+    counted: Any = news.order_by().values_list("mail_id", "level", "notification_type").annotate(number=Count("pk"))
     for mail_id, level, name, number in counted:
         wish = wishes.of(people[mail_id], name)
         if wish is not None and wish.mail is not None:
@@ -106,7 +114,7 @@ def _silent_until(mail: Mail, wishes: Wishes, counts: dict[tuple[str, str], int]
 
 
 def _written_out(
-    mails: Iterable[Mail], counts: dict[UUID, dict[tuple[str, str], int]]
+    mails: Iterable[Mail], news: QuerySet[Any], counts: dict[UUID, dict[tuple[str, str], int]]
 ) -> dict[UUID, list[Notification]]:
     """Return the gravest and newest notifications of each mail."""
     wanted = reduce(
@@ -118,7 +126,7 @@ def _written_out(
         partition_by=F("mail_id"),
         order_by=[_RANK.asc(), F("created_at").desc(), F("pk").desc()],
     )
-    rows = Notification.objects.filter(wanted, read_at=None).annotate(place=place).filter(place__lte=WRITTEN_OUT)
+    rows = news.filter(wanted).annotate(place=place).filter(place__lte=WRITTEN_OUT)
     found: dict[UUID, list[Notification]] = defaultdict(list)
     for notification in rows.order_by("mail_id", "place"):
         found[notification.mail_id].append(notification)

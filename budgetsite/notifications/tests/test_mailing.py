@@ -453,7 +453,7 @@ def test_claiming_takes_as_many_statements_for_eight_mails_as_for_one(account, p
         others = [make_member(account, "staff").user for _ in range(7)]
     told(*[(each.pk, message(str(number))) for each in (person, *others) for number in range(3)])
     due()
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(16):
         assert len(list(claim_due(room=8, work=piecework()))) == 8
 
 
