@@ -64,5 +64,5 @@ def _who(user: User | None) -> str:
 
 
 def _when(at: datetime | None) -> str:
-    """Say the moment by the clock in use: an account's own, within its requests."""
+    """Say the moment by the clock in use, and which that is."""
     return "" if at is None else f" on {timezone.localtime(at):%d %B %Y at %H:%M %Z}"

@@ -92,12 +92,14 @@ def _answer(request: PageRequest, alert_id: UUID, service: Callable[..., BudgetA
     form = ReactionForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            service(
-                alert_id=alert.pk,
-                acting_user=request.user,
-                now=timezone.now(),
-                comment=form.cleaned_data["comment"],
-            )
+            # A refusal says when somebody else was faster.
+            with timezone.override(request.account.timezone):
+                service(
+                    alert_id=alert.pk,
+                    acting_user=request.user,
+                    now=timezone.now(),
+                    comment=form.cleaned_data["comment"],
+                )
         except (AlreadyAcknowledged, AlreadyResolved) as problem:
             messages.info(request, str(problem))
         else:
