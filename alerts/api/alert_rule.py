@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from alerts.filters import AlertRuleFilter
 from alerts.models import RULE_BASIS_CHOICES, AlertLevel, AlertRule, AlertType, Audience, Basis, Measure
 from alerts.services.problems import RuleExists, RuleNotFound
-from alerts.services.replay import Replay
+from alerts.services.replay import Replay, TooMuchToTry
 from alerts.services.rule_checks import LARGEST_PERCENTAGE, LARGEST_WARNING, MOST_THRESHOLDS
 from alerts.services.rules import (
     RulePreview,
@@ -30,7 +30,7 @@ from budgetsite.api.refusals import field_refusal
 from budgetsite.api.views import ContractViewSet
 from budgetsite.money.api_fields import PercentageField
 
-translate_problems({RuleExists: conflict("rule_id"), RuleNotFound: not_found})
+translate_problems({RuleExists: conflict("rule_id"), RuleNotFound: not_found, TooMuchToTry: conflict()})
 
 
 def _percentage(*, largest: Decimal = LARGEST_PERCENTAGE, **kwargs: Any) -> serializers.DecimalField:
@@ -216,7 +216,8 @@ class AlertRuleViewSet(ContractViewSet):
     def preview(self, request: Request) -> Response:
         """How often it would have fired in the past year, against the plans as they are now. Stores nothing.
 
-        What is left out is taken from the rule in force.
+        What is left out is taken from the rule in force. Where there is too much to look at it is refused
+        (`too_much_to_try`): try the rule on one budget then.
         """
         asked = self.read(RuleRequest, may_be_empty=True)
         budget = self._budget(asked.pop("budget_id", None))

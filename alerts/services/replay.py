@@ -12,10 +12,12 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import OperationalError, connection, transaction
+from psycopg.errors import QueryCanceled
 
 from alerts.models import AlertType
 from alerts.services.demands import Demand, Key, demanded_alerts
+from alerts.services.problems import AlertProblem
 from alerts.services.rule_values import RuleValues
 from budgets.models import LineKind
 from budgets.services.figures import LINE_IN_FORCE, TOTAL_IN_FORCE, BudgetFigures, LineFigures
@@ -25,25 +27,59 @@ LOOKS_BACK = timedelta(days=365)
 # More movements than these are not replayed: those of the budgets that moved last are.
 MOST_MOVEMENTS = 5_000
 
-# The whole ledger of each budget that moved in the year: what was spent before is where the year begins.
+# A try that takes longer is given up.
+MOST_MILLISECONDS = 5_000
+
+# The whole ledger of each budget that moved in the year: what was spent before is where the year begins. Nothing here
+# is left to the planner's statistics, which a ledger that was just taken over does not have yet: budgets' last
+# movements, their ledgers and their lines are each looked up in an index, for as many budgets as fit. The last number
+# in a budget's ledger is how many entries it has.
 _MOVEMENTS = f"""
-    WITH moved AS (
-        SELECT e.budget_id, max(e.created_at) AS last_moved
-        FROM budgets_ledgerentry e
-        WHERE e.tenant_id = %(tenant)s AND e.budget_id IS NOT NULL AND e.created_at >= %(since)s
-            AND e.kind <> 'income' AND (%(budget)s::uuid IS NULL OR e.budget_id = %(budget)s::uuid)
-        GROUP BY e.budget_id
+    WITH moved AS MATERIALIZED (
+        SELECT b.id, b.event_id, b.currency, b.status, b.version, {TOTAL_IN_FORCE} AS budgeted, b.lines_total_amount,
+               newest.created_at AS last_moved,
+               sum(newest.seq) OVER (ORDER BY newest.created_at DESC, b.id) - newest.seq AS entries_before
+        FROM budgets_eventbudget b
+        CROSS JOIN LATERAL (
+            SELECT e.created_at, e.seq FROM budgets_ledgerentry e
+            WHERE e.tenant_id = %(tenant)s AND e.budget_id = b.id AND e.kind <> 'income'
+            ORDER BY e.seq DESC LIMIT 1
+        ) newest
+        WHERE b.tenant_id = %(tenant)s AND b.deleted_at IS NULL AND newest.created_at >= %(since)s
+            AND (%(budget)s::uuid IS NULL OR b.id = %(budget)s::uuid)
+    ),
+    movement AS MATERIALIZED (
+        SELECT moved.*, entry.*
+        FROM moved CROSS JOIN LATERAL (
+            SELECT e.seq, e.line_item_id, e.committed_delta, e.actual_delta, e.created_at
+            FROM budgets_ledgerentry e
+            WHERE e.tenant_id = %(tenant)s AND e.budget_id = moved.id AND e.kind <> 'income'
+            ORDER BY e.seq LIMIT %(limit)s
+        ) entry
+        WHERE moved.entries_before < %(limit)s
+        ORDER BY moved.last_moved DESC, moved.id, entry.seq LIMIT %(limit)s
     )
-    SELECT b.id, b.event_id, b.currency, b.status, b.version, {TOTAL_IN_FORCE}, b.lines_total_amount,
-           l.id, l.name, {LINE_IN_FORCE}, e.committed_delta, e.actual_delta, e.created_at >= %(since)s
-    FROM moved
-    JOIN budgets_eventbudget b ON b.tenant_id = %(tenant)s AND b.id = moved.budget_id AND b.deleted_at IS NULL
-    JOIN budgets_ledgerentry e ON e.tenant_id = %(tenant)s AND e.budget_id = b.id AND e.kind <> 'income'
-    LEFT JOIN budgets_budgetlineitem l
-        ON l.tenant_id = %(tenant)s AND l.id = e.line_item_id AND l.deleted_at IS NULL
-    ORDER BY moved.last_moved DESC, b.id, e.seq
-    LIMIT %(limit)s
+    SELECT m.id, m.event_id, m.currency, m.status, m.version, m.budgeted, m.lines_total_amount,
+           line.id, line.name, line.budgeted, m.committed_delta, m.actual_delta, m.created_at >= %(since)s,
+           (SELECT bool_or(entries_before >= %(limit)s) FROM moved)
+    FROM movement m LEFT JOIN LATERAL (
+        SELECT l.id, l.name, {LINE_IN_FORCE} AS budgeted FROM budgets_budgetlineitem l
+        WHERE l.tenant_id = %(tenant)s AND l.id = m.line_item_id AND l.deleted_at IS NULL
+        LIMIT 1
+    ) line ON true
+    ORDER BY m.last_moved DESC, m.id, m.seq
 """  # noqa: S608  (the columns are constants)
+
+
+class TooMuchToTry(AlertProblem):
+    """The database has not found the movements in time."""
+
+    code = "too_much_to_try"
+
+    def __init__(self, *, budget_id: UUID | None) -> None:
+        self.budget_id = budget_id
+        what_next = "Try it on a single budget." if budget_id is None else "Try again in some minutes."
+        super().__init__(f"There is too much to try the rule on just now. {what_next}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +112,8 @@ class _Movement:
 def replay_rules(rules: Sequence[RuleValues], *, budget_id: UUID | None, now: datetime) -> list[Replay]:
     """Return for each rule how often it would have fired in the past year, for one budget or all of the account.
 
-    A budget without movements in the year is left out. One statement.
+    A budget without movements in the year is left out. One statement, which is given up after some seconds: raises
+    `TooMuchToTry` then.
     """
     since = now - LOOKS_BACK
     movements, is_cut = _read(since=since, budget_id=budget_id)
@@ -100,14 +137,30 @@ def replay_rules(rules: Sequence[RuleValues], *, budget_id: UUID | None, now: da
 
 
 def _read(*, since: datetime, budget_id: UUID | None) -> tuple[list[_Movement], bool]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _MOVEMENTS,
-            {"tenant": require_tenant_id(), "since": since, "budget": budget_id, "limit": MOST_MOVEMENTS + 1},
-        )
-        rows = cursor.fetchall()
-    movements = [_Movement(row[:7], row[7], row[8] or "", row[9] or Decimal(0), *row[10:]) for row in rows]
-    return movements[:MOST_MOVEMENTS], len(rows) > MOST_MOVEMENTS
+    parameters: dict[str, Any] = {
+        "tenant": require_tenant_id(),
+        "since": since,
+        "budget": budget_id,
+        "limit": MOST_MOVEMENTS + 1,
+    }
+    try:
+        # A savepoint, so that whoever asked goes on in their transaction.
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT current_setting('statement_timeout'), set_config('statement_timeout', %s, true)",
+                [str(MOST_MILLISECONDS)],
+            )
+            [before, _] = cursor.fetchone()
+            cursor.execute(_MOVEMENTS, parameters)
+            rows = cursor.fetchall()
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [before])
+    except OperationalError as problem:
+        if isinstance(problem.__cause__, QueryCanceled):
+            raise TooMuchToTry(budget_id=budget_id) from problem
+        raise
+    movements = [_Movement(row[:7], row[7], row[8] or "", row[9] or Decimal(0), *row[10:13]) for row in rows]
+    is_cut = len(rows) > MOST_MOVEMENTS or any(row[13] for row in rows[:1])
+    return movements[:MOST_MOVEMENTS], is_cut
 
 
 def _fire(movements: Sequence[_Movement], rule: RuleValues) -> Iterator[str]:

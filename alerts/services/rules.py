@@ -107,7 +107,7 @@ class RulePreview:
 def preview_alert_rule(*, budget: EventBudget | None, now: datetime, **fields: Any) -> RulePreview:
     """Try a rule on the past year's movements; what `fields` leave out is as in the rule in force. Stores nothing.
 
-    Raises `ValidationError` by field.
+    Raises `ValidationError` by field, `TooMuchToTry` when the movements are not found in time.
     """
     budget_id = None if budget is None else budget.pk
     rules = [_proposed(fields, budget), governing_rule(budget_id)]

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
@@ -89,7 +90,8 @@ def test_one_budget_by_its_own_rule_and_only_what_moved_in_the_year(account, own
     assert (preview.present.by_type, preview.present.budgets) == ({"over_budget": 1}, 1)
     later = preview_alert_rule(budget=None, now=timezone.now() + timedelta(days=366))
     assert (later.proposed.budgets, later.proposed.fired) == (0, 0)
-    with django_assert_num_queries(1):
+    # The statement, its time limit and the former one, and a savepoint.
+    with django_assert_num_queries(5):
         replay.replay_rules([DEFAULT_RULE] * 2, budget_id=None, now=timezone.now())
 
 
@@ -108,6 +110,27 @@ def test_more_movements_than_can_be_looked_at_are_left_out_and_it_is_said(accoun
         True,
         {"threshold_warning": 1, "threshold_exceeded": 2, "line_item_overrun": 1},
     )
+
+
+def test_a_try_that_takes_too_long_is_given_up_and_says_what_to_do_instead(account, manager, budget, monkeypatch):
+    client, api = sign_in(manager, account), rest_client(account, Role.STAFF)
+    monkeypatch.setattr(replay, "MOST_MILLISECONDS", 20)
+    monkeypatch.setattr(replay, "_MOVEMENTS", "SELECT pg_sleep(10)")
+    sentence = "There is too much to try the rule on just now. Try it on a single budget."
+    page = client.post(reverse("alerts:rules"), form(do="preview"))
+    assert (page.status_code, sentence in words(page)) == (422, True)
+    refused = api.post(PREVIEW, {})
+    assert (refused.status, refused.json["errors"][0]["code"], refused.json["errors"][0]["detail"]) == (
+        409,
+        "too_much_to_try",
+        sentence,
+    )
+    with pytest.raises(replay.TooMuchToTry, match="in some minutes"):
+        tried(budget)
+    # The limit was that statement's alone.
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        assert cursor.fetchone() == ("0",)
 
 
 # --- REST and pages ---------------------------------------------------------------------------------------------------

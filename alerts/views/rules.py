@@ -17,6 +17,7 @@ from alerts.models import AlertRule, AlertType
 from alerts.selectors import own_rules
 from alerts.services.escalation_policy import change_escalation_policy, escalation_policy
 from alerts.services.problems import RuleExists
+from alerts.services.replay import TooMuchToTry
 from alerts.services.rules import (
     RulePreview,
     delete_alert_rule,
@@ -61,6 +62,8 @@ def alert_rules(request: PageRequest, budget_id: UUID | None = None) -> HttpResp
                 return redirect(_address(budget))
         except ValidationError as problem:
             form.place(problem)
+        except TooMuchToTry as problem:
+            form.add_error(None, str(problem))
         except RuleExists:
             form.add_error(None, "Somebody else has made a rule meanwhile. Save again to replace what it says.")
     return _show(request, budget, own=own, form=form, preview=preview)
