@@ -11,9 +11,11 @@ from django.dispatch import receiver
 from budgetsite.accounts.models import Membership, User
 from budgetsite.accounts.signals import access_changed
 from budgetsite.live.publishing import end_streams_after_commit
-from budgetsite.live.sights import let_count_anew
+from budgetsite.live.sights import let_count_anew, let_deliveries_be_seen
 from budgetsite.notifications.models import Notification
 from budgetsite.notifications.signals import inboxes_changed
+from budgetsite.webhooks.models import WebhookDelivery
+from budgetsite.webhooks.signals import deliveries_changed
 
 # What a person is let in by.
 _OF_ACCESS = frozenset({"is_active", "is_superuser", "password"})
@@ -22,6 +24,11 @@ _OF_ACCESS = frozenset({"is_active", "is_superuser", "password"})
 @receiver(inboxes_changed, sender=Notification, dispatch_uid="live.inboxes_changed")
 def people_have_news(sender: type[Notification], person_ids: Iterable[UUID], **kwargs: Any) -> None:
     let_count_anew(person_ids)
+
+
+@receiver(deliveries_changed, sender=WebhookDelivery, dispatch_uid="live.deliveries_changed")
+def something_came_of_deliveries(sender: type[WebhookDelivery], **kwargs: Any) -> None:
+    let_deliveries_be_seen()
 
 
 @receiver(access_changed, sender=Membership, dispatch_uid="live.access_changed")

@@ -114,7 +114,7 @@ def webhook_test(request: PageRequest, webhook_id: UUID) -> HttpResponse:
     except WebhookProblem as problem:
         messages.warning(request, str(problem))
     else:
-        messages.success(request, "A test is on its way. Load this page again in a moment to see what came of it.")
+        messages.success(request, "A test is on its way. What came of it appears here in a moment.")
     return redirect("webhooks:one", endpoint.pk)
 
 
@@ -127,7 +127,7 @@ def webhook_redeliver(request: PageRequest, webhook_id: UUID, delivery_id: UUID)
     except WebhookProblem as problem:
         messages.warning(request, str(problem))
     else:
-        messages.success(request, "It is sent again. Load this page again in a moment to see what came of it.")
+        messages.success(request, "It is sent again. What came of it appears here in a moment.")
     return redirect("webhooks:one", endpoint.pk)
 
 

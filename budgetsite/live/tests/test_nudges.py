@@ -1,10 +1,11 @@
-"""Pages that are moved by what is no event: the figures of company budgets, and what waits in an inbox."""
+"""Pages that are moved by what is no event: the figures of company budgets, and what comes of webhooks."""
 
 import json
 
 import pytest
 import redis
 from django.db import connection, transaction
+from django.utils import timezone
 
 from budgetsite.accounts.roles import Role
 from budgetsite.live import publishing
@@ -12,6 +13,9 @@ from budgetsite.live.journal import read
 from budgetsite.live.publishing import SETTLE_MS
 from budgetsite.testing.people import make_member
 from budgetsite.testing.scoped_budgets import make_scoped_budget, spend
+from budgetsite.webhooks.services.delivery import redeliver, send_test
+from budgetsite.webhooks.services.endpoint import create_endpoint
+from budgetsite.webhooks.services.sending import send_due
 
 NUDGED = {
     "sight": {
@@ -58,8 +62,8 @@ def told_of(account):
     return lambda: [json.loads(entry.content) for entry in read(account.pk, start).entries]
 
 
-def noted(account) -> str:
-    return f"budgetsite-live:{connection.settings_dict['NAME']}:noted:{account.pk}:company_budgets"
+def noted(account, topic="company_budgets") -> str:
+    return f"budgetsite-live:{connection.settings_dict['NAME']}:noted:{account.pk}:{topic}"
 
 
 def test_the_first_of_many_changes_moves_pages_which_look_when_the_last_is_committed(
@@ -91,6 +95,39 @@ def test_what_is_not_committed_moves_nothing(owner, budget, told_of):
 
     assert commits(spend_and_think_again) == 0
     assert told_of() == []
+
+
+def test_a_webhooks_page_moves_when_something_is_sent_again_or_answered(
+    account, owner, told_of, receiver, loopback_allowed, settings
+):
+    seen = {**NUDGED, "sight": {**NUDGED["sight"], "needs": "webhooks.view", "topics": ["webhooks"]}}
+    with transaction.atomic():
+        endpoint = create_endpoint(acting_user=owner, url=receiver.url, kinds=["budget.approved"]).endpoint
+
+    def moves(work) -> bool:
+        """Whether pages are told, where they were told of nothing for a second."""
+        with redis.Redis.from_url(settings.REDIS_URL) as client:
+            client.delete(noted(account, "webhooks"))
+        before = told_of()
+        work()
+        return told_of() == [*before, seen]
+
+    made = []
+
+    @transaction.atomic
+    def try_it() -> None:
+        made.append(send_test(endpoint_id=endpoint.pk, acting_user=owner, now=timezone.now()))
+
+    @transaction.atomic
+    def send_again() -> None:
+        redeliver(endpoint_id=endpoint.pk, delivery_id=made[0].pk, acting_user=owner, now=timezone.now())
+
+    assert moves(try_it)
+    assert moves(lambda: send_due(seconds=5))
+    assert moves(send_again)
+    assert moves(lambda: send_due(seconds=5))
+    assert len(receiver.heard) == 2
+    assert not moves(lambda: send_due(seconds=5))
 
 
 def test_without_valkey_one_commit_in_a_while_tries_it(owner, budget, settings, caplog):

@@ -12,6 +12,7 @@ from budgetsite.webhooks.services.endpoint import lock_endpoint, store_health
 from budgetsite.webhooks.services.fanout import message, subject_data
 from budgetsite.webhooks.services.problems import DeliveryNotFound, DeliveryUnderWay, WebhookIsPaused
 from budgetsite.webhooks.services.waking import send_after_commit
+from budgetsite.webhooks.signals import deliveries_changed
 
 
 @transaction.atomic
@@ -34,6 +35,7 @@ def redeliver(*, endpoint_id: UUID, delivery_id: UUID, acting_user: User, now: d
     endpoint.resting_until = None
     store_health(endpoint)
     send_after_commit()
+    deliveries_changed.send(sender=WebhookDelivery)
     return delivery
 
 
@@ -51,4 +53,5 @@ def send_test(*, endpoint_id: UUID, acting_user: User, now: datetime) -> Webhook
     endpoint.resting_until = None
     store_health(endpoint)
     send_after_commit()
+    deliveries_changed.send(sender=WebhookDelivery)
     return delivery

@@ -11,6 +11,7 @@ from budgetsite.tenancy.scope import require_tenant_id
 from budgetsite.webhooks.catalogue import EventKind, kind_called
 from budgetsite.webhooks.models import WebhookDelivery, WebhookEndpoint
 from budgetsite.webhooks.services.waking import send_after_commit
+from budgetsite.webhooks.signals import deliveries_changed
 
 
 def receive(events: Sequence[OutboxEvent]) -> None:
@@ -27,6 +28,7 @@ def receive(events: Sequence[OutboxEvent]) -> None:
     if deliveries:
         WebhookDelivery.objects.bulk_create(deliveries, ignore_conflicts=True)
         send_after_commit()
+        deliveries_changed.send(sender=WebhookDelivery)
 
 
 def wants(kinds: Sequence[str], kind: EventKind) -> bool:

@@ -34,6 +34,7 @@ from budgetsite.webhooks.models import (
     WebhookSecret,
 )
 from budgetsite.webhooks.services.endpoint import store_health
+from budgetsite.webhooks.signals import deliveries_changed
 from budgetsite.webhooks.signing import signed_headers
 
 logger = logging.getLogger(__name__)
@@ -266,6 +267,7 @@ def _record(endpoint_id: UUID, finished: Sequence[tuple[Outgoing, Attempted]]) -
         )
         for outgoing, attempted in finished
     )
+    deliveries_changed.send(sender=WebhookDelivery)
     if endpoint is None:
         return
     now = timezone.now()

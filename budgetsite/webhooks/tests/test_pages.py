@@ -101,6 +101,7 @@ def test_deliveries_tell_what_came_of_them_and_are_sent_again(client, webhook, o
     assert "an address that is not on the public internet" in shown
     assert answer not in shown
     assert "&lt;script&gt;" in shown
+    assert 'data-live="webhooks"' in shown
     sent = client.post(reverse("webhooks:redeliver", args=[webhook.pk, delivery.pk]))
     assert sent.status_code == 302
     delivery.refresh_from_db()
