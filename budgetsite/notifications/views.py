@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -50,16 +50,12 @@ def inbox(request: PageRequest) -> HttpResponse:
     only_unread = request.GET.get("show") == "unread"
     rows = inbox_of(request.user.pk)
     found = keyset_page(request, rows.filter(read_at=None) if only_unread else rows, by="created_at")
-    known = notification_types()
     tabs = [
         {"label": "Everything", "url": "?", "current": not only_unread},
         {"label": "Unread", "url": "?show=unread", "current": only_unread},
     ]
     context = {
-        "notifications": [
-            {"told": told, "type": known[told.notification_type].label if told.notification_type in known else ""}
-            for told in found.rows
-        ],
+        "notifications": [_entry(told) for told in found.rows],
         "newer_url": found.newer_url,
         "older_url": found.older_url,
         "only_unread": only_unread,
@@ -74,10 +70,15 @@ def inbox(request: PageRequest) -> HttpResponse:
 @require_POST
 def read_one(request: PageRequest, notification_id: UUID) -> HttpResponse:
     try:
-        mark_read(notification_id=notification_id, acting_user=request.user, now=timezone.now())
+        told = mark_read(notification_id=notification_id, acting_user=request.user, now=timezone.now())
     except NotificationNotFound as problem:
         raise Http404 from problem
-    return redirect(_back(request))
+    messages.success(request, "Marked as read.")
+    back = _back(request)
+    if not request.htmx:
+        return redirect(back)
+    context = _entry(told) | {"only_unread": QueryDict(back.partition("?")[2]).get("show") == "unread"}
+    return render(request, "notifications/parts/marked.html", context)
 
 
 @page()
@@ -171,6 +172,11 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
             context["is_done"] = True
     context["from_account"] = account
     return render(request, "notifications/unsubscribe.html", context)
+
+
+def _entry(told: Notification) -> dict[str, Any]:
+    known = notification_types().get(told.notification_type)
+    return {"told": told, "type": "" if known is None else known.label}
 
 
 def _back(request: HttpRequest) -> str:

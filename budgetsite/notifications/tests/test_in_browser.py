@@ -65,8 +65,13 @@ def test_a_mail_leads_into_the_inbox_to_ones_choices_and_out(open_page, site, ac
     page.get_by_role("link", name="Notifications").locator("visible=true").click()
     assert page.locator(".notification--unread").count() == 2
     assert fits(page)
-    page.locator(".notification--unread").get_by_role("button", name="Mark as read").first.click()
+    page.evaluate("window.notReloaded = true")
+    # By keyboard: the focus goes on to the next.
+    page.locator(".notification--unread").get_by_role("button", name="Mark as read").first.press("Enter")
     expect(page.locator(".notification--unread")).to_have_count(1)
+    expect(page.locator(".notification").nth(1).get_by_role("link")).to_be_focused()
+    expect(page.locator("#inbox-unread")).to_have_text("1 you have not read yet.")
+    assert page.evaluate("window.notReloaded")
     page.get_by_role("button", name="Mark all as read").click()
     page.get_by_text("You have read everything.").wait_for()
 

@@ -88,6 +88,16 @@ def test_one_is_marked_read_by_a_press_and_by_its_owner_alone(account, owner, st
     told.refresh_from_db()
     assert told.read_at is not None
 
+    for key, tab, stays in (("b", "", True), ("c", "?show=unread", False)):
+        address = reverse("notifications:read_one", args=[say(owner, key).pk])
+        answer = client.post(address, {"next": INBOX + tab}, headers={"HX-Request": "true"})
+        swapped = answer.content.decode()
+        assert answer.status_code == 200
+        assert (f"Told {key}" in swapped, "notification--unread" in swapped) == (stays, False)
+        assert "You have read everything." in swapped
+        assert "Marked as read." in swapped
+    assert not Notification.objects.filter(read_at=None).exists()
+
 
 def test_a_link_of_a_mail_leads_to_its_page_never_elsewhere_and_is_not_read_in_advance(account, owner, staff):
     told, sly = say(owner), say(owner, "sly", path="//evil.example/events")

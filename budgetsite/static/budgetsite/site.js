@@ -160,6 +160,8 @@
       ? {
         id: active.id,
         rowId: row?.id,
+        // Whoever goes through a list one by one goes on to the next, though this one stays.
+        goesOnTo: row?.hasAttribute("data-goes-on") ? row.nextElementSibling?.id : null,
         nextRowId: (row?.nextElementSibling ?? row?.previousElementSibling)?.id,
         target: event.detail.target?.id,
       }
@@ -192,6 +194,7 @@
     };
     const row = usable(cameFrom.rowId);
     place(usable(cameFrom.id))
+      || place(usable(cameFrom.goesOnTo)?.querySelector("a[href], button:not(:disabled)"))
       || place(row?.querySelector("[id$='-edit'], button:not(:disabled), a[href]"))
       || place(usable(cameFrom.nextRowId)?.querySelector("a[href], button:not(:disabled)"))
       || place(usable(cameFrom.target))
