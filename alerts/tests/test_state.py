@@ -1,5 +1,6 @@
 """After any sequence of postings and changes, the open alerts are those that the state demands."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -14,6 +15,7 @@ from alerts.services.reactions import resolve_alert
 from alerts.tests.figures import open_keys, promise, spend
 from budgets.models import BudgetLineItem, EventBudget
 from budgets.services.line_item import delete_line_item
+from budgets.services.problems import LineHasCommitments
 from budgetsite.testing.budgets import make_budget, make_line
 
 pytestmark = pytest.mark.slow
@@ -77,7 +79,10 @@ def take(step, budget, lines, owner):
         stored.total_budget_amount = Decimal(amount)
         stored.save()
     elif kind == "delete":
-        delete_line_item(budget_id=budget.pk, line_item_id=line.pk, acting_user=owner, now=NOW)
+        # What is promised on a line keeps it.
+        is_kept = BudgetLineItem.objects.get(pk=line.pk).committed_amount > 0
+        with pytest.raises(LineHasCommitments) if is_kept else nullcontext():
+            delete_line_item(budget_id=budget.pk, line_item_id=line.pk, acting_user=owner, now=NOW)
     else:
         reevaluate_budget(budget.pk)
 
