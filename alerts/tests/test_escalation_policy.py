@@ -119,6 +119,8 @@ def test_the_policy_on_the_rules_page(account, manager):
     ):
         page = client.post(address, wanted | changed)
         assert (page.status_code, list(page.context["escalation_form"].errors)) == (422, [field])
+    # The address of a form that was wrong, opened again.
+    assert client.get(address)["Location"] == reverse("alerts:rules") + "#escalation"
     assert times() == ([10, 2], 2, None, 1, 2)
 
 

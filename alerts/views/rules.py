@@ -70,8 +70,11 @@ def alert_rules(request: PageRequest, budget_id: UUID | None = None) -> HttpResp
 
 
 @page("alert_rules.change")
-@require_http_methods(["POST"])
+@require_http_methods(METHODS)
 def escalation(request: PageRequest) -> HttpResponse:
+    """Keep when people are reminded. After something wrong its address stands in the browser: it leads to the page."""
+    if request.method != "POST":
+        return redirect(f"{reverse('alerts:rules')}#escalation")
     form = EscalationForm(request.POST, policy=escalation_policy())
     if form.is_valid():
         try:
