@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -33,6 +34,12 @@ pytestmark = pytest.mark.browser
 WAIT_MS = 20_000
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 OVER = "2,000.00 CAD over budget"
+NOTE_UPDATES = """
+    window.saidAt = [];
+    const word = document.querySelector(".live-word");
+    new MutationObserver(() => { if (word.textContent === "Updated.") window.saidAt.push(Date.now()); })
+        .observe(word, { childList: true });
+"""
 
 
 @dataclass
@@ -143,6 +150,7 @@ def test_what_a_colleague_does_appears_in_every_tab_and_spares_what_is_being_typ
     window.open("/alerts/", alerts_page)
     rival_page = rival.open(strangers.path)
     expect(alerts_page.get_by_text("Nothing waits for you")).to_be_visible()
+    alerts_page.evaluate(NOTE_UPDATES)
 
     budget_page.get_by_role("link", name="Edit Hall").click()
     typed = budget_page.locator("tr.line--editing").get_by_label("Actual")
@@ -196,6 +204,11 @@ def test_what_a_colleague_does_appears_in_every_tab_and_spares_what_is_being_typ
     for page in (budget_page, alerts_page):
         expect(count_of(page, "alerts")).to_have_count(0, timeout=WAIT_MS)
         assert page.evaluate("window.notReloaded") is True
+
+    # Whoever has it read to them does not hear of each change.
+    said = alerts_page.evaluate("window.saidAt")
+    assert said
+    assert all(later - earlier > 14_000 for earlier, later in pairwise(said))
 
     assert len(window.streams()) == 1
     assert len(window.readings()) >= 4

@@ -23,6 +23,8 @@
   const LATER_MS = 5000;
   const LATEST_MS = 60_000;
   const ANSWER_MS = 20_000;
+  // Who is read to would hear little else where something changes all the time.
+  const SAID_APART_MS = 15_000;
 
   const BEGINS_MS = 300;
   const HEARD_AT_MOST = 200;
@@ -347,7 +349,7 @@
       if (its) budgetsiteRenew(counter, its);
     }
     if (isHeldBack) announce("Something that you are working on has changed meanwhile.");
-    else if (isChanged) announce("Updated.");
+    else if (isChanged) announceUpdate();
   }
 
   /* Requests of the page itself */
@@ -376,6 +378,18 @@
     setTimeout(() => {
       word.textContent = text;
     }, 50);
+  }
+
+  let updateSaidAt = 0;
+  let saying = 0;
+
+  /** At once, or once for all that changes until it may be said again. */
+  function announceUpdate() {
+    clearTimeout(saying);
+    saying = setTimeout(() => {
+      updateSaidAt = Date.now();
+      announce("Updated.");
+    }, Math.max(0, updateSaidAt + SAID_APART_MS - Date.now()));
   }
 
   function over() {
