@@ -7,7 +7,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from alerts.models import RULE_BASIS_CHOICES, AlertLevel, AlertType, Audience, Basis, Measure
-from alerts.services.rule_checks import MOST_THRESHOLDS
+from alerts.services.rule_checks import MOST_THRESHOLDS, checked_fields
 from alerts.services.rule_values import DEFAULT_RULE, OwnThreshold, RuleValues
 from budgetsite.money.amounts import format_amount
 from budgetsite.money.currencies import currency_choices
@@ -104,6 +104,7 @@ class AlertRuleForm(forms.Form):
         self, data: Any = None, *, rule: RuleValues, budget_currency: str | None, account_currency: str
     ) -> None:
         self.rule = rule
+        self._budget_currency = budget_currency
         self._units = _units(budget_currency, account_currency)
         initial = {
             "alert_types": rule.as_fields()["alert_types"],
@@ -158,9 +159,16 @@ class AlertRuleForm(forms.Form):
         return bool(self.errors or self.wrong_rows or (self.rows.is_bound and self.rows.non_form_errors()))
 
     def is_valid(self) -> bool:
-        """Both are judged, so that everything wrong is said at once."""
+        """All is judged, also by the services' measure what can be read, so that everything wrong is said at once."""
         rows_are_right = not self.rows.is_bound or self.rows.is_right
-        return super().is_valid() and rows_are_right
+        if super().is_valid() and rows_are_right:
+            return True
+        if self.is_bound:
+            try:
+                checked_fields(self.rule_fields(), present=self.rule, currency=self._budget_currency)
+            except ValidationError as problem:
+                self.place(problem)
+        return False
 
     def change_rows(self, step: str) -> None:
         """Show what was typed again, unjudged, with one row more ("add") or without one ("remove-2", from 0)."""
@@ -175,14 +183,16 @@ class AlertRuleForm(forms.Form):
             self.rows.forms[-1].fields["at"].widget.attrs["autofocus"] = True
 
     def rule_fields(self) -> dict[str, Any]:
-        """Return what the services are given; what the page did not have is left out."""
+        """Return what the services are given; what the page did not have, or what can't be read, is left out."""
         values = self.cleaned_data
         names = ("alert_types", "warning_threshold", "exceeded_thresholds", "high_variance_percentage")
-        fields = {name: values[name] for name in names}
+        fields = {name: values[name] for name in names if name in values}
         if self.has_more:
-            fields["thresholds"] = [row.threshold() for row in self.rows.filled]
-            fields["audience"] = {str(level): values[f"audience_{level}"] for level in AlertLevel}
-            if values["basis"]:
+            if self.rows.is_right:
+                fields["thresholds"] = [row.threshold() for row in self.rows.filled]
+            people = {str(level): values.get(f"audience_{level}") for level in AlertLevel}
+            fields["audience"] = {level: chosen for level, chosen in people.items() if chosen is not None}
+            if values.get("basis"):
                 fields["basis"] = values["basis"]
         return fields
 

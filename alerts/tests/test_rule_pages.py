@@ -188,6 +188,13 @@ def test_each_wrong_row_says_so_at_its_field(account, manager, budget):
         assert (response.status_code, list(response.context["form"].errors)) == (422, [field])
     own = client.post(reverse("alerts:budget_rule", args=[budget.pk]), form(("5", "EUR", *ONE[2:]), do="save"))
     assert list(own.context["form"].rows.forms[0].errors) == ["unit"]
+    # What can't be read and what makes no sense are said together.
+    for row, wrong_there in ((("abc", *ONE[1:]), ["at"]), (("-5", *ONE[1:]), ["at"]), (ONE, [])):
+        mixed = form(row, warning_threshold="abc", high_variance_percentage="0", audience_critical=[], do="save")
+        judged = client.post(page, mixed).context["form"]
+        assert set(judged.errors) == {"warning_threshold", "high_variance_percentage", "audience_critical"}
+        assert [len(errors) for errors in judged.errors.values()] == [1, 1, 1]
+        assert list(judged.rows.forms[0].errors) == wrong_there
     assert AlertRule.objects.count() == 0
 
 
