@@ -22,6 +22,7 @@ from budgetsite.live.sight import Sight
 from budgetsite.local.folder import DataFolder
 from budgetsite.local.signals import StopSignals
 from budgetsite.local.valkey import Valkey
+from budgetsite.testing.event_loop import in_a_loop
 
 DAY_MS = 24 * 3600 * 1000
 PATIENCE_SECONDS = 20
@@ -46,7 +47,11 @@ def valkey(tmp_path, settings) -> Iterator[Valkey]:
 
 def played(story: Coroutine[Any, Any, Any]) -> Any:
     """Run a story of several who listen and write at once; one that hangs fails."""
-    return asyncio.run(asyncio.wait_for(story, PATIENCE_SECONDS))
+
+    async def in_time() -> Any:
+        return await asyncio.wait_for(story, PATIENCE_SECONDS)
+
+    return in_a_loop(in_time())
 
 
 def entry(number: int) -> dict:

@@ -9,6 +9,7 @@ from budgetsite.accounts.roles import Role
 from budgetsite.live.hub import Hub
 from budgetsite.live.listener import Listener
 from budgetsite.live.streaming import AWAY_RETRY_MS, LISTENER, LiveAnswers
+from budgetsite.testing.event_loop import in_a_loop
 
 OWN_HEADERS = [(b"content-length", b"0"), (b"x-frame-options", b"DENY")]
 
@@ -38,7 +39,7 @@ def answer(*, status: int = 200, seconds: float = 0.2) -> list[dict[str, Any]]:
             await hub._valkey.aclose()
         return sent
 
-    return asyncio.run(ask())
+    return in_a_loop(ask())
 
 
 def test_a_stream_has_the_sites_headers_and_ends_at_its_time():
