@@ -1,5 +1,5 @@
-"""Asynchronous code under test, in a thread without an event loop: a browser that Playwright drives leaves one behind in
-the tests' own.
+"""Asynchronous code under test, in a thread without an event loop: a browser that Playwright drives leaves one in
+the tests' own behind.
 """
 
 import asyncio
