@@ -58,7 +58,13 @@ def receiving() -> Iterator[Receiver]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+            length = int(self.headers.get("Content-Length", 0))
+            content = self.rfile.read(length)
+            if len(content) < length:
+                # Whoever sent it died over it: that is no message.
+                self.close_connection = True
+                return
+            body = content.decode()
             message = Message(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
             receiver.heard.append(message)
             try:
