@@ -5,7 +5,6 @@ minutes later. After a failure Valkey is left alone for a while, so that no post
 """
 
 import logging
-import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
@@ -16,8 +15,8 @@ from django.conf import settings
 from django.db import connection, transaction
 from kombu.exceptions import OperationalError
 
-from budgetsite.outbox.wakeup import valkey
 from budgetsite.tenancy.scope import require_tenant_id
+from budgetsite.valkey import Absence, valkey
 
 logger = logging.getLogger(__name__)
 
@@ -27,13 +26,8 @@ OUTLOOK = "alerts.tasks.evaluate_outlook_of_budgets"
 DELAY_SECONDS = 0.5
 # A message that was lost keeps others away for so long.
 ASKED_FOR_SECONDS = 5
-AWAY_FOR_SECONDS = 5
 
-
-class _Absence:
-    """Until when Valkey is left alone, by the clock that only goes on."""
-
-    until = 0.0
+absence = Absence()
 
 
 def evaluate_after_commit(budget_ids: Collection[UUID], *, task_name: str = SCOPED_BUDGETS) -> None:
@@ -61,7 +55,7 @@ class _Request:
     budget_ids: frozenset[UUID]
 
     def ask(self) -> None:
-        if time.monotonic() < _Absence.until:
+        if absence.lasts:
             return
         try:
             asked = self._not_asked_for_yet()
@@ -70,7 +64,7 @@ class _Request:
                 kwargs = {"tenant_id": str(self.tenant_id), "budget_ids": [str(pk) for pk in asked]}
                 task.apply_async(kwargs=kwargs, countdown=DELAY_SECONDS, retry=False)
         except (redis.RedisError, OperationalError) as error:
-            _Absence.until = time.monotonic() + AWAY_FOR_SECONDS
+            absence.begin()
             logger.warning("Alerts of budgets wait for their job: %s", type(error).__name__)
 
     def _not_asked_for_yet(self) -> list[UUID]:

@@ -51,7 +51,7 @@ def asked(monkeypatch):
     monkeypatch.setattr(
         tasks.follow_event_budgets_of_account, "apply_async", lambda *, kwargs: messages.append(["all"])
     )
-    monkeypatch.setattr(evaluation_request._Absence, "until", 0.0)
+    monkeypatch.setattr(evaluation_request.absence, "until", 0.0)
     return messages
 
 

@@ -32,7 +32,7 @@ def asked(monkeypatch):
         messages.append(kwargs["budget_ids"])
 
     monkeypatch.setattr(tasks.evaluate_scoped_budgets, "apply_async", note)
-    monkeypatch.setattr(evaluation_request._Absence, "until", 0.0)
+    monkeypatch.setattr(evaluation_request.absence, "until", 0.0)
     return messages
 
 

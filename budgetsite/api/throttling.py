@@ -29,6 +29,8 @@ from redis.retry import Retry
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from budgetsite.valkey import Absence
+
 if TYPE_CHECKING:
     # The views read their default throttles while their own module is being loaded.
     from rest_framework.views import APIView
@@ -43,7 +45,6 @@ _PERIODS: dict[str, type[RateLimitItem]] = {
     **dict.fromkeys(("d", "day"), RateLimitItemPerDay),
 }
 _ANSWER_WITHIN_SECONDS = 0.3
-_AWAY_FOR_SECONDS = 5
 
 
 @lru_cache(maxsize=32)
@@ -68,18 +69,18 @@ class _Windows:
             retry=Retry(NoBackoff(), 0),  # type: ignore[arg-type]
         )
         self._limiter = MovingWindowRateLimiter(self._storage)
-        self._away_until = 0.0
+        self.absence = Absence()
 
     def wait(self, rate: RateLimitItem, *key: str) -> int | None:
         """Count one request under `key`; return the seconds to wait when it is one too many, else None."""
-        if time.monotonic() < self._away_until:
+        if self.absence.lasts:
             return None
         try:
             if self._limiter.hit(rate, *key):
                 return None
             free_at = self._limiter.get_window_stats(rate, *key).reset_time
         except StorageError as error:
-            self._away_until = time.monotonic() + _AWAY_FOR_SECONDS
+            self.absence.begin()
             logger.warning("throttling is off while Valkey is away: %s", type(error.storage_error).__name__)
             return None
         return max(1, math.ceil(free_at - time.time()))

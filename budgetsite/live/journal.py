@@ -9,15 +9,14 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Self
 from uuid import UUID, uuid4
 
 import redis
 from django.conf import settings
 from django.db import connection
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+
+from budgetsite.valkey import valkey
 
 KEPT_ENTRIES = 5000
 # Whoever has missed more is told to read anew.
@@ -81,7 +80,7 @@ def append(written: Mapping[UUID, Sequence[Mapping[str, Any]]]) -> None:
     """Write entries into the journals of accounts, and tell who listens. Raises `redis.RedisError`; what was written
     by then is written again when the caller tries again.
     """
-    pipeline = _valkey(settings.REDIS_URL).pipeline(transaction=False)
+    pipeline = _valkey().pipeline(transaction=False)
     pipeline.set(_name("era"), uuid4().hex[:8], nx=True)
     for tenant_id, entries in written.items():
         key = _name(str(tenant_id))
@@ -94,7 +93,7 @@ def append(written: Mapping[UUID, Sequence[Mapping[str, Any]]]) -> None:
 
 def note_once(what: str, *, milliseconds: int) -> bool:
     """Whether nobody has noted `what` within so long; from now on it is noted. Raises `redis.RedisError`."""
-    return bool(_valkey(settings.REDIS_URL).set(_name(f"noted:{what}"), 1, px=milliseconds, nx=True))
+    return bool(_valkey().set(_name(f"noted:{what}"), 1, px=milliseconds, nx=True))
 
 
 def read(tenant_id: UUID, cursor: Cursor | None) -> Reading:
@@ -102,7 +101,7 @@ def read(tenant_id: UUID, cursor: Cursor | None) -> Reading:
 
     Raises `redis.RedisError`.
     """
-    pipeline = _valkey(settings.REDIS_URL).pipeline(transaction=False)
+    pipeline = _valkey().pipeline(transaction=False)
     ask(pipeline, tenant_id, cursor)
     return understand(pipeline.execute(), cursor)
 
@@ -144,11 +143,5 @@ def _name(what: str) -> str:
     return f"budgetsite-live:{connection.settings_dict['NAME']}:{what}"
 
 
-@lru_cache(maxsize=4)
-def _valkey(url: str) -> "redis.Redis":
-    return redis.Redis.from_url(
-        url,
-        socket_connect_timeout=_ANSWER_WITHIN_SECONDS,
-        socket_timeout=_ANSWER_WITHIN_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-    )
+def _valkey() -> "redis.Redis":
+    return valkey(settings.REDIS_URL, answer_within_seconds=_ANSWER_WITHIN_SECONDS)

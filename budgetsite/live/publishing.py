@@ -1,9 +1,8 @@
 """Writing down what has happened for whoever listens: events of the outbox, and nudges that are no events."""
 
 import logging
-import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +13,12 @@ from budgetsite.live.journal import PEOPLE, append, note_once
 from budgetsite.live.sight import Sight, sights_of
 from budgetsite.outbox.models import OutboxEvent
 from budgetsite.tenancy.scope import require_tenant_id
+from budgetsite.valkey import Absence
 from budgetsite.webhooks.catalogue import kind_called
 from budgetsite.webhooks.services.fanout import published_data
 
 logger = logging.getLogger(__name__)
 
-_AWAY_FOR_SECONDS = 5
 # What changes all the time moves pages so often at most; a page waits for so long before it looks.
 SETTLE_MS = 1000
 
@@ -78,17 +77,17 @@ def end_streams_after_commit(person_ids: Iterable[UUID], *, using: str = DEFAULT
 class _Nudging:
     """After Valkey did not answer it is left alone for a while: no request waits in vain."""
 
-    away_until: float = 0.0
+    absence: Absence = field(default_factory=Absence)
 
     def send(self, written: Mapping[UUID, Sequence[Mapping[str, Any]]], *, once: str = "") -> None:
         """Write into journals; with `once` only where that was not noted within SETTLE_MS."""
-        if time.monotonic() < self.away_until:
+        if self.absence.lasts:
             return
         try:
             if not once or note_once(once, milliseconds=SETTLE_MS):
                 append(written)
         except redis.RedisError as error:
-            self.away_until = time.monotonic() + _AWAY_FOR_SECONDS
+            self.absence.begin()
             logger.warning("open pages are not told of a change: %s", type(error).__name__)
 
 

@@ -1,9 +1,7 @@
 """Starting a task right after the commit that gave it something to do: once, however many commits there were."""
 
 import logging
-import time
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import redis
 from celery import Task
@@ -11,15 +9,13 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils.module_loading import import_string
 from kombu.exceptions import OperationalError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+
+from budgetsite.valkey import Absence, valkey
 
 logger = logging.getLogger(__name__)
 
 # A message that was lost keeps others away for so long; beat starts the task anyway.
 _ASKED_FOR_SECONDS = 5
-_ANSWER_WITHIN_SECONDS = 0.3
-_AWAY_FOR_SECONDS = 5
 
 
 @dataclass(slots=True)
@@ -31,7 +27,7 @@ class WakeUp:
     """
 
     task_name: str
-    _away_until: float = field(default=0.0, init=False)
+    absence: Absence = field(default_factory=Absence, init=False)
 
     def after_commit(self) -> None:
         """Start the task once the present transaction is committed."""
@@ -40,7 +36,7 @@ class WakeUp:
             transaction.on_commit(self.now, robust=True)
 
     def now(self) -> None:
-        if time.monotonic() < self._away_until:
+        if self.absence.lasts:
             return
         try:
             if valkey(settings.REDIS_URL).set(self._key(), 1, ex=_ASKED_FOR_SECONDS, nx=True):
@@ -48,7 +44,7 @@ class WakeUp:
                 task: Task[[], object] = import_string(self.task_name)
                 task.apply_async(retry=False)
         except (redis.RedisError, OperationalError) as error:
-            self._away_until = time.monotonic() + _AWAY_FOR_SECONDS
+            self.absence.begin()
             logger.warning("%s is not started before its time: %s", self.task_name, type(error).__name__)
 
     def has_begun(self) -> None:
@@ -61,14 +57,3 @@ class WakeUp:
     def _key(self) -> str:
         # Several databases may have one Valkey: those of tests do.
         return f"budgetsite-wakeup:{connection.settings_dict['NAME']}:{self.task_name}"
-
-
-@lru_cache(maxsize=4)
-def valkey(url: str) -> "redis.Redis":
-    """Return a client for what commits ask for: it gives up soon, and tries nothing twice."""
-    return redis.Redis.from_url(
-        url,
-        socket_connect_timeout=_ANSWER_WITHIN_SECONDS,
-        socket_timeout=_ANSWER_WITHIN_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-    )

@@ -190,7 +190,7 @@ def test_throttling_comes_back_with_valkey(settings: Any, monkeypatch: pytest.Mo
     from budgetsite.api import throttling
 
     windows = throttling._windows(settings.REDIS_URL)
-    windows._away_until = time.monotonic() + 5
+    windows.absence.until = time.monotonic() + 5
     assert [seconds_to_wait("THROTTLE_USER", key) for _ in range(3)] == [None] * 3
 
     later = time.monotonic() + 6

@@ -161,8 +161,8 @@ def accounts(
 ) -> Iterator[list[Account]]:
     """Two accounts in which something waits for every job."""
     for wake_up in (RELAY, SENDING, publishing.PUBLISHING, MAILING):
-        monkeypatch.setattr(wake_up, "_away_until", inf)
-    monkeypatch.setattr(evaluation_request._Absence, "until", inf)
+        monkeypatch.setattr(wake_up.absence, "until", inf)
+    monkeypatch.setattr(evaluation_request.absence, "until", inf)
     # What was stored just now is old enough.
     monkeypatch.setattr(receipt_sweep, "OLD_ENOUGH", timedelta(seconds=-5))
     now = timezone.now()

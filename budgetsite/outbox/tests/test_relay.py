@@ -371,7 +371,7 @@ def test_what_was_relayed_long_ago_is_removed_and_what_waits_stays(heard, accoun
 def started(monkeypatch):
     """How often the relay was started."""
     starts = []
-    monkeypatch.setattr(RELAY, "_away_until", 0.0)
+    monkeypatch.setattr(RELAY.absence, "until", 0.0)
     RELAY.has_begun()
     monkeypatch.setattr("budgetsite.outbox.tasks.relay_events.apply_async", lambda **options: starts.append(options))
     yield starts

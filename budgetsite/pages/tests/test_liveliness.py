@@ -40,12 +40,12 @@ def test_a_page_names_its_place_and_parts_and_readings_name_none(account: Accoun
 def test_pages_open_at_once_while_valkey_is_away_and_leave_it_alone_for_a_while(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(places, "away_until", 0.0)
+    monkeypatch.setattr(places.absence, "until", 0.0)
     with override_settings(REDIS_URL="redis://127.0.0.1:1/0"):
         assert since(client, "/") == ""
 
     assert since(client, "/") == ""
-    places.away_until = 0.0
+    places.absence.until = 0.0
     assert since(client, "/")
 
 

@@ -34,7 +34,7 @@ EMAIL, PASSWORD = "ana@example.org", "correct horse battery"
 DATE = "2026-07-15T14:00:00-04:00"
 PAGES = ["/", "/sign-in"]
 API = ["/api/v1/events", "/api/v1/me", "/api/v1/budget-alerts"]
-AWAY_SECONDS = 5  # for so long Valkey is left alone after a failure (budgetsite.api.throttling)
+AWAY_SECONDS = 5  # for so long Valkey is left alone after a failure (budgetsite.valkey)
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ def test_an_event_reaches_the_receiver_signed_by_the_specification(account, rece
 
 def test_what_is_handed_on_starts_the_sender_once(account, receiver, monkeypatch):
     started = []
-    monkeypatch.setattr(SENDING, "_away_until", 0.0)
+    monkeypatch.setattr(SENDING.absence, "until", 0.0)
     monkeypatch.setattr(
         "budgetsite.webhooks.tasks.send_webhooks.apply_async", lambda **options: started.append(options)
     )
